@@ -1,0 +1,31 @@
+# Two commands do everything in a fresh clone: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test test-all lint types clean
+
+demo: $(VENV)/installed
+	$(BIN)/python bin/reproduce_table --table 1 --preset demo
+
+test: $(VENV)/installed
+	$(BIN)/python -m pytest
+
+test-all: $(VENV)/installed
+	$(BIN)/python -m pytest -m "slow or not slow"
+
+lint: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/installed
+	$(BIN)/mypy
+
+# The marker is newer than what it was installed from, or the installation runs again.
+$(VENV)/installed: requirements.txt pyproject.toml setup.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	touch $@
+
+clean:
+	rm -rf $(VENV)

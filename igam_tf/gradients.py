@@ -1,0 +1,95 @@
+"""Input gradients: what a model thinks is important."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from igam_tf import layers, losses
+from igam_tf.errors import InputError
+
+GRADIENTS_OF = ("softmax", "xent")
+
+
+def check_of(of: str) -> str:
+    if of not in GRADIENTS_OF:
+        raise InputError(f"of: expected one of {', '.join(GRADIENTS_OF)}, got {of!r}")
+    return of
+
+
+def stock_batchnorms(model: Any) -> list[str]:
+    """Names of a model's stock Keras BatchNormalization layers, nested ones too."""
+    names = []
+    for layer in getattr(model, "layers", []):
+        if isinstance(layer, keras.layers.BatchNormalization):
+            names.append(layer.name)
+        names.extend(stock_batchnorms(layer))
+    return names
+
+
+def logits_of(model: Any, x: tf.Tensor, statistics: str = "moving") -> tf.Tensor:
+    """Inference-mode logits of a Keras model, or of any callable, under a BatchNorm mode; nothing is updated.
+
+    Raises:
+      InputError: `statistics="batch"` for a callable that is no Keras model, or one with stock BatchNormalization layers
+        (they cannot use the batch's statistics without updating their moving averages).
+    """
+    layers.check_statistics(statistics)
+    if not isinstance(model, keras.layers.Layer):
+        if statistics == "batch":
+            raise InputError(
+                'statistics="batch" needs a Keras model: the BatchNorm mode of a plain callable is its own'
+            )
+        return model(x)
+    if statistics == "moving":
+        return model(x, training=False)
+    if stock := stock_batchnorms(model):
+        raise InputError(
+            f'{model.name}: statistics="batch" needs igam_tf.layers.BatchNorm; these layers are stock '
+            f"BatchNormalization: {', '.join(stock[:3])}{' ...' if len(stock) > 3 else ''}"
+        )
+    with layers.batch_statistics():
+        return model(x, training=False)
+
+
+def summed_target(of: str, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """The quantity that input gradients are of, summed over the batch."""
+    per_example = losses.true_class_probability if of == "softmax" else losses.cross_entropy
+    return tf.reduce_sum(per_example(labels, logits))
+
+
+def input_gradient(
+    model: Any,
+    x: Any,
+    y: Any,
+    of: str = "softmax",
+    statistics: str = "moving",
+    adapter: keras.layers.Layer | None = None,
+) -> tf.Tensor:
+    """Gradient with respect to the images of a quantity summed over the batch.
+
+    Args:
+      model: Keras model or callable, images to logits.
+      x: float images [B, H, W, C] in the model's pixel range, or in the adapter's input range where one is given.
+      y: integer labels [B].
+      of: `"softmax"`, the probability of the labelled class (the release), or `"xent"`, the cross-entropy (Eq. 8).
+      statistics: BatchNorm mode: `"moving"` averages, or those of this `"batch"` (its gradients then contain the terms
+        by which one image acts on the others). Nothing is updated in either.
+      adapter: affine map from `x` to the model's input (§4.3); the gradient is taken through it.
+
+    Returns:
+      A tensor like `x`.
+
+    Raises:
+      InputError: unknown `of` or `statistics`, or a mode that the model cannot run in.
+    """
+    check_of(of)
+    x, y = tf.convert_to_tensor(x), tf.convert_to_tensor(y)
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(x)
+        logits = logits_of(model, x if adapter is None else adapter(x), statistics)
+        target = summed_target(of, y, logits)
+    gradient = tape.gradient(target, x)
+    if gradient is None:
+        raise InputError(f"{getattr(model, 'name', model)}: the output does not depend on the images differentiably")
+    return gradient

@@ -1,0 +1,62 @@
+"""Losses: of classifiers, of matching input gradients, of the discriminator."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from igam_tf.errors import InputError
+
+
+def cross_entropy(labels: Any, logits: Any) -> tf.Tensor:
+    """Softmax cross-entropy per example: integer labels [B], logits [B, K] to [B]."""
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+
+
+def true_class_probability(labels: Any, logits: Any) -> tf.Tensor:
+    """Softmax probability of the labelled class per example, [B]: what the release differentiates."""
+    return tf.gather(tf.nn.softmax(logits), labels, batch_dims=1)
+
+
+def margin(labels: Any, logits: Any) -> tf.Tensor:
+    """Largest other logit minus the labelled one, per example (Carlini-Wagner): positive when fooled."""
+    one_hot = tf.one_hot(labels, tf.shape(logits)[-1], dtype=logits.dtype)
+    true = tf.reduce_sum(one_hot * logits, -1)
+    other = tf.reduce_max(tf.where(one_hot > 0, logits.dtype.min, logits), -1)
+    return other - true
+
+
+_ATTACK_LOSSES = {"xent": cross_entropy, "margin": margin}
+ATTACK_LOSSES = tuple(_ATTACK_LOSSES)
+
+
+def attack_loss(name: str) -> Any:
+    """The per-example loss that an attack raises, by name: `"xent"` or `"margin"`."""
+    if name not in _ATTACK_LOSSES:
+        raise InputError(f"loss: expected one of {', '.join(ATTACK_LOSSES)}, got {name!r}")
+    return _ATTACK_LOSSES[name]
+
+
+def weight_decay(model: keras.Model) -> tf.Tensor:
+    """Half the sum of squares of the trainable kernels: no biases, no BatchNorm parameters (the release's "DW" variables)."""
+    kernels = [v for v in model.trainable_variables if v.name.endswith("kernel")]
+    return tf.add_n([tf.nn.l2_loss(tf.convert_to_tensor(k)) for k in kernels]) if kernels else tf.zeros(())
+
+
+def gradient_difference(student: tf.Tensor, teacher: tf.Tensor, reduction: str = "sum") -> tf.Tensor:
+    """Squared l2 distance of two batches of input gradients [B, ...] (Eq. 13).
+
+    `"sum"` adds up over the batch (the release); `"mean"` is the expectation over its images.
+    """
+    total = tf.reduce_sum(tf.math.squared_difference(student, teacher))
+    return total if reduction == "sum" else total / tf.cast(tf.shape(student)[0], total.dtype)
+
+
+def discriminator_loss(logits: tf.Tensor) -> tf.Tensor:
+    """Mean cross-entropy of discriminator logits [2B, 2] whose first half are students' (0), the second teachers' (1)."""
+    return tf.reduce_mean(cross_entropy(discriminator_labels(logits), logits))
+
+
+def discriminator_labels(logits: tf.Tensor) -> tf.Tensor:
+    half = tf.shape(logits)[0] // 2
+    return tf.concat([tf.zeros([half], tf.int32), tf.ones([half], tf.int32)], 0)

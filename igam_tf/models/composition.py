@@ -1,0 +1,67 @@
+"""Models made of models: a teacher with a new head, a teacher behind its adapter."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from igam_tf.bounds import Bounds
+from igam_tf.errors import InputError
+from igam_tf.layers import PixelRange
+
+
+@keras.saving.register_keras_serializable("igam_tf")
+class TargetHead(keras.layers.Layer):
+    """A logit layer over `[features, source_logits]` that reads only the features.
+
+    Taking the source head's output as well keeps that head in the model; its product is pruned from compiled graphs.
+    Weights start like the original's: uniform(+-sqrt(3 / fan_in)), zero bias.
+    """
+
+    def __init__(self, units: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.units = int(units)
+
+    def build(self, input_shape: Any) -> None:
+        initial = keras.initializers.VarianceScaling(1.0, mode="fan_in", distribution="uniform")
+        self.kernel = self.add_weight(shape=(input_shape[0][-1], self.units), initializer=initial, name="kernel")
+        self.bias = self.add_weight(shape=(self.units,), initializer="zeros", name="bias")
+
+    def call(self, inputs: Any) -> tf.Tensor:
+        return tf.matmul(inputs[0], self.kernel) + self.bias
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "units": self.units}
+
+
+def with_new_head(model: keras.Model, num_classes: int) -> keras.Model:
+    """The same network and weights with a fresh logit layer for `num_classes` classes beside its own (paper, Eq. 6).
+
+    The layers below are shared with `model`, not copied. The old head stays in the new model as the layer
+    `source_logits`; the new one is `logits`.
+
+    Raises:
+      InputError: the model is not a functional one that ends in a dense layer.
+    """
+    head = model.layers[-1] if getattr(model, "layers", None) else None
+    if not isinstance(head, (keras.layers.Dense, TargetHead)) or len(getattr(model, "outputs", [])) != 1:
+        raise InputError(
+            f"{model.name}: expected a functional Keras model with one output that ends in a Dense logit layer"
+        )
+    features = head.input[0] if isinstance(head, TargetHead) else head.input
+    source = keras.layers.Dense(head.units, name="source_logits", dtype="float32")
+    source_logits = source(features)
+    source.kernel.assign(head.kernel)
+    source.bias.assign(head.bias)
+    target = TargetHead(num_classes, name="logits", dtype="float32")
+    return keras.Model(model.inputs, target([features, source_logits]), name=model.name)
+
+
+def adapted(
+    model: keras.Model, adapter: keras.layers.Layer | None, input_shape: tuple[int, ...], bounds: Bounds
+) -> keras.Model:
+    """`model` behind `adapter`, as one model on target images [B, *input_shape] in `bounds`."""
+    inputs = keras.Input(input_shape, name="images")
+    x = PixelRange(bounds.low, bounds.high, name="pixels")(inputs)
+    x = x if adapter is None else adapter(x)
+    return keras.Model(inputs, model(x), name=f"adapted_{model.name}")

@@ -1,0 +1,50 @@
+"""Phase 1: a new logit layer on a frozen robust teacher (paper §4.1)."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from igam_tf import gradients, losses
+from igam_tf.layers import check_statistics
+
+
+class HeadTrainer(keras.Model):
+    """Trains one layer of `model` in place on mean cross-entropy, and nothing else (Eq. 6; the release's default).
+
+    Args:
+      model: Keras model on the target task's images, the adapter included.
+      head: the layer to train, a part of `model`; also any learned adapter layer.
+      statistics: BatchNorm mode of the frozen body, `"batch"` in the release; nothing is updated in it.
+    """
+
+    def __init__(self, model: keras.Model, head: list[keras.layers.Layer], statistics: str = "batch") -> None:
+        super().__init__(name="head_trainer")
+        self.model = model
+        self.head_variables = [v for layer in head for v in layer.trainable_variables]
+        self.statistics = check_statistics(statistics)
+        self._trackers = {name: keras.metrics.Mean(name) for name in ("loss", "accuracy")}
+
+    def compile(self, optimizer: keras.optimizers.Optimizer, **kwargs: Any) -> None:
+        kwargs.setdefault("jit_compile", False)
+        super().compile(optimizer=optimizer, **kwargs)
+        self.optimizer.build(self.head_variables)
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        return list(self._trackers.values())
+
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        return self.model(inputs, training=training)
+
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        x, y = tf.cast(data[0], tf.float32), data[1]
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(self.head_variables)
+            logits = gradients.logits_of(self.model, x, self.statistics)
+            loss = tf.reduce_mean(losses.cross_entropy(y, logits))
+        self.optimizer.apply(tape.gradient(loss, self.head_variables), self.head_variables)
+        right = tf.cast(tf.argmax(logits, -1, y.dtype) == y, tf.float32)
+        self._trackers["loss"].update_state(loss)
+        self._trackers["accuracy"].update_state(tf.reduce_mean(right))
+        return {name: metric.result() for name, metric in self._trackers.items()}

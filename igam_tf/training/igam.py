@@ -1,0 +1,311 @@
+"""Input gradient adversarial matching: phase 2 of the method (paper §4.2, Algorithm 1) as a Keras trainer."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import keras
+import tensorflow as tf
+
+from igam_tf import adapters, gradients, layers, losses
+from igam_tf.errors import InputError
+from igam_tf.training.optimizers import Momentum, SteppedSchedule
+
+
+@dataclasses.dataclass(frozen=True)
+class Protocol:
+    """Where the paper's equations and the release's code differ; each field is a setting of `Igam`.
+
+    Attributes:
+      gradient_of: what the input gradients are of: `"softmax"`, the labelled class's probability, or `"xent"` (Eq. 8, 9).
+      diff_reduction: L_diff as `"sum"` over the batch or `"mean"` over its images.
+      adversarial_reduction: L_adv as `"mean"` over the 2B gradients or `"sum"` of the two expectations (Eq. 10).
+      discriminator_update: `"second_forward"`: on input gradients of the already updated student, computed anew;
+        `"same_gradients"`: on those of the student's own step (Algorithm 1), at no second forward.
+      teacher_statistics: BatchNorm mode of the frozen teacher; either way nothing is written to it.
+    """
+
+    gradient_of: str = "softmax"
+    diff_reduction: str = "sum"
+    adversarial_reduction: str = "mean"
+    discriminator_update: str = "second_forward"
+    teacher_statistics: str = "batch"
+
+    _CHOICES: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "gradient_of": gradients.GRADIENTS_OF,
+        "diff_reduction": ("sum", "mean"),
+        "adversarial_reduction": ("mean", "sum"),
+        "discriminator_update": ("second_forward", "same_gradients"),
+        "teacher_statistics": layers.STATISTICS,
+    }
+
+    def __post_init__(self) -> None:
+        for name, choices in self._CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise InputError(f"{name}: expected one of {', '.join(choices)}, got {getattr(self, name)!r}")
+
+
+PROTOCOLS: Mapping[str, Protocol] = {
+    "release": Protocol(),
+    "paper": Protocol("xent", "mean", "sum", "same_gradients", "moving"),
+}
+
+
+class Igam(keras.Model):
+    """Trains a student whose input gradients a discriminator cannot tell from a robust teacher's.
+
+    One call of the step is one iteration: a student step on
+
+        mean cross-entropy + weight_decay * decay + lambda_adv * L_adv + lambda_diff * L_diff
+
+    then, on every `disc_every`-th iteration (counted from 0), a discriminator step on the same batch. The student runs
+    with batch statistics and updates its moving averages; the teacher is only read.
+
+    Args:
+      student: Keras model, images [B, H, W, C] to logits.
+      teacher: frozen model of the same classes. Without `adapter` it takes the student's images.
+      discriminator: input gradients to two logits (`igam_tf.models.discriminator`).
+      lambda_adv, lambda_diff: weights of the two terms. Published values hold for images in [0, 255] only: gradients with
+        respect to [0, 1] pixels are 255 times larger.
+      protocol: `"release"` or `"paper"`: the bundle of settings of `Protocol`; any of its fields can be given by name
+        to override it.
+      disc_every: iterations per discriminator step.
+      weight_decay: of the student's kernels, and of the discriminator's.
+      adapter: affine map from the student's images to the teacher's input; J_t is taken through it, with respect to the
+        student's pixels.
+      gradient_crop: side of the central window of both gradients that the discriminator sees (§4.3.2); L_diff stays on
+        the whole image.
+      steps_before_matching: iterations on cross-entropy and decay alone, without any discriminator step.
+
+    The objects given are trained in place. `fit` and `train_on_batch` take images and integer labels [B].
+
+    Raises:
+      InputError: a setting out of its range, or models whose shapes do not fit together.
+    """
+
+    def __init__(
+        self,
+        student: keras.Model,
+        teacher: keras.Model,
+        discriminator: keras.Model,
+        *,
+        lambda_adv: float,
+        lambda_diff: float,
+        protocol: str = "release",
+        disc_every: int = 5,
+        weight_decay: float = 2e-4,
+        adapter: keras.layers.Layer | None = None,
+        gradient_crop: int | None = None,
+        steps_before_matching: int = 0,
+        gradient_of: str | None = None,
+        diff_reduction: str | None = None,
+        adversarial_reduction: str | None = None,
+        discriminator_update: str | None = None,
+        teacher_statistics: str | None = None,
+    ) -> None:
+        super().__init__(name="igam")
+        if protocol not in PROTOCOLS:
+            raise InputError(f"protocol: expected one of {', '.join(PROTOCOLS)}, got {protocol!r}")
+        overrides = {
+            "gradient_of": gradient_of,
+            "diff_reduction": diff_reduction,
+            "adversarial_reduction": adversarial_reduction,
+            "discriminator_update": discriminator_update,
+            "teacher_statistics": teacher_statistics,
+        }
+        self.protocol = dataclasses.replace(
+            PROTOCOLS[protocol], **{k: v for k, v in overrides.items() if v is not None}
+        )
+        for name, value, least in (
+            ("lambda_adv", lambda_adv, 0),
+            ("lambda_diff", lambda_diff, 0),
+            ("disc_every", disc_every, 1),
+            ("weight_decay", weight_decay, 0),
+            ("steps_before_matching", steps_before_matching, 0),
+        ):
+            if not value >= least:
+                raise InputError(f"{name}: expected at least {least}, got {value}")
+        self.student = student
+        self.teacher = teacher
+        self.discriminator = discriminator
+        self.adapter = adapter
+        self.lambda_adv, self.lambda_diff = float(lambda_adv), float(lambda_diff)
+        self.disc_every, self.weight_decay = int(disc_every), float(weight_decay)
+        self.gradient_crop, self.steps_before_matching = gradient_crop, int(steps_before_matching)
+        self.iteration = self.add_weight(
+            shape=(), dtype="int64", initializer="zeros", trainable=False, name="iteration"
+        )
+        self._check_shapes()
+        self._trackers = {name: keras.metrics.Mean(name) for name in METRICS}
+
+    def _check_shapes(self) -> None:
+        image = self.student.input_shape[1:]
+        seen = image if self.gradient_crop is None else (self.gradient_crop, self.gradient_crop, image[-1])
+        if tuple(self.discriminator.input_shape[1:]) != tuple(seen):
+            raise InputError(f"discriminator: it takes {self.discriminator.input_shape[1:]}, the gradients are {seen}")
+        batch = keras.KerasTensor((None, *image), dtype="float32")
+        taken = tuple((batch if self.adapter is None else self.adapter(batch)).shape[1:])
+        if tuple(self.teacher.input_shape[1:]) != taken:
+            raise InputError(
+                f"teacher: it takes {self.teacher.input_shape[1:]}, the adapter gives {taken} for {image} images"
+            )
+        if self.student.output_shape[-1] != self.teacher.output_shape[-1]:
+            raise InputError(
+                f"classes: the student has {self.student.output_shape[-1]}, the teacher "
+                f"{self.teacher.output_shape[-1]}; fine-tune the teacher on the target task first"
+            )
+
+    def compile(
+        self,
+        student_optimizer: keras.optimizers.Optimizer | None = None,
+        discriminator_optimizer: keras.optimizers.Optimizer | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Sets the two optimisers (TF1 momentum 0.9 at rate 0.1 by default).
+
+        A learning-rate schedule is called with the optimiser's own update count; `discriminator_schedule` translates the
+        student's schedule for the discriminator, which steps less often.
+        """
+        kwargs.setdefault("jit_compile", False)
+        super().compile(**kwargs)
+        self.student_optimizer = student_optimizer or Momentum()
+        self.discriminator_optimizer = discriminator_optimizer or Momentum()
+        # Built here: variables must exist before the step's conditional branches are traced.
+        self.student_optimizer.build(self.student.trainable_variables)
+        self.discriminator_optimizer.build(self.discriminator.trainable_variables)
+
+    def discriminator_schedule(self, values: list[float], boundaries: list[int]) -> SteppedSchedule:
+        """The release's: the student's schedule at the trainer's iteration, whose count the student step has just raised."""
+        first = -(-self.steps_before_matching // self.disc_every) * self.disc_every
+        return SteppedSchedule(values, boundaries, every=self.disc_every, start=first + 1)
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        return list(self._trackers.values())
+
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        return self.student(inputs, training=training)
+
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        x, y = data[0], data[1]
+        x = tf.cast(x, tf.float32)
+        iteration = tf.convert_to_tensor(self.iteration)
+        values = tf.cond(
+            iteration < self.steps_before_matching,
+            lambda: self._plain_step(x, y),
+            lambda: self._matching_step(x, y, iteration),
+        )
+        self.iteration.assign_add(1)
+        matching = values["matching"]
+        for name, value in values.items():
+            always = name in ("loss", "accuracy", "xent", "matching")
+            self._trackers[name].update_state(value, sample_weight=None if always else matching)
+        return {name: metric.result() for name, metric in self._trackers.items()}
+
+    def _plain_step(self, x: tf.Tensor, y: tf.Tensor) -> dict[str, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            logits = self.student(x, training=True)
+            xent = tf.reduce_mean(losses.cross_entropy(y, logits))
+            loss = xent + self.weight_decay * losses.weight_decay(self.student)
+        variables = self.student.trainable_variables
+        self.student_optimizer.apply(tape.gradient(loss, variables), variables)
+        found = {"loss": loss, "xent": xent, "accuracy": _accuracy(y, logits)}
+        return {name: found.get(name, tf.zeros(())) for name in METRICS}
+
+    def _matching_step(self, x: tf.Tensor, y: tf.Tensor, iteration: tf.Tensor) -> dict[str, tf.Tensor]:
+        # Outside the tape: nothing flows into the teacher, and its weight gradients are never formed.
+        of = self.protocol.gradient_of
+        teacher_gradient = gradients.input_gradient(
+            self.teacher, x, y, of, self.protocol.teacher_statistics, self.adapter
+        )
+        with tf.GradientTape() as tape:
+            logits, student_gradient = self._student_gradient(x, y)
+            parts = self._objective(y, logits, student_gradient, teacher_gradient)
+        variables = self.student.trainable_variables
+        self.student_optimizer.apply(tape.gradient(parts["loss"], variables), variables)
+        due = tf.equal(iteration % self.disc_every, 0)
+        tf.cond(
+            due,
+            lambda: self._discriminator_step(x, y, student_gradient, teacher_gradient),
+            lambda: tf.zeros(()),
+        )
+        return {
+            **parts,
+            "matching": tf.ones(()),
+            "accuracy": _accuracy(y, logits),
+            **_geometry(student_gradient, teacher_gradient),
+        }
+
+    def _student_gradient(self, x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Logits and input gradient from one training-mode forward pass."""
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(x)
+            logits = self.student(x, training=True)
+            target = gradients.summed_target(self.protocol.gradient_of, y, logits)
+        return logits, tape.gradient(target, x)
+
+    def _discriminator_logits(self, student_gradient: tf.Tensor, teacher_gradient: tf.Tensor) -> tf.Tensor:
+        both = tf.concat([student_gradient, teacher_gradient], 0)
+        if self.gradient_crop is not None:
+            both = adapters.center_crop(both, self.gradient_crop)
+        return self.discriminator(both, training=True)
+
+    def _objective(
+        self, y: tf.Tensor, logits: tf.Tensor, student_gradient: tf.Tensor, teacher_gradient: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        judged = self._discriminator_logits(student_gradient, teacher_gradient)
+        xent = tf.reduce_mean(losses.cross_entropy(y, logits))
+        adversarial = -losses.discriminator_loss(judged)
+        if self.protocol.adversarial_reduction == "sum":
+            adversarial *= 2.0
+        difference = losses.gradient_difference(student_gradient, teacher_gradient, self.protocol.diff_reduction)
+        loss = (
+            xent
+            + self.weight_decay * losses.weight_decay(self.student)
+            + self.lambda_adv * adversarial
+            + self.lambda_diff * difference
+        )
+        right = tf.argmax(judged, -1, tf.int32) == losses.discriminator_labels(judged)
+        return {
+            "loss": loss,
+            "xent": xent,
+            "adv": adversarial,
+            "diff": difference,
+            "disc_accuracy": tf.reduce_mean(tf.cast(right, tf.float32)),
+        }
+
+    def _discriminator_step(
+        self, x: tf.Tensor, y: tf.Tensor, student_gradient: tf.Tensor, teacher_gradient: tf.Tensor
+    ) -> tf.Tensor:
+        if self.protocol.discriminator_update == "second_forward":
+            _, student_gradient = self._student_gradient(x, y)
+        variables = self.discriminator.trainable_variables
+        with tf.GradientTape() as tape:
+            judged = self._discriminator_logits(tf.stop_gradient(student_gradient), teacher_gradient)
+            loss = losses.discriminator_loss(judged)
+            loss += self.weight_decay * losses.weight_decay(self.discriminator)
+        self.discriminator_optimizer.apply(tape.gradient(loss, variables), variables)
+        return loss
+
+
+# loss parts; share of iterations that matched; D's accuracy (0.5 is chance); cosine and l2 norms of the gradients
+METRICS = (
+    "loss", "xent", "adv", "diff", "accuracy", "matching", "disc_accuracy", "cosine", "student_norm", "teacher_norm",
+)  # fmt: skip
+
+
+def _accuracy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_mean(tf.cast(tf.argmax(logits, -1, labels.dtype) == labels, tf.float32))
+
+
+def _geometry(student_gradient: tf.Tensor, teacher_gradient: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Mean cosine and mean l2 norms of the two batches of gradients, image by image."""
+    student = tf.reshape(student_gradient, [tf.shape(student_gradient)[0], -1])
+    teacher = tf.reshape(teacher_gradient, [tf.shape(teacher_gradient)[0], -1])
+    student_norm, teacher_norm = tf.norm(student, axis=-1), tf.norm(teacher, axis=-1)
+    cosine = tf.math.divide_no_nan(tf.reduce_sum(student * teacher, -1), student_norm * teacher_norm)
+    return {
+        "cosine": tf.reduce_mean(cosine),
+        "student_norm": tf.reduce_mean(student_norm),
+        "teacher_norm": tf.reduce_mean(teacher_norm),
+    }
