@@ -52,7 +52,8 @@ def pgd_curve(
 ) -> Curve:
     """One PGD trajectory (per restart), read at several k: it costs the largest k alone.
 
-    x <- clip(x + step_size * sign(gradient of the summed loss)), clipped to the ball and the pixel range, as MadryLab and the release do.
+    x <- clip(x + step_size * sign(gradient of the summed loss)), to the ball and the pixel range, as MadryLab and the
+    release do.
 
     Args:
       model: Keras model or callable, images to logits.
@@ -74,7 +75,7 @@ def pgd_curve(
     if not wanted or wanted[0] < 0 or wanted[-1] > length or restarts < 1:
         raise InputError(f"pgd: need 0 <= record_at <= steps and restarts >= 1, got {wanted}, {length}, {restarts}")
     limits, images, labels = _checked(model, x, y, bounds)
-    run = _compiled(model, loss, statistics, random_start)
+    run = _compiled(model, tuple(images.shape[1:]), loss, statistics, random_start)
     amounts = [
         tf.constant(limits.amount(v, n), tf.float32) for v, n in ((epsilon, "epsilon"), (step_size, "step_size"))
     ]
@@ -179,7 +180,9 @@ def _checked(model: Any, x: Any, y: Any, bounds: Any) -> tuple[Bounds, tf.Tensor
 _COMPILED: "weakref.WeakKeyDictionary[Any, dict[tuple[Any, ...], Callable[..., Any]]]" = weakref.WeakKeyDictionary()
 
 
-def _compiled(model: Any, loss: str, statistics: str, random_start: bool) -> Callable[..., Any]:
+def _compiled(
+    model: Any, image_shape: tuple[int, ...], loss: str, statistics: str, random_start: bool
+) -> Callable[..., Any]:
     loss_fn = losses.attack_loss(loss)
     check_statistics(statistics)
     try:
@@ -187,16 +190,21 @@ def _compiled(model: Any, loss: str, statistics: str, random_start: bool) -> Cal
         reference: Callable[[], Any] = weakref.ref(model)
     except TypeError:  # a callable that cannot be weakly referenced is compiled anew for each call
         known, reference = {}, (lambda: model)
-    key = (loss, statistics, random_start)
+    key = (image_shape, loss, statistics, random_start)
     if key not in known:
-        known[key] = _compile(reference, loss_fn, statistics, random_start)
+        known[key] = _compile(reference, image_shape, loss_fn, statistics, random_start)
     return known[key]
 
 
 def _compile(
-    reference: Callable[[], Any], loss_fn: ascent.LossFn, statistics: str, random_start: bool
+    reference: Callable[[], Any],
+    image_shape: tuple[int, ...],
+    loss_fn: ascent.LossFn,
+    statistics: str,
+    random_start: bool,
 ) -> Callable[..., Any]:
-    @tf.function(reduce_retracing=True)
+    """The attack as one concrete function: any batch size, any amounts, never a second trace."""
+
     def run(
         x: tf.Tensor,
         y: tf.Tensor,
@@ -215,8 +223,20 @@ def _compile(
         last, correct = ascent.ascend(
             logits_fn, loss_fn, x, y, start, epsilon=epsilon, step_size=step_size, steps=steps, low=low, high=high
         )
-        right_at_last = ascent.is_correct(y, logits_fn(last))
-        clean = ascent.is_correct(y, logits_fn(x)) if random_start else tf.concat([correct, [right_at_last]], 0)[0]
-        return last, clean, tf.concat([correct, [right_at_last]], 0)
+        right = tf.concat([correct, [ascent.is_correct(y, logits_fn(last))]], 0)
+        return last, ascent.is_correct(y, logits_fn(x)) if random_start else right[0], right
 
-    return run
+    def scalar(dtype: tf.DType) -> tf.TensorSpec:
+        return tf.TensorSpec((), dtype)
+
+    images = tf.TensorSpec((None, *image_shape), tf.float32)
+    amounts = [scalar(tf.float32)] * 2
+    return tf.function(run).get_concrete_function(
+        images,
+        tf.TensorSpec([None], tf.int64),
+        tf.TensorSpec([None], tf.int32),
+        scalar(tf.int32),
+        *amounts,
+        scalar(tf.int32),
+        *amounts,
+    )
