@@ -1,0 +1,75 @@
+"""The seeded stream of training batches: batch number s is the same in every run, wherever the stream begins."""
+
+import tensorflow as tf
+
+from igam_tf.bounds import Bounds
+from igam_tf.data.splits import Split
+from igam_tf.errors import InputError
+
+PADDING = 2  # pixels on each side before the random crop, as in the release
+
+
+def training_batches(
+    split: Split,
+    batch_size: int,
+    seed: int,
+    bounds: Bounds,
+    *,
+    start: int = 0,
+    augmented: bool = True,
+    pixel_noise: float = 0.0,
+) -> tf.data.Dataset:
+    """An endless stream of float32 images [batch_size, H, W, C] and int64 labels [batch_size].
+
+    Every pass is a fresh seeded permutation; the remainder that fills no batch is left out of that pass. Order,
+    augmentation and noise of batch s depend on (seed, s) alone, so that a run resumed at `start` goes on as if it had
+    never stopped.
+
+    Args:
+      augmented: random crop and flip (`augment`).
+      pixel_noise: half width of uniform noise on every pixel, in the pixels' unit, clipped to the bounds (the release's
+        `img_random_pert` is 8).
+
+    Raises:
+      InputError: fewer examples than a batch.
+    """
+    per_pass = len(split) // batch_size
+    if not per_pass:
+        raise InputError(f"batch_size: a batch of {batch_size} needs as many examples, there are {len(split)}")
+    images, labels = tf.constant(split.images), tf.constant(split.labels)
+    first_pass, offset = divmod(start, per_pass)
+
+    def passed(number: tf.Tensor) -> tf.data.Dataset:
+        order = tf.random.experimental.stateless_shuffle(
+            tf.range(len(split)), seed=tf.stack([tf.cast(seed, tf.int64), number])
+        )
+        return tf.data.Dataset.from_tensor_slices(order).batch(batch_size, drop_remainder=True)
+
+    def assemble(step: tf.Tensor, chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        x = tf.cast(tf.gather(images, chosen), tf.float32) * tf.constant(split.scale, tf.float32)
+        key = tf.stack([tf.cast(seed, tf.int64), step])
+        if augmented:
+            x = augment(x, key)
+        if pixel_noise:
+            noise = tf.random.stateless_uniform(tf.shape(x), key + tf.constant([1, 0], tf.int64), -pixel_noise, pixel_noise)
+            x = tf.clip_by_value(x + noise, bounds.low, bounds.high)
+        return x, tf.gather(labels, chosen)
+
+    stream = tf.data.Dataset.range(first_pass, tf.int64.max).flat_map(passed)
+    stream = stream.enumerate(start=first_pass * per_pass).skip(offset)
+    return stream.map(assemble, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
+
+
+def augment(images: tf.Tensor, seed: tf.Tensor, padding: int = PADDING) -> tf.Tensor:
+    """The release's augmentation, on a whole batch [B, H, W, C] at once.
+
+    Zero-pads every side, then crops each image back at its own random place and flips it left to right with
+    probability 1/2. seed: int64 [2].
+    """
+    batch, height, width = images.shape[0], images.shape[1], images.shape[2]
+    draws = tf.random.stateless_uniform([3, batch, 1], seed)
+    places = tf.cast(draws[:2] * (2 * padding + 1), tf.int32)
+    rows = places[0] + tf.range(height)
+    columns = places[1] + tf.where(draws[2] < 0.5, tf.range(width)[::-1], tf.range(width))
+    padded = tf.pad(images, [[0, 0], [padding, padding], [padding, padding], [0, 0]])
+    return tf.gather(tf.gather(padded, rows, axis=1, batch_dims=1), columns, axis=2, batch_dims=1)

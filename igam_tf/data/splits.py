@@ -1,0 +1,45 @@
+"""What every loader returns: a data set of two splits, kept small in memory, read as float32 in its pixel range."""
+
+import dataclasses
+
+import numpy as np
+
+from igam_tf.bounds import Bounds
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """Images [N, H, W, C] as stored (uint8 or float32), integer labels [N]; `scale` takes stored values to pixels."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    scale: float = 1.0
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def first(self, count: int | None) -> "Split":
+        """The first `count` examples; all of them if None or more than there are."""
+        return (
+            self if count is None else dataclasses.replace(self, images=self.images[:count], labels=self.labels[:count])
+        )
+
+    def pixels(self, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Images start .. stop as float32 in the data set's pixel range."""
+        return self.images[start:stop].astype(np.float32) * np.float32(self.scale)
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """A named image classification task."""
+
+    name: str
+    train: Split
+    test: Split
+    num_classes: int
+    bounds: Bounds
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        height, width, channels = self.train.images.shape[1:]
+        return height, width, channels
