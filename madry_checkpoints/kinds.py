@@ -5,6 +5,7 @@ rest) together with the slots of their optimisers. TensorFlow is not needed here
 """
 
 import dataclasses
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -46,6 +47,10 @@ KINDS = {
 class Variable:
     shape: Shape
     dtype: np.dtype[Any]
+
+    @property
+    def count(self) -> int:
+        return math.prod(self.shape)
 
 
 def described(values: Mapping[str, Array]) -> dict[str, Variable]:

@@ -1,0 +1,5 @@
+import sys
+
+from madry_checkpoints.cli import main
+
+sys.exit(main())

@@ -1,0 +1,86 @@
+"""Converts between TensorFlow 1 checkpoints and Keras files."""
+
+import os
+import pathlib
+import tempfile
+import zipfile
+from typing import TYPE_CHECKING
+
+from madry_checkpoints.errors import CheckpointError
+from madry_checkpoints.loader import load_model
+from madry_checkpoints.reader import detect
+from madry_checkpoints.writer import write
+
+if TYPE_CHECKING:
+    import keras
+
+_KERAS = (".keras", ".weights.h5")
+_FILES = (*_KERAS, ".h5", ".hdf5", ".pb", ".ckpt", ".index", ".npz", ".zip")
+
+
+def convert(
+    source: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    kind: str | None = None,
+    normalization: str | None = None,
+    input_shape: tuple[int, int, int] | None = None,
+    overwrite: bool = False,
+) -> "keras.Model":
+    """Writes the network in `source` to `out`, complete or not at all; returns it.
+
+    Args:
+      source: a TensorFlow 1 checkpoint (see `read`) or, if `out` is a directory, a `.keras` file.
+      out: `*.keras`, `*.weights.h5`, or a directory for a TensorFlow 1 checkpoint of this network alone, without slots.
+      kind, normalization, input_shape: as for `load_model`; a `.keras` file needs `kind` and takes no other.
+      overwrite: replace what is at `out`.
+
+    Raises:
+      CheckpointError: as `load_model` and `write`; `out` is there already, or is another sort of file.
+    """
+    source, target = os.fspath(source), pathlib.Path(out)
+    to_directory = not target.name.endswith(_FILES)
+    if not to_directory and not target.name.endswith(_KERAS):
+        raise CheckpointError(
+            f"{target}: expected a .keras or .weights.h5 file, or a directory for a TensorFlow 1 checkpoint"
+        )
+    if not overwrite and (any(target.glob("*")) if to_directory and target.is_dir() else target.exists()):
+        raise CheckpointError(f"{target}: is there already; --overwrite replaces it")
+    if source.endswith(".keras"):
+        if not to_directory or kind is None or normalization or input_shape:
+            raise CheckpointError(f"{source}: a .keras file is written to a directory; name its kind, and nothing else")
+        model = _loaded(source)
+    else:
+        model = load_model(source, kind, normalization, input_shape)
+        kind = kind or detect(source).pop()  # the only one, or it would not have loaded
+    if to_directory:
+        write(model, kind, target)
+    else:
+        _save(model, target)
+    return model
+
+
+def _loaded(source: str) -> "keras.Model":
+    import keras
+
+    import igam_tf.models  # noqa: F401  # registers the layers
+
+    if not zipfile.is_zipfile(source):
+        raise CheckpointError(f"{source}: no such Keras file")
+    try:
+        return keras.models.load_model(source, compile=False)
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        raise CheckpointError(f"{source}: Keras cannot load it ({str(error).splitlines()[0]})") from error
+
+
+def _save(model: "keras.Model", target: pathlib.Path) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".writing-", dir=target.parent) as temporary:
+            written = pathlib.Path(temporary) / target.name
+            if target.name.endswith(".keras"):
+                model.save(written)
+            else:
+                model.save_weights(written)
+            os.replace(written, target)
+    except OSError as error:
+        raise CheckpointError(f"{target}: cannot be written ({error})") from error

@@ -1,0 +1,36 @@
+"""Where the published checkpoints are, what is known of their contents, and what was published about them."""
+
+import dataclasses
+import functools
+import importlib.resources
+import json
+from collections.abc import Mapping
+
+
+@dataclasses.dataclass(frozen=True)
+class Published:
+    """One published checkpoint archive. Nothing here was computed by this project; unknown is None or empty.
+
+    Attributes:
+      kind: of the network inside; None where there are several.
+      url: of the archive, or of a page to download from by hand if `manual`.
+      git_blob: Git's id of the archive, as its repository has it (`git hash-object FILE`).
+      published_sha256: of the "model file", in its authors' words; of which file is unconfirmed.
+      published_accuracy: per cent, by attack.
+      published_setting: what the accuracies are for.
+    """
+
+    kind: str | None
+    url: str
+    manual: bool = False
+    git_blob: str | None = None
+    published_sha256: str | None = None
+    published_accuracy: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    published_setting: str = ""
+
+
+@functools.cache
+def manifest() -> Mapping[str, Published]:
+    """The published checkpoints by name, in the order in which they are listed."""
+    text = importlib.resources.files("madry_checkpoints").joinpath("manifest.json").read_text("utf-8")
+    return {name: Published(**fields) for name, fields in json.loads(text).items()}
