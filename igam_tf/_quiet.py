@@ -63,7 +63,6 @@ class _QuietFinder:
 
 def install() -> None:
     """Silences the first import of TensorFlow, unless it is done already or TF_CPP_MIN_LOG_LEVEL asks for its messages."""
-    if "tensorflow" in sys.modules or "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+    if "tensorflow" in sys.modules or os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
         return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     sys.meta_path.insert(0, _QuietFinder())

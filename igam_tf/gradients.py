@@ -85,6 +85,8 @@ def input_gradient(
     """
     check_of(of)
     x, y = tf.convert_to_tensor(x), tf.convert_to_tensor(y)
+    if not x.dtype.is_floating:
+        raise InputError(f"images: expected floating-point pixels, got {x.dtype.name}")
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(x)
         logits = logits_of(model, x if adapter is None else adapter(x), statistics)

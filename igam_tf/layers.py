@@ -75,11 +75,16 @@ def bounds_of(model: Any) -> Bounds:
     )
 
 
+def full_precision() -> str:
+    """The type of what no precision policy may narrow (pixel statistics, logits): float32, or float64 where floatx is."""
+    return "float64" if keras.config.floatx() == "float64" else "float32"
+
+
 class _FloatLayer(keras.layers.Layer):
-    """Computes in float32 (or wider) whatever the precision policy: pixel statistics do not survive bfloat16."""
+    """Computes in full precision whatever the policy: pixel statistics do not survive bfloat16."""
 
     def __init__(self, **kwargs: Any) -> None:
-        kwargs.setdefault("dtype", "float64" if keras.config.floatx() == "float64" else "float32")
+        kwargs.setdefault("dtype", full_precision())
         super().__init__(**kwargs)
 
 

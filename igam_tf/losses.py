@@ -10,16 +10,17 @@ from igam_tf.errors import InputError
 
 def cross_entropy(labels: Any, logits: Any) -> tf.Tensor:
     """Softmax cross-entropy per example: integer labels [B], logits [B, K] to [B]."""
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tf.cast(labels, tf.int32), logits=logits)
 
 
 def true_class_probability(labels: Any, logits: Any) -> tf.Tensor:
     """Softmax probability of the labelled class per example, [B]: what the release differentiates."""
-    return tf.gather(tf.nn.softmax(logits), labels, batch_dims=1)
+    return tf.gather(tf.nn.softmax(logits), tf.cast(labels, tf.int32), batch_dims=1)
 
 
 def margin(labels: Any, logits: Any) -> tf.Tensor:
     """Largest other logit minus the labelled one, per example (Carlini-Wagner): positive when fooled."""
+    logits = tf.convert_to_tensor(logits)
     one_hot = tf.one_hot(labels, tf.shape(logits)[-1], dtype=logits.dtype)
     true = tf.reduce_sum(one_hot * logits, -1)
     other = tf.reduce_max(tf.where(one_hot > 0, logits.dtype.min, logits), -1)

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from igam_tf.bounds import Bounds
 from igam_tf.errors import InputError
-from igam_tf.layers import PixelRange
+from igam_tf.layers import PixelRange, full_precision
 
 
 @keras.saving.register_keras_serializable("igam_tf")
@@ -49,12 +49,12 @@ def with_new_head(model: keras.Model, num_classes: int) -> keras.Model:
             f"{model.name}: expected a functional Keras model with one output that ends in a Dense logit layer"
         )
     features = head.input[0] if isinstance(head, TargetHead) else head.input
-    source = keras.layers.Dense(head.units, name="source_logits", dtype="float32")
+    source = keras.layers.Dense(head.units, name="source_logits", dtype=full_precision())
     source_logits = source(features)
     source.kernel.assign(head.kernel)
     source.bias.assign(head.bias)
-    target = TargetHead(num_classes, name="logits", dtype="float32")
-    return keras.Model(model.inputs, target([features, source_logits]), name=model.name)
+    target = TargetHead(num_classes, name="logits", dtype=full_precision())
+    return keras.Model(model.input, target([features, source_logits]), name=model.name)
 
 
 def adapted(

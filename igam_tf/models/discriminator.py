@@ -3,7 +3,7 @@
 import keras
 
 from igam_tf.errors import InputError
-from igam_tf.layers import BatchNorm, LeakyReLU, UnitNorm
+from igam_tf.layers import BatchNorm, LeakyReLU, UnitNorm, full_precision
 
 
 def discriminator(
@@ -32,5 +32,5 @@ def discriminator(
         x = LeakyReLU(0.1, name=f"act{index}")(x)
     x = keras.layers.Flatten(name="flatten")(x)
     dense_initial = keras.initializers.VarianceScaling(1.0, mode="fan_in", distribution="uniform")
-    logits = keras.layers.Dense(2, kernel_initializer=dense_initial, name="logits", dtype="float32")(x)
+    logits = keras.layers.Dense(2, kernel_initializer=dense_initial, name="logits", dtype=full_precision())(x)
     return keras.Model(inputs, logits, name=name)

@@ -3,7 +3,7 @@
 import keras
 
 from igam_tf.bounds import UNIT
-from igam_tf.layers import PixelRange
+from igam_tf.layers import PixelRange, full_precision
 
 
 def mnist_cnn(
@@ -28,5 +28,5 @@ def mnist_cnn(
         x = keras.layers.MaxPooling2D(2, padding="same", name=f"pool{index}")(x)
     x = keras.layers.Flatten(name="flatten")(x)
     x = keras.layers.Dense(hidden, activation="relu", name="hidden", **initial())(x)
-    logits = keras.layers.Dense(num_classes, name="logits", dtype="float32", **initial())(x)
+    logits = keras.layers.Dense(num_classes, name="logits", dtype=full_precision(), **initial())(x)
     return keras.Model(inputs, logits, name=name)

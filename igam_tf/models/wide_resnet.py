@@ -8,7 +8,7 @@ import tensorflow as tf
 from igam_tf import layers
 from igam_tf.bounds import PIXELS
 from igam_tf.errors import InputError
-from igam_tf.layers import BatchNorm, LeakyReLU, PaddedShortcut, PixelRange
+from igam_tf.layers import BatchNorm, LeakyReLU, PaddedShortcut, PixelRange, full_precision
 
 STEM_CHANNELS = 16
 
@@ -49,7 +49,7 @@ def wide_resnet(
     x = activated(x, "unit_last")
     x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
     dense_initial = keras.initializers.VarianceScaling(1.0, mode="fan_in", distribution="uniform")
-    logits = keras.layers.Dense(num_classes, kernel_initializer=dense_initial, name="logits", dtype="float32")(x)
+    logits = keras.layers.Dense(num_classes, kernel_initializer=dense_initial, name="logits", dtype=full_precision())(x)
     return keras.Model(inputs, logits, name=name)
 
 
