@@ -32,6 +32,9 @@ class CenterCrop(keras.layers.Layer):
         super().__init__(**kwargs)
         self.size = int(size)
 
+    def build(self, input_shape: tuple[int, ...]) -> None:
+        _window(input_shape, self.size)
+
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         return center_crop(inputs, self.size)
 
@@ -54,10 +57,56 @@ class Scale(keras.layers.Layer):
         return {**super().get_config(), "factor": self.factor}
 
 
+SAMPLINGS = ("tf2", "legacy", "mean")
+
+
+@keras.saving.register_keras_serializable("igam_tf")
+class Resize(keras.layers.Layer):
+    """Images to `size` x `size` (§4.3.3).
+
+    Args:
+      size: side of the result.
+      sampling: `"tf2"`, bilinear between pixel centres (`tf.image.resize`); `"legacy"`, bilinear between pixel corners, as
+        TensorFlow 1 and so the release do: doubling copies the input's pixels to the even places and repeats the last
+        row and column; `"mean"`, averages over equal blocks, for shrinking by a whole factor.
+
+    Raises:
+      InputError: unknown sampling, or `"mean"` with sides that are no multiple of `size`.
+    """
+
+    def __init__(self, size: int, sampling: str = "tf2", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if sampling not in SAMPLINGS:
+            raise InputError(f"sampling: expected one of {', '.join(SAMPLINGS)}, got {sampling!r}")
+        self.size, self.sampling = int(size), sampling
+
+    def build(self, input_shape: tuple[int, ...]) -> None:
+        height, width = input_shape[1:3]
+        if self.sampling == "mean" and (height % self.size or width % self.size):
+            raise InputError(f"resize: {height}x{width} images do not divide into {self.size}x{self.size} blocks")
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        if self.sampling == "mean":
+            factors = [side // self.size for side in inputs.shape[1:3]]
+            return tf.nn.avg_pool2d(inputs, factors, factors, "VALID")
+        resized = tf.raw_ops.ResizeBilinear(
+            images=inputs, size=[self.size, self.size], half_pixel_centers=self.sampling == "tf2"
+        )
+        return tf.cast(resized, inputs.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "size": self.size, "sampling": self.sampling}
+
+
 def center_crop(images: tf.Tensor, size: int) -> tf.Tensor:
     """The central `size` x `size` window of images [B, H, W, C]."""
-    height, width = images.shape[1:3]
+    top, left = _window(images.shape, size)
+    return images[:, top : top + size, left : left + size, :]
+
+
+def _window(shape: tuple[int, ...] | tf.TensorShape, size: int) -> tuple[int, int]:
+    """Top and left of the central window, if it fits."""
+    height, width = shape[1:3]
     if height < size or width < size:
         raise InputError(f"center crop: a {size}x{size} window does not fit into {height}x{width} images")
-    top, left = (height - size) // 2, (width - size) // 2
-    return images[:, top : top + size, left : left + size, :]
+    return (height - size) // 2, (width - size) // 2

@@ -66,7 +66,7 @@ class AdversarialTrainer(keras.Model):
         return self.model(inputs, training=training)
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        x, y = tf.cast(data[0], tf.float32), data[1]
+        x, y = tf.cast(data[0], tf.float32), tf.cast(data[1], tf.int32)
         if self.steps:
             x = self._adversarial(x, y)
         variables = self.model.trainable_variables

@@ -38,9 +38,8 @@ class HeadTrainer(keras.Model):
         return self.model(inputs, training=training)
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        x, y = tf.cast(data[0], tf.float32), data[1]
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(self.head_variables)
+        x, y = tf.cast(data[0], tf.float32), tf.cast(data[1], tf.int32)
+        with tf.GradientTape() as tape:
             logits = gradients.logits_of(self.model, x, self.statistics)
             loss = tf.reduce_mean(losses.cross_entropy(y, logits))
         self.optimizer.apply(tape.gradient(loss, self.head_variables), self.head_variables)

@@ -187,8 +187,7 @@ class Igam(keras.Model):
         return self.student(inputs, training=training)
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        x, y = data[0], data[1]
-        x = tf.cast(x, tf.float32)
+        x, y = tf.cast(data[0], tf.float32), tf.cast(data[1], tf.int32)
         iteration = tf.convert_to_tensor(self.iteration)
         values = tf.cond(
             iteration < self.steps_before_matching,
