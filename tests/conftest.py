@@ -8,7 +8,7 @@ import pytest
 # Before TensorFlow: two cores are what CI has.
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
-import igam_tf  # noqa: E402, F401  # silences TensorFlow's start-up before any test module imports it
+import igam_tf  # noqa: F401  # silences TensorFlow's start-up before any test module imports it
 
 SHARED = pathlib.Path(os.environ.get("IGAM_TF_SHARED", pathlib.Path(__file__).resolve().parents[2] / "shared"))
 

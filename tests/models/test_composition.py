@@ -1,0 +1,59 @@
+"""Models made of models: what is shared, what is kept, what is new."""
+
+import keras
+import numpy as np
+import pytest
+
+from igam_tf import adapters, models
+from igam_tf.bounds import PIXELS
+from igam_tf.errors import InputError
+from igam_tf.layers import bounds_of
+
+from .. import tiny
+
+
+def test_a_new_head_shares_the_body_and_keeps_the_old_head() -> None:
+    source = tiny.classifier()
+    x, _ = tiny.batch()
+    expected = source(x).numpy()
+    model = models.with_new_head(source, 7)
+    assert model.layers[1:-2] == source.layers[1:-1]
+    assert model(x).shape == (len(x), 7)
+    old = keras.Model(model.input, model.get_layer("source_logits").output)
+    np.testing.assert_array_equal(old(x), expected)
+    features = keras.Model(source.input, source.layers[-2].output)(x)
+    new = model.get_layer("logits")
+    np.testing.assert_allclose(model(x), features @ new.kernel + new.bias, rtol=1e-5, atol=1e-6)
+    assert np.abs(new.kernel).max() <= np.sqrt(3 / features.shape[-1])
+    assert not np.any(new.bias)
+
+
+def test_a_second_new_head_stands_beside_the_first() -> None:
+    first = models.with_new_head(tiny.classifier(), 7)
+    x, _ = tiny.batch()
+    expected = first(x).numpy()
+    second = models.with_new_head(first, 2)
+    old = keras.Model(second.input, second.get_layer("source_logits").output)
+    np.testing.assert_allclose(old(x), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        keras.Sequential([keras.Input((2,)), keras.layers.Dense(3), keras.layers.Softmax()]),
+        keras.Sequential([], name="empty"),
+    ],
+)
+def test_a_model_without_a_logit_layer_is_refused(model: keras.Model) -> None:
+    with pytest.raises(InputError, match="expected a functional Keras model with one output that ends in a Dense"):
+        models.with_new_head(model, 3)
+
+
+def test_an_adapted_teacher_takes_the_targets_images() -> None:
+    teacher = tiny.classifier(shape=(6, 6, 1), high=1.0)
+    adapter = keras.Sequential([adapters.ChannelMean(), adapters.CenterCrop(6), adapters.Scale(1 / 255)])
+    model = models.adapted(teacher, adapter, tiny.SHAPE, PIXELS)
+    x, _ = tiny.batch()
+    np.testing.assert_array_equal(model(x), teacher(adapter(x)))
+    assert bounds_of(model) == PIXELS
+    np.testing.assert_array_equal(models.adapted(tiny.classifier(), None, tiny.SHAPE, PIXELS)(x), tiny.classifier()(x))

@@ -1,0 +1,65 @@
+"""Every loss against its formula in NumPy."""
+
+import keras
+import numpy as np
+import pytest
+
+from igam_tf import losses
+from igam_tf.errors import InputError
+
+LOGITS = np.array([[2.0, -1.0, 0.5], [0.0, 3.0, 1.0], [1.0, 1.5, 1.5], [-2.0, 0.0, 4.0]], np.float32)
+LABELS = np.array([0, 2, 1, 2])
+PROBABILITIES = np.exp(LOGITS) / np.exp(LOGITS).sum(1, keepdims=True)
+TRUE = PROBABILITIES[np.arange(4), LABELS]
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int32, np.int64])
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        (losses.cross_entropy, -np.log(TRUE)),
+        (losses.true_class_probability, TRUE),
+        (losses.margin, [-1.5, 2.0, 0.0, -4.0]),
+    ],
+)
+def test_classification_losses(loss: object, expected: np.ndarray, kind: type) -> None:
+    np.testing.assert_allclose(loss(LABELS.astype(kind), LOGITS), expected, rtol=1e-6, atol=1e-7)
+
+
+def test_attack_losses_by_name() -> None:
+    assert losses.attack_loss("xent") is losses.cross_entropy
+    assert losses.attack_loss("margin") is losses.margin
+    with pytest.raises(InputError, match=r"^loss: expected one of xent, margin, got 'cw'"):
+        losses.attack_loss("cw")
+
+
+def test_weight_decay_counts_trainable_kernels_alone() -> None:
+    model = keras.Sequential(
+        [
+            keras.Input((4, 4, 2)),
+            keras.layers.Conv2D(3, 2, bias_initializer="ones"),
+            keras.layers.BatchNormalization(gamma_initializer="ones"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(2, bias_initializer="ones"),
+        ]
+    )
+    convolution, dense = model.layers[0], model.layers[-1]
+    expected = [0.5 * float(np.sum(layer.kernel.numpy() ** 2)) for layer in (convolution, dense)]
+    assert float(losses.weight_decay(model)) == pytest.approx(sum(expected), rel=1e-6)
+    convolution.trainable = False
+    assert float(losses.weight_decay(model)) == pytest.approx(expected[1], rel=1e-6)
+    dense.trainable = False
+    assert float(losses.weight_decay(model)) == 0
+
+
+@pytest.mark.parametrize(("reduction", "expected"), [("sum", 2 * 3 * 4 * 9.0), ("mean", 3 * 4 * 9.0)])
+def test_gradient_difference(reduction: str, expected: float) -> None:
+    found = losses.gradient_difference(np.full((2, 3, 4), 5.0), np.full((2, 3, 4), 2.0), reduction)
+    assert float(found) == expected
+
+
+def test_the_discriminators_first_half_is_the_students() -> None:
+    logits = np.array([[0.0, 0.0], [2.0, -1.0], [0.5, 0.5], [1.0, 3.0]], np.float32)
+    np.testing.assert_array_equal(losses.discriminator_labels(logits), [0, 0, 1, 1])
+    chance, student, teacher = np.log(2), np.log1p(np.exp(-3)), np.log1p(np.exp(-2))
+    assert float(losses.discriminator_loss(logits)) == pytest.approx((2 * chance + student + teacher) / 4, rel=1e-6)
