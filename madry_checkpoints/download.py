@@ -30,6 +30,7 @@ def download(url: str, part: pathlib.Path) -> None:
         try:
             total = _request(url, part, before)
         except urllib.error.HTTPError as error:
+            error.close()  # it is an open response too
             total, reason = _total_of_refused_range(error), error
             if error.code != 416:
                 raise Unreachable(str(error)) from error

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from igam_tf.errors import InputError
 from madry_checkpoints import kinds
 from madry_checkpoints.bundle import Array
 from madry_checkpoints.errors import CheckpointError
@@ -53,7 +54,7 @@ def load_model(
         if found.problems():
             raise CheckpointError(f"not a whole {chosen.name}: {'; '.join(found.problems())}")
         model = _built(chosen, found.network, normalization, input_shape)
-    except CheckpointError as error:
+    except InputError as error:
         raise CheckpointError(f"{where}: {error}") from error
     for name, weight in found.weights.items():
         variable_of(model, weight.layer, weight.name).assign(values[name])

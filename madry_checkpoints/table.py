@@ -75,15 +75,16 @@ def _block_entries(block: bytes) -> Iterator[tuple[bytes, bytes]]:
     end = len(block) - 4 - 4 * restarts
     if end < 0:
         raise ValueError("a block's restart points do not fit in it")
+    body = block[:end]
     at, key = 0, b""
     while at < end:
-        shared, at = varint(block, at)
-        unshared, at = varint(block, at)
-        length, at = varint(block, at)
+        shared, at = varint(body, at)
+        unshared, at = varint(body, at)
+        length, at = varint(body, at)
         if shared > len(key):
             raise ValueError("a key refers to more than the one before it")
-        suffix, at = taken(block, at, unshared)
-        value, at = taken(block, at, length)
+        suffix, at = taken(body, at, unshared)
+        value, at = taken(body, at, length)
         key = key[:shared] + suffix
         yield key, value
 

@@ -1,0 +1,128 @@
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+import pytest
+
+from madry_checkpoints.cli import main
+
+from . import samples
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def _lines(capsys, *arguments):
+    assert main(arguments) == 0
+    return capsys.readouterr().out.splitlines()
+
+
+def test_help_is_quick_complete_and_does_not_start_tensorflow():
+    script = "import sys; from madry_checkpoints.cli import main; main(['-h']); sys.exit('tensorflow' in sys.modules)"
+    start = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert time.monotonic() - start < 5  # 0.4 s on an idle machine
+    for word in ("list", "fetch", "inspect", "convert", "--kind", "--normalization", "--input_shape", "--overwrite"):
+        assert word in done.stdout
+
+
+def test_list(capsys):
+    text = "\n".join(_lines(capsys, "list"))
+    assert "mnist_adv_trained" in text
+    assert "by hand: https://drive.google.com" in text
+    assert "published: FGSM 96.36 %" in text
+
+
+def test_inspect_a_release_file(tmp_path, capsys):
+    values = samples.release_file()
+    values["classifier/new/DW"] = values.pop("classifier/logit/DW")
+    lines = _lines(capsys, "inspect", samples.saved(values, tmp_path / "modelIGAM-1"))
+    slots = sum("Adam" in name or "Momentum" in name for name in values) + 4
+    assert lines[0].endswith(f"{len(values)} variables, {slots} of them optimiser slots or counters")
+    text = "\n".join(lines)
+    assert "igam_teacher: complete" in text
+    assert "igam_student: incomplete" in text
+    assert "  missing: classifier/logit/DW" in lines
+    assert "  unknown: classifier/new/DW" in lines
+    assert "  classifier/new/DW [128, 7] float32 UNKNOWN" in lines
+    assert "  logit/DW/Adam [64, 10] float32 slot" in lines
+    assert "  logit/DW [64, 10] float32 igam_teacher" in lines
+    assert lines[-1] == "checksums: right for every variable"
+
+
+def test_inspect_what_it_does_not_know(tmp_path, capsys):
+    values = samples.arrays("igam_discriminator")
+    del values["discriminator/logit/DW"]
+    text = "\n".join(_lines(capsys, "inspect", samples.saved(values, tmp_path / "c")))
+    assert "igam_discriminator: not a whole igam_discriminator: missing logit/DW" in text
+    text = "\n".join(_lines(capsys, "inspect", samples.saved({"w": values.popitem()[1]}, tmp_path / "d")))
+    assert "no known network" in text
+
+
+def test_convert(tmp_path, capsys):
+    weights = samples.arrays("igam_student")
+    prefix = samples.saved(weights, tmp_path / "c")
+    count = sum(value.size for value in weights.values())
+    out = str(tmp_path / "x.keras")
+    lines = _lines(capsys, "convert", prefix, out, "--input_shape=64,64,3", "--normalization=l2")
+    assert lines == [f"{out}: wide_resnet, {count:,} parameters, input [64, 64, 3]"]
+
+
+def test_fetch(tmp_path, capsys):
+    import zipfile
+
+    prefix = samples.saved(samples.arrays("mnist_challenge"), tmp_path / "c")
+    with zipfile.ZipFile(tmp_path / "igam_release.zip", "w") as file:
+        for suffix in (".index", ".data-00000-of-00001"):
+            file.write(prefix + suffix, f"c{suffix}")
+    assert _lines(capsys, "fetch", "igam_release", f"--directory={tmp_path}")[-1] == f"{tmp_path}/igam_release"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "expected a command"),
+        (["convrt"], "expected a command .*'convrt'"),
+        (["list", "all"], "list: expected 0 arguments, got 1"),
+        (["inspect"], "inspect: expected 1 arguments, got 0"),
+        (["inspect", "nothing"], "nothing: no checkpoint here"),
+        (["convert", "a", "b", "--kind=wrn"], "--kind=wrn: value should be one of"),
+        (["convert", "a", "b", "--input_shape=32,32"], "--input_shape: expected height,width,channels, got '32,32'"),
+        (["convert", "a", "b", "--input_shape=32,x,3"], "--input_shape: expected"),
+        (["convert", "a", "b", "--output=c"], "Unknown command line flag 'output'"),
+        (["fetch", "nothing"], "expected one of mnist_natural"),
+    ],
+)
+def test_a_mistake_is_one_line_and_status_2(arguments, message, capsys):
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert re.fullmatch(f"madry_checkpoints: .*{message}.*\n", captured.err)
+
+
+@pytest.mark.parametrize("command", [["-m", "madry_checkpoints"], [ROOT / "bin/convert_checkpoint"]])
+def test_the_commands_outside_this_process(command):
+    done = subprocess.run([sys.executable, *command, "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("usage: ")
+    assert done.stderr == ""
+
+
+def test_the_script_works_anywhere_and_reports_like_the_command(tmp_path):
+    script = [sys.executable, ROOT / "bin/convert_checkpoint", "nothing", "x.keras"]
+    done = subprocess.run(script, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("madry_checkpoints: nothing: no checkpoint here")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_reader_that_has_seen_enough(tmp_path):
+    prefix = samples.saved(samples.release_file(), tmp_path / "c")
+    with subprocess.Popen(
+        [sys.executable, "-m", "madry_checkpoints", "inspect", prefix],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
