@@ -140,10 +140,11 @@ class Igam(keras.Model):
 
     def _check_shapes(self) -> None:
         image = self.student.input_shape[1:]
-        seen = image if self.gradient_crop is None else (self.gradient_crop, self.gradient_crop, image[-1])
-        if tuple(self.discriminator.input_shape[1:]) != tuple(seen):
-            raise InputError(f"discriminator: it takes {self.discriminator.input_shape[1:]}, the gradients are {seen}")
         batch = keras.KerasTensor((None, *image), dtype="float32")
+        window = batch if self.gradient_crop is None else adapters.CenterCrop(self.gradient_crop)(batch)
+        seen = tuple(window.shape[1:])
+        if tuple(self.discriminator.input_shape[1:]) != seen:
+            raise InputError(f"discriminator: it takes {self.discriminator.input_shape[1:]}, the gradients are {seen}")
         taken = tuple((batch if self.adapter is None else self.adapter(batch)).shape[1:])
         if tuple(self.teacher.input_shape[1:]) != taken:
             raise InputError(

@@ -1,0 +1,93 @@
+"""Adversarial training: its inner attack, its ramp, its update; without an attack, plain training."""
+
+import keras
+import numpy as np
+import pytest
+
+from igam_tf import losses
+from igam_tf.errors import InputError
+from igam_tf.training import AdversarialTrainer, Momentum
+
+from .. import tiny
+
+
+def trainer(rate: float = 0.1, **settings: float) -> AdversarialTrainer:
+    found = AdversarialTrainer(tiny.classifier(), **settings)
+    found.compile(Momentum(rate))
+    return found
+
+
+def test_without_an_attack_a_step_is_plain_training() -> None:
+    x, y = tiny.batch()
+    plain = tiny.classifier()
+    plain.compile(keras.optimizers.SGD(0.1), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    plain.train_on_batch(x, y)
+    found = trainer(weight_decay=0.0)
+    logs = found.train_on_batch(x, y.astype(np.uint8), return_dict=True)
+    assert tiny.relative(tiny.values(found.model), tiny.values(plain)) < 1e-6
+    assert float(logs["loss"]) == float(logs["xent"])
+
+
+def test_weight_decay_shrinks_the_kernels() -> None:
+    x, y = tiny.batch()
+    without, decayed = trainer(weight_decay=0.0), trainer(weight_decay=0.5)
+    kernel = without.model.layers[-1].kernel.numpy()
+    penalty = 0.5 * float(losses.weight_decay(decayed.model))
+    logs = decayed.train_on_batch(x, y, return_dict=True)
+    without.train_on_batch(x, y)
+    difference = without.model.layers[-1].kernel - decayed.model.layers[-1].kernel
+    np.testing.assert_allclose(difference, 0.1 * 0.5 * kernel, rtol=1e-3, atol=1e-6)
+    assert float(logs["loss"] - logs["xent"]) == pytest.approx(penalty, rel=1e-4)
+
+
+def test_the_attack_raises_the_loss_within_ball_and_range() -> None:
+    x, y = tiny.batch(32)
+    found = trainer(epsilon=8, step_size=2, steps=7)
+    before = tiny.values(found.model)
+    adversarial = found._adversarial(x, y).numpy()
+    assert tiny.equal(tiny.values(found.model), before)
+    assert 7.9 < np.abs(adversarial - x).max() <= 8 + 1e-4
+    assert 0 <= adversarial.min() < adversarial.max() <= 255
+    clean, attacked = (np.mean(losses.cross_entropy(y, found.model(images))) for images in (x, adversarial))
+    assert attacked > clean + 0.01
+
+
+def test_the_ramp_ends_at_the_full_radius() -> None:
+    x, y = tiny.batch()
+    found = trainer(0.0, epsilon=8, step_size=8, steps=1, ramp_steps=4)
+    radii = []
+    for _ in range(6):
+        radii.append(float(np.abs(found._adversarial(x, y) - x).max()))
+        found.train_on_batch(x, y)
+    assert radii == pytest.approx([2, 4, 6, 8, 8, 8], abs=0.01)
+
+
+def test_the_moving_averages_see_one_forward_pass_a_step() -> None:
+    x, y = tiny.batch()
+    found = trainer(0.0, epsilon=1e-6, step_size=1e-6, steps=3)
+    expected = tiny.classifier()
+    expected(x, training=True)
+    found.train_on_batch(x, y)
+    assert tiny.relative(tiny.values(found.model), tiny.values(expected)) < 1e-6
+
+
+@pytest.mark.parametrize(("seed", "same"), [(0, True), (1, False)])
+def test_the_seed_decides(seed: int, same: bool) -> None:
+    x, y = tiny.batch()
+    settings = {"epsilon": 8, "step_size": 2, "steps": 2}
+    first, second = trainer(seed=0, **settings), trainer(seed=seed, **settings)
+    for _ in range(2):
+        first.train_on_batch(x, y)
+        second.train_on_batch(x, y)
+    assert tiny.equal(tiny.values(first.model), tiny.values(second.model)) is same
+
+
+@pytest.mark.parametrize("setting", ["epsilon", "step_size", "steps", "ramp_steps", "weight_decay"])
+def test_negative_settings(setting: str) -> None:
+    with pytest.raises(InputError, match=rf"^adversarial training: expected no negative setting, got .*{setting}=-1"):
+        AdversarialTrainer(tiny.classifier(), **{setting: -1})
+
+
+def test_a_model_without_bounds() -> None:
+    with pytest.raises(InputError, match="does not say its pixel range"):
+        AdversarialTrainer(keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]))

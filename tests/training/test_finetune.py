@@ -1,0 +1,52 @@
+"""Phase 1: the new head learns and nothing else moves."""
+
+import keras
+import numpy as np
+import pytest
+
+from igam_tf import gradients, losses, models
+from igam_tf.errors import InputError
+from igam_tf.training import HeadTrainer
+
+from .. import tiny
+
+
+def teacher() -> keras.Model:
+    keras.utils.set_random_seed(0)
+    return models.with_new_head(tiny.classifier(), tiny.CLASSES)
+
+
+@pytest.mark.parametrize("statistics", ["moving", "batch"])
+def test_only_the_head_learns(statistics: str) -> None:
+    model = teacher()
+    head = model.get_layer("logits")
+    body = [v for layer in model.layers if layer is not head for v in layer.weights]
+    before = [v.numpy() for v in body]
+    trainer = HeadTrainer(model, [head], statistics)
+    trainer.compile(keras.optimizers.Adam(0.01))
+    x, y = tiny.batch(32)
+    history = trainer.fit(x, y, batch_size=16, epochs=20, verbose=0).history
+    assert tiny.equal([v.numpy() for v in body], before)
+    assert history["loss"][-1] < 0.8 * history["loss"][0]
+    assert history["accuracy"][-1] > 0.8
+
+
+@pytest.mark.parametrize("statistics", ["moving", "batch"])
+def test_a_step_descends_the_mean_cross_entropy(statistics: str) -> None:
+    model = teacher()
+    head = model.get_layer("logits")
+    x, y = tiny.batch()
+    logits = gradients.logits_of(model, x, statistics).numpy()
+    p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    expected = head.bias.numpy() - 0.5 * np.mean(p - np.eye(tiny.CLASSES)[y], 0)
+    trainer = HeadTrainer(model, [head], statistics)
+    trainer.compile(keras.optimizers.SGD(0.5))
+    logs = trainer.train_on_batch(x, y.astype(np.uint8), return_dict=True)
+    np.testing.assert_allclose(head.bias, expected, rtol=1e-5, atol=1e-6)
+    assert float(logs["loss"]) == pytest.approx(float(np.mean(losses.cross_entropy(y, logits))), rel=1e-5)
+    assert float(logs["accuracy"]) == pytest.approx(np.mean(logits.argmax(1) == y))
+
+
+def test_unknown_statistics() -> None:
+    with pytest.raises(InputError, match=r"^statistics: expected one of moving, batch, got 'train'"):
+        HeadTrainer(teacher(), [], statistics="train")

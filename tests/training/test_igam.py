@@ -1,0 +1,223 @@
+"""The trainer: what each setting does, what is touched, what it reduces to."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from igam_tf import adapters, gradients, models
+from igam_tf.errors import InputError
+from igam_tf.training import PROTOCOLS, AdversarialTrainer, Igam, Momentum
+
+from .. import tiny
+
+X, Y = tiny.batch()
+
+
+def stepped(trainer: Igam, steps: int = 1) -> Igam:
+    for _ in range(steps):
+        trainer.train_on_batch(X, Y)
+    return trainer
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"steps_before_matching": 9}, {"lambda_adv": 0.0, "lambda_diff": 0.0}],
+    ids=["cross-entropy first", "both weights 0"],
+)
+def test_it_reduces_to_plain_training(settings: dict[str, float]) -> None:
+    trainer = stepped(tiny.igam(weight_decay=0.01, disc_every=9, **settings), 3)
+    plain = AdversarialTrainer(tiny.classifier(1), weight_decay=0.01)
+    plain.compile(Momentum(0.1))
+    for _ in range(3):
+        plain.train_on_batch(X, Y)
+    # The release's discriminator step runs the student once more, which moves its moving averages, and only them.
+    trained = [[v.numpy() for v in m.trainable_variables] for m in (trainer.student, plain.model)]
+    assert tiny.equal(*trained)
+    if "steps_before_matching" in settings:
+        assert tiny.equal(tiny.values(trainer.student), tiny.values(plain.model))
+
+
+def test_a_student_equal_to_its_teacher_cannot_be_told_from_it() -> None:
+    trainer = tiny.igam(student=tiny.classifier(2), teacher=tiny.classifier(2))
+    logs = trainer.train_on_batch(X, Y, return_dict=True)
+    assert float(logs["diff"]) == pytest.approx(0, abs=1e-12)
+    assert float(logs["cosine"]) == pytest.approx(1, abs=1e-6)
+    assert -float(logs["adv"]) >= np.log(2) - 1e-6
+    assert float(logs["disc_accuracy"]) == 0.5
+
+
+def test_the_order_within_a_batch_does_not_matter() -> None:
+    order = np.random.default_rng(0).permutation(len(Y))
+    first, second = tiny.igam(), tiny.igam()
+    first.train_on_batch(X, Y)
+    second.train_on_batch(X[order], Y[order])
+    for one, other in ((first.student, second.student), (first.discriminator, second.discriminator)):
+        assert tiny.relative(tiny.values(other), tiny.values(one)) < 1e-4
+
+
+def test_who_is_touched_when() -> None:
+    """Matching from the 2nd iteration on, the discriminator at every 3rd (counted from 0), the teacher never."""
+    trainer = tiny.igam(disc_every=3, steps_before_matching=2)
+    teacher = tiny.values(trainer.teacher)
+    judged = []
+    for iteration in range(7):
+        before, weights = tiny.values(trainer.student), trainer.discriminator.trainable_variables
+        judge, averages = [v.numpy() for v in weights], tiny.values(trainer.discriminator)
+        stepped(trainer)
+        assert not tiny.equal(tiny.values(trainer.student), before)
+        if not tiny.equal([v.numpy() for v in weights], judge):
+            judged.append(iteration)
+        assert tiny.equal(tiny.values(trainer.discriminator), averages) is (iteration < 2)
+    assert judged == [3, 6]
+    assert int(trainer.discriminator_optimizer.iterations) == 2
+    assert int(trainer.student_optimizer.iterations) == int(trainer.iteration) == 7
+    assert tiny.equal(tiny.values(trainer.teacher), teacher)
+
+
+def test_metrics_of_matching_are_means_over_matching_iterations() -> None:
+    trainer = tiny.igam(0.0, steps_before_matching=2, weight_decay=0.01)
+    late = trainer.fit(np.tile(X, (4, 1, 1, 1)), np.tile(Y, 4), batch_size=len(Y), shuffle=False, verbose=0).history
+    alone = {name: float(value) for name, value in trainer.train_on_batch(X, Y, return_dict=True).items()}
+    assert late["matching"] == [0.5]
+    for name in ("adv", "diff", "disc_accuracy", "cosine", "student_norm", "teacher_norm"):
+        assert late[name] == pytest.approx([alone[name]], rel=1e-5), name
+    decay = 0.01 * 0.5 * sum(np.sum(v.numpy() ** 2) for v in trainer.student.weights if v.path.endswith("kernel"))
+    assert alone["loss"] == pytest.approx(alone["xent"] + decay + alone["adv"] + 1000 * alone["diff"], rel=1e-5)
+
+
+def parts(**settings: str) -> dict[str, float]:
+    trainer = tiny.igam(0.1, disc_every=1, **settings)
+    logs = {name: float(value) for name, value in trainer.train_on_batch(X, Y, return_dict=True).items()}
+    return {**logs, "student": trainer.student.get_weights(), "judge": trainer.discriminator.get_weights()}
+
+
+@pytest.fixture(scope="module")
+def release() -> dict[str, float]:
+    return parts()
+
+
+def test_the_mean_of_the_difference_is_its_sum_by_the_batch(release: dict[str, float]) -> None:
+    assert parts(diff_reduction="mean")["diff"] == pytest.approx(release["diff"] / len(Y), rel=1e-5)
+
+
+def test_the_sum_of_two_expectations_is_twice_their_mean(release: dict[str, float]) -> None:
+    found = parts(adversarial_reduction="sum")
+    assert found["adv"] == pytest.approx(2 * release["adv"], rel=1e-5)
+    assert tiny.relative(found["student"], release["student"]) > 1e-5
+
+
+def test_the_discriminators_step_may_reuse_the_students_gradients(release: dict[str, float]) -> None:
+    found = parts(discriminator_update="same_gradients")
+    averages = [v.trainable for v in tiny.classifier(1).weights]
+    trained = [[w for w, t in zip(run["student"], averages, strict=True) if t] for run in (found, release)]
+    assert tiny.relative(*trained) < 1e-6
+    assert tiny.relative(found["judge"], release["judge"]) > 1e-5
+
+
+@pytest.mark.parametrize(
+    ("settings", "of", "statistics"),
+    [
+        ({}, "softmax", "batch"),
+        ({"gradient_of": "xent"}, "xent", "batch"),
+        ({"teacher_statistics": "moving"}, "softmax", "moving"),
+    ],
+)
+def test_what_the_input_gradients_are(settings: dict[str, str], of: str, statistics: str) -> None:
+    found = parts(**settings)
+    student = gradients.input_gradient(tiny.classifier(1), X, Y, of, "batch")
+    teacher = gradients.input_gradient(tiny.classifier(2), X, Y, of, statistics)
+    assert found["student_norm"] == pytest.approx(mean_norm(student), rel=1e-5)
+    assert found["teacher_norm"] == pytest.approx(mean_norm(teacher), rel=1e-5)
+    assert found["diff"] == pytest.approx(float(np.sum((student - teacher) ** 2)), rel=1e-5)
+
+
+def mean_norm(gradient: tf.Tensor) -> float:
+    return float(np.mean(np.linalg.norm(np.reshape(gradient, (len(gradient), -1)), axis=1)))
+
+
+def test_the_papers_protocol_is_its_equations() -> None:
+    trainer = tiny.igam(protocol="paper", diff_reduction="sum")
+    assert trainer.protocol.gradient_of == "xent"
+    assert trainer.protocol.diff_reduction == "sum"  # overridden by name
+    assert PROTOCOLS["paper"].diff_reduction == "mean"
+    assert trainer.protocol.adversarial_reduction == "sum"
+    assert trainer.protocol.discriminator_update == "same_gradients"
+    assert trainer.protocol.teacher_statistics == "moving"
+
+
+def test_the_teacher_is_seen_through_the_adapter_and_the_discriminator_sees_its_window() -> None:
+    adapter = keras.Sequential([adapters.ChannelMean(), adapters.CenterCrop(4), adapters.Scale(1 / 255)])
+    teacher = tiny.classifier(2, (4, 4, 1), 1.0)
+    trainer = tiny.igam(0.0, teacher=teacher, adapter=adapter, gradient_crop=4, seen=(4, 4, 3))
+    logs = trainer.train_on_batch(X, Y, return_dict=True)
+    student = gradients.input_gradient(trainer.student, X, Y, statistics="batch")
+    expected = gradients.input_gradient(teacher, X, Y, statistics="batch", adapter=adapter)
+    assert float(logs["diff"]) == pytest.approx(float(np.sum((student - expected) ** 2)), rel=1e-4)
+    window = np.concatenate([student, expected])[:, 2:6, 2:6]
+    logits = gradients.logits_of(trainer.discriminator, window, "batch").numpy()
+    signed = np.where(np.arange(len(logits)) < len(Y), 1, -1) * (logits[:, 0] - logits[:, 1])
+    assert -float(logs["adv"]) == pytest.approx(np.mean(np.logaddexp(0, -signed)), rel=1e-3)
+
+
+SETTINGS = ("gradient_of", "diff_reduction", "adversarial_reduction", "discriminator_update", "teacher_statistics")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        *[({name: "other"}, f"{name}: expected one of .*, got 'other'") for name in (*SETTINGS, "protocol")],
+        ({"lambda_adv": -1.0}, "lambda_adv: expected at least 0, got -1.0"),
+        ({"lambda_diff": float("nan")}, "lambda_diff: expected at least 0, got nan"),
+        ({"disc_every": 0}, "disc_every: expected at least 1, got 0"),
+        ({"weight_decay": -1e-4}, "weight_decay: expected at least 0, got -0.0001"),
+        ({"steps_before_matching": -1}, "steps_before_matching: expected at least 0, got -1"),
+        ({"seen": (4, 4, 3)}, r"discriminator: it takes \(4, 4, 3\), the gradients are \(8, 8, 3\)"),
+        ({"gradient_crop": 4}, r"discriminator: it takes \(8, 8, 3\), the gradients are \(4, 4, 3\)"),
+        (
+            {"gradient_crop": 9, "seen": (9, 9, 3)},
+            "center crop: a 9x9 window does not fit into 8x8 images",
+        ),
+        (
+            {"adapter": adapters.ChannelMean()},
+            r"teacher: it takes \(8, 8, 3\), the adapter gives \(8, 8, 1\) for \(8, 8, 3\) images",
+        ),
+        ({"adapter": adapters.CenterCrop(9)}, "center crop: a 9x9 window does not fit into 8x8 images"),
+        (
+            {"teacher": models.with_new_head(tiny.classifier(), 7)},
+            "classes: the student has 3, the teacher 7; fine-tune the teacher on the target task first",
+        ),
+    ],
+)
+def test_errors_are_one_line(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=f"^{message}$") as error:
+        tiny.igam(**settings)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("statistics", ["batch", "moving"])
+def test_one_trace_for_all_batches(statistics: str) -> None:
+    traces = []
+
+    class Counted(Igam):
+        def train_step(self, data: object) -> dict[str, tf.Tensor]:
+            traces.append(data)
+            return super().train_step(data)
+
+    judge = models.discriminator(tiny.SHAPE, 2, 4)
+    trainer = Counted(
+        tiny.classifier(1), tiny.classifier(2), judge, lambda_adv=1, lambda_diff=1, teacher_statistics=statistics
+    )
+    trainer.compile()
+    dataset = tf.data.Dataset.from_tensor_slices(tiny.batch(10)).batch(4)
+    trainer.fit(dataset, epochs=2, verbose=0, shuffle=False)
+    assert len(traces) == 1
+
+
+def test_fit_takes_arrays_callbacks_and_any_integer_labels(tmp_path: object) -> None:
+    trainer = tiny.igam(0.01)
+    log = keras.callbacks.CSVLogger(tmp_path / "history.csv")
+    history = trainer.fit(X, Y.astype(np.uint8), batch_size=3, epochs=2, verbose=0, callbacks=[log]).history
+    assert set(history) == {metric.name for metric in trainer.metrics}
+    assert all(len(values) == 2 and np.all(np.isfinite(values)) for values in history.values())
+    assert len((tmp_path / "history.csv").read_text().splitlines()) == 3
