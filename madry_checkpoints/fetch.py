@@ -130,5 +130,5 @@ def _report_published_hash(target: pathlib.Path, entry: Published, log: Log) -> 
 
 def _checkpoint_in(target: pathlib.Path) -> pathlib.Path:
     """The directory with the checkpoint inside an unpacked archive; the whole of it where there are several."""
-    directories = {index.parent for index in target.rglob("*.index")}
+    directories = {index.parent for index in target.rglob("[!.]*.index")}
     return directories.pop() if len(directories) == 1 else target

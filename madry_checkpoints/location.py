@@ -32,7 +32,8 @@ def prefix_of(path: str | os.PathLike[str]) -> str:
 
 
 def _newest(directory: pathlib.Path) -> str:
-    present = sorted(file.name.removesuffix(".index") for file in directory.glob("*.index"))
+    # A leading dot: what macOS adds beside every file of an archive.
+    present = sorted(file.name.removesuffix(".index") for file in directory.glob("[!.]*.index"))
     state = directory / "checkpoint"
     if state.is_file():
         found = _NEWEST.search(state.read_text("utf-8", "replace"))

@@ -26,6 +26,7 @@ def _archive(tmp_path) -> bytes:
             file.write(prefix + suffix, f"models/natural/checkpoint-9{suffix}")
         file.writestr("models/natural/checkpoint", 'model_checkpoint_path: "/scratch/models/natural/checkpoint-9"\n')
         file.writestr("models/natural/checkpoint-9.meta", BODY)
+        file.writestr("__MACOSX/models/natural/._checkpoint-9.index", b"what macOS adds")
     return buffer.getvalue()
 
 
