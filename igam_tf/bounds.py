@@ -60,7 +60,7 @@ def as_bounds(value: Any) -> Bounds:
     if isinstance(value, Bounds):
         return value
     try:
-        low, high = value
-        return Bounds(float(low), float(high))
+        low, high = map(float, value)
     except (TypeError, ValueError) as error:
         raise InputError(f"bounds: expected Bounds or (low, high), got {value!r}") from error
+    return Bounds(low, high)

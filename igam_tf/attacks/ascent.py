@@ -21,7 +21,7 @@ def ascend(
     steps: Any,
     low: Any,
     high: Any,
-) -> tuple[tf.Tensor, tf.Tensor]:
+) -> tuple[tf.Tensor, tf.TensorArray]:
     """Projected sign ascent of the summed loss from `start`; one compiled loop, one gradient a step.
 
     Args:
@@ -31,13 +31,13 @@ def ascend(
       epsilon, step_size, low, high: scalars in the images' unit; steps: integer. Tensors, so that no value retraces.
 
     Returns:
-      The last iterate, and for each of the iterates x_0 .. x_{steps-1} whether it is still classified right,
-      [steps, B] bool: every gradient's forward pass tells that for nothing.
+      The last iterate, and for the iterates x_0 .. x_{steps-1} whether they are still classified right, steps + 1 bool [B]:
+      every gradient's forward pass tells that for nothing. The last place is empty, for a caller who runs that pass too.
     """
     floor = tf.maximum(x - epsilon, low)
     ceiling = tf.minimum(x + epsilon, high)
     steps = tf.convert_to_tensor(steps, tf.int32)
-    correct = tf.TensorArray(tf.bool, size=steps, element_shape=y.shape)
+    correct = tf.TensorArray(tf.bool, size=steps + 1, element_shape=y.shape)
 
     def step(index: tf.Tensor, at: tf.Tensor, correct: tf.TensorArray) -> tuple[tf.Tensor, tf.Tensor, tf.TensorArray]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -54,7 +54,7 @@ def ascend(
         parallel_iterations=1,
         maximum_iterations=steps,
     )
-    return last, correct.stack()
+    return last, correct
 
 
 def is_correct(y: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:

@@ -223,7 +223,7 @@ def _compile(
         last, correct = ascent.ascend(
             logits_fn, loss_fn, x, y, start, epsilon=epsilon, step_size=step_size, steps=steps, low=low, high=high
         )
-        right = tf.concat([correct, [ascent.is_correct(y, logits_fn(last))]], 0)
+        right = correct.write(steps, ascent.is_correct(y, logits_fn(last))).stack()
         return last, ascent.is_correct(y, logits_fn(x)) if random_start else right[0], right
 
     def scalar(dtype: tf.DType) -> tf.TensorSpec:
