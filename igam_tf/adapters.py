@@ -4,6 +4,8 @@ They work on tensors, inside models and in `tf.data` pipelines alike. The MNIST 
 through `keras.Sequential([ChannelMean(), CenterCrop(28), Scale(1 / 255)])`.
 """
 
+from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 import keras
@@ -110,3 +112,38 @@ def _window(shape: tuple[int, ...] | tf.TensorShape, size: int) -> tuple[int, in
     if height < size or width < size:
         raise InputError(f"center crop: a {size}x{size} window does not fit into {height}x{width} images")
     return (height - size) // 2, (width - size) // 2
+
+
+def parse(specs: Sequence[str]) -> keras.layers.Layer | None:
+    """An adapter from a configuration: `("mean", "crop:28", "scale:1/255")`, applied in that order; None if empty.
+
+    Parts: `mean`, `crop:SIZE`, `scale:FACTOR`, `resize:SIZE`, `resize_legacy:SIZE`, `resize_mean:SIZE`.
+
+    Raises:
+      InputError: an unknown part, or one without its number; names it.
+    """
+    layers = [_part(spec) for spec in specs]
+    return keras.Sequential(layers, name="adapter") if layers else None
+
+
+def _part(spec: str) -> keras.layers.Layer:
+    name, _, argument = spec.partition(":")
+    try:
+        number = Fraction(argument) if argument else None
+        if name == "mean" and number is None:
+            return ChannelMean()
+        if number is not None and name == "scale":
+            return Scale(float(number))
+        if number is not None and number.denominator == 1 and name == "crop":
+            return CenterCrop(int(number))
+        if number is not None and number.denominator == 1 and name in _RESIZES:
+            return Resize(int(number), _RESIZES[name])
+    except (ValueError, ZeroDivisionError):
+        pass
+    raise InputError(
+        "adapter: expected parts such as mean, crop:28, scale:1/255, resize:64, resize_legacy:64, resize_mean:32, "
+        f"got {spec!r}"
+    )
+
+
+_RESIZES = {"resize": "tf2", "resize_legacy": "legacy", "resize_mean": "mean"}

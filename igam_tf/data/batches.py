@@ -51,7 +51,9 @@ def training_batches(
         if augmented:
             x = augment(x, key)
         if pixel_noise:
-            noise = tf.random.stateless_uniform(tf.shape(x), key + tf.constant([1, 0], tf.int64), -pixel_noise, pixel_noise)
+            noise = tf.random.stateless_uniform(
+                tf.shape(x), key + tf.constant([1, 0], tf.int64), -pixel_noise, pixel_noise
+            )
             x = tf.clip_by_value(x + noise, bounds.low, bounds.high)
         return x, tf.gather(labels, chosen)
 

@@ -126,6 +126,6 @@ def _texture(rng: np.random.Generator, size: int, side: int) -> np.ndarray:
         grain = side // cells
         noise = rng.standard_normal((size, cells, cells, 3), np.float32).repeat(grain, 1).repeat(grain, 2)
         for axis in (1, 2):
-            noise = sum(np.roll(noise, shift - grain // 2, axis) for shift in range(grain)) / grain
+            noise = np.mean([np.roll(noise, shift - grain // 2, axis) for shift in range(grain)], 0)
         texture += weight * noise
     return texture * TEXTURE

@@ -1,0 +1,75 @@
+"""What all commands share: flags of their own, help, one-line errors, exit codes.
+
+absl's own `app.run` exits with 1 on a wrong flag and on --help, and its --help hides flags that are not declared in the
+main module; so each command has its own `FlagValues`, read and shown here.
+
+Exit codes: 0 done, 1 the work failed (training diverged), 2 a mistake in the command, 130 interrupted.
+"""
+
+import sys
+import textwrap
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from absl import flags
+
+from igam_tf.errors import InputError
+
+
+class Command:
+    """A verb: its description, its flags, what it does.
+
+    Args:
+      name: as typed.
+      doc: first line is the summary; the rest explains.
+      positional: name of the one argument that is no flag, or None.
+    """
+
+    def __init__(self, name: str, doc: str, positional: str | None = None) -> None:
+        self.name, self.doc, self.positional = name, doc, positional
+        self.flags = flags.FlagValues()
+
+    def run(self, main: Callable[[Any], None], argv: Sequence[str] | None = None) -> int:
+        """Parses, calls `main` with the flag values (the positional argument as `target`), returns the exit code."""
+        arguments = list(sys.argv[1:] if argv is None else argv)
+        if {"--help", "-h"} & set(arguments):  # before parsing: help needs no required flag
+            print(self.help())
+            return 0
+        try:
+            rest = self.flags([self.name, *arguments])[1:]
+            self._take_positional(rest)
+            main(self.flags)
+        except (flags.Error, InputError) as error:
+            return self._fail(error, 2)
+        except OSError as error:
+            return self._fail(f"{error.strerror or error}: {error.filename}" if error.filename else error, 2)
+        except KeyboardInterrupt:
+            return self._fail("interrupted", 130)
+        except RuntimeError as error:
+            if type(error).__name__ != "DivergedError":  # importing the type here would start TensorFlow for --help
+                raise
+            return self._fail(error, 1)
+        return 0
+
+    def help(self) -> str:
+        usage = f"usage: {self.name} {self.positional.upper() + ' ' if self.positional else ''}[flags]"
+        shown = []
+        for name in sorted(self.flags):
+            flag = self.flags[name]
+            text = f"{flag.help} (default: {flag.default_as_str or 'none'})"
+            text = textwrap.fill(text, 100, initial_indent=" " * 6, subsequent_indent=" " * 6)
+            shown.append(f"  --{'[no]' if flag.boolean else ''}{name}\n{text}")
+        return "\n".join([self.doc.strip(), "", usage, "", *shown])
+
+    def _take_positional(self, rest: list[str]) -> None:
+        wanted = 1 if self.positional else 0
+        if len(rest) > wanted:
+            raise InputError(f"unexpected argument {rest[wanted]!r}; --help lists the flags")
+        if len(rest) < wanted:
+            raise InputError(f"expected {(self.positional or '').upper()}; --help says what it can be")
+        if rest:
+            flags.DEFINE_string("target", rest[0], "the positional argument", flag_values=self.flags)
+
+    def _fail(self, error: object, code: int) -> int:
+        print(f"{self.name}: {' '.join(str(error).split())}", file=sys.stderr)
+        return code

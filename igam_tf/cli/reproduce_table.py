@@ -1,0 +1,63 @@
+"""reproduce_table: a table of the paper, beside the paper's own numbers.
+
+Trains what is missing, reuses every row that is finished, goes on with interrupted ones.
+
+  reproduce_table --table=1                        the embedded demo, minutes
+  reproduce_table --table=1 --preset=cpu           MNIST to CIFAR-10, narrow networks, hours on two cores
+  reproduce_table --table=1 --preset=paper         the paper's sizes: for GPUs
+"""
+
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+from absl import flags
+
+from igam_tf.cli import shared
+from igam_tf.cli.command import Command
+
+_COMMAND = Command("reproduce_table", __doc__)
+_VALUES = _COMMAND.flags
+flags.DEFINE_enum("table", "1", ["1"], "Which table of the paper.", flag_values=_VALUES)
+flags.DEFINE_enum(
+    "preset", "demo", ["demo", "cpu", "paper"], "Sizes: embedded data, two cores, or the paper's.", flag_values=_VALUES
+)
+flags.DEFINE_string(
+    "teacher",
+    None,
+    "A robust source model to use instead of training one: run directory or .keras.",
+    flag_values=_VALUES,
+)
+flags.DEFINE_list("rows", [], "Only these rows; all by default.", flag_values=_VALUES)
+flags.DEFINE_integer(
+    "num_examples", None, "Test images per row; the preset's by default.", lower_bound=1, flag_values=_VALUES
+)
+flags.DEFINE_integer("seed", 0, "Of everything drawn at random.", flag_values=_VALUES)
+flags.DEFINE_string(
+    "data_dir", None, "Where TFDS's prepared data is; TFDS_DATA_DIR, else ~/tensorflow_datasets.", flag_values=_VALUES
+)
+shared.define_runs_dir(_COMMAND)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return _COMMAND.run(_run, argv)
+
+
+def _run(values: Any) -> None:
+    print(
+        f"Table {values.table}, preset {values.preset}"
+        f" (others: {', '.join(p for p in ('demo', 'cpu', 'paper') if p != values.preset)}; --preset)",
+        flush=True,
+    )
+    from igam_tf import report
+    from igam_tf.experiments import reproduce, runs, tables
+
+    teacher = runs.weights(values.teacher) if values.teacher else None
+    table = tables.table(int(values.table), values.preset, values.seed, teacher)
+    options = shared.options(values)
+    results = reproduce.reproduce(table, options, values.rows, values.num_examples)
+    text = report.table_text(table, results)
+    print(text)
+    path = pathlib.Path(values.runs_dir) / f"table{values.table}-{values.preset}-seed{values.seed}.txt"
+    report.write_text(path, text + "\n")
+    print(f"written: {path}")

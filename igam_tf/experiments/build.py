@@ -1,0 +1,137 @@
+"""From configurations to the objects they describe."""
+
+import dataclasses
+import pathlib
+from typing import Any
+
+import keras
+
+from igam_tf import adapters, models, training
+from igam_tf.data import Dataset
+from igam_tf.errors import InputError
+from igam_tf.experiments.configs import FinetuneRun, Network, RobustRun, Run, Schedule, StudentRun
+from igam_tf.training.igam import Protocol
+
+
+@dataclasses.dataclass(frozen=True)
+class Built:
+    """A trainer ready to fit, the models to keep when it is done, and what else an interrupted run must find again."""
+
+    trainer: keras.Model
+    products: dict[str, keras.Model]
+    progress: dict[str, Any]
+
+
+def build(run: Run, dataset: Dataset, teacher: keras.Model | None) -> Built:
+    """The trainer of a run on its data; `teacher` is the trained model that the run's configuration names."""
+    if isinstance(run, RobustRun):
+        return _robust(run, dataset)
+    assert teacher is not None
+    return _finetune(run, dataset, teacher) if isinstance(run, FinetuneRun) else _student(run, dataset, teacher)
+
+
+def network(config: Network, dataset: Dataset) -> keras.Model:
+    if config.kind == "wide_resnet":
+        model = models.wide_resnet(
+            dataset.num_classes, config.width, config.blocks, dataset.image_shape, config.normalization
+        )
+    elif config.kind == "mnist_cnn":
+        model = models.mnist_cnn(dataset.num_classes, config.channels, config.hidden)
+    else:
+        raise InputError(f"network: expected wide_resnet or mnist_cnn, got {config.kind!r}")
+    if tuple(model.input_shape[1:]) != dataset.image_shape:
+        raise InputError(
+            f"network: {config.kind} takes {model.input_shape[1:]}, {dataset.name} has {dataset.image_shape}"
+        )
+    return model
+
+
+def optimizer(schedule: Schedule, rates: Any = None) -> keras.optimizers.Optimizer:
+    rates = rates or training.SteppedSchedule(schedule.learning_rates, schedule.boundaries)
+    if schedule.optimizer == "momentum":
+        return training.Momentum(rates)
+    if schedule.optimizer == "adam":
+        return keras.optimizers.Adam(rates, epsilon=1e-8)  # TensorFlow 1's epsilon
+    raise InputError(f"optimizer: expected momentum or adam, got {schedule.optimizer!r}")
+
+
+def _robust(run: RobustRun, dataset: Dataset) -> Built:
+    model = network(run.network, dataset)
+    attack: dict[str, Any] = {}
+    if run.adversary:
+        attack = {
+            "epsilon": dataset.bounds.amount(run.adversary.epsilon),
+            "step_size": dataset.bounds.amount(run.adversary.step_size, "step_size"),
+            "steps": run.adversary.steps,
+            "ramp_steps": run.adversary.ramp_steps,
+        }
+    trainer = training.AdversarialTrainer(model, **attack, weight_decay=run.weight_decay, seed=run.seed)
+    trainer.compile(optimizer(run.schedule))
+    return Built(trainer, {"model": model}, {"optimizer": trainer.optimizer, "iteration": trainer.iteration})
+
+
+def _finetune(run: FinetuneRun, dataset: Dataset, teacher: keras.Model) -> Built:
+    body = models.with_new_head(teacher, dataset.num_classes)
+    adapter = adapters.parse(run.adapter)
+    model = models.adapted(body, adapter, dataset.image_shape, dataset.bounds)
+    learned = [body.get_layer("logits"), *([adapter] if adapter is not None else [])]
+    trainer = training.HeadTrainer(model, learned, run.statistics)
+    trainer.compile(optimizer(run.schedule))
+    return Built(trainer, {"model": model}, {"optimizer": trainer.optimizer})
+
+
+def _student(run: StudentRun, dataset: Dataset, teacher: keras.Model) -> Built:
+    student = network(run.network, dataset)
+    height, width, channels = dataset.image_shape
+    seen = (run.gradient_crop or height, run.gradient_crop or width, channels)
+    discriminator = models.discriminator(seen, run.disc_layers, run.disc_channels)
+    trainer = training.Igam(
+        student,
+        teacher,
+        discriminator,
+        lambda_adv=run.lambda_adv,
+        lambda_diff=run.lambda_diff,
+        protocol=run.protocol,
+        disc_every=run.disc_every,
+        weight_decay=run.weight_decay,
+        adapter=adapters.parse(run.adapter),
+        gradient_crop=run.gradient_crop,
+        steps_before_matching=run.steps_before_matching,
+        **{field.name: getattr(run, field.name) for field in dataclasses.fields(Protocol)},
+    )
+    rates = trainer.discriminator_schedule(list(run.schedule.learning_rates), list(run.schedule.boundaries))
+    trainer.compile(optimizer(run.schedule), optimizer(run.schedule, rates))
+    return Built(
+        trainer,
+        {"model": student, "discriminator": discriminator},
+        {
+            "optimizer": trainer.student_optimizer,
+            "discriminator_optimizer": trainer.discriminator_optimizer,
+            "iteration": trainer.iteration,
+        },
+    )
+
+
+def load_model(path: pathlib.Path | str) -> keras.Model:
+    """A trained model: a finished run's directory, or a `.keras` file.
+
+    Raises:
+      InputError: there is none, or it cannot be read.
+    """
+    file = model_file(path)
+    try:
+        return keras.saving.load_model(file, compile=False)
+    except Exception as error:  # Keras raises whatever the damaged part raised
+        raise InputError(f"{file}: not a readable Keras model ({type(error).__name__})") from error
+
+
+def model_file(path: pathlib.Path | str) -> pathlib.Path:
+    """The `.keras` file that `path` names: itself, or the one in a finished run's directory."""
+    file = pathlib.Path(path)
+    if file.is_dir():
+        file = file / "model.keras"
+    if not file.is_file():
+        raise InputError(f"{path}: expected a .keras file or the directory of a finished run")
+    if file.suffix != ".keras":
+        raise InputError(f"{path}: expected a .keras file, got a {file.suffix or 'nameless'} file")
+    return file

@@ -1,0 +1,166 @@
+"""Run directories: a configuration goes in, a trained model comes out, once; an interrupted run goes on where it stopped.
+
+    config.json  environment.json  history.csv  model.keras [discriminator.keras]   (state/ until it is done)
+
+`model.keras` appears last and whole: it is what makes a run finished.
+"""
+
+import dataclasses
+import hashlib
+import importlib.util
+import json
+import os
+import pathlib
+import shutil
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from igam_tf import config, data, runtime
+from igam_tf.errors import InputError
+from igam_tf.experiments import build
+from igam_tf.experiments.configs import VERBS, RobustRun, Run, Weights, verb_of
+from igam_tf.training.callbacks import Keeper, State
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What does not change a run's result: where data and runs are, and what is shown."""
+
+    runs_dir: pathlib.Path
+    data_dir: str | None = None
+    tensorboard: bool = False
+    deterministic: bool = False
+    say: Callable[[str], None] = print
+
+
+def directory_of(run: Run, options: Options) -> pathlib.Path:
+    return options.runs_dir / f"{verb_of(run)}-{config.digest(run)}"
+
+
+def is_finished(directory: pathlib.Path) -> bool:
+    return (directory / "model.keras").is_file()
+
+
+def ensure(run: Run, options: Options) -> pathlib.Path:
+    """The finished directory of a run: found, resumed or trained, its teacher's before it."""
+    directory = directory_of(run, options)
+    if not is_finished(directory):
+        train(run, directory, options, resume=True)
+    return directory
+
+
+def train(run: Run, directory: pathlib.Path, options: Options, resume: bool = False) -> None:
+    """Trains a run in `directory`.
+
+    Raises:
+      InputError: the directory holds another run, a finished one, or an interrupted one and `resume` is not set.
+      DivergedError: a number stopped being finite; the last good state stays, and `resume` goes on from it.
+    """
+    if options.tensorboard and importlib.util.find_spec("tensorboard") is None:
+        raise InputError("tensorboard: its package is not installed (pip install 'igam_tf[tensorboard]')")
+    resuming = _claim(run, directory, resume)
+    teacher_path = None if isinstance(run, RobustRun) else _teacher(run.teacher, options)
+    dataset = data.load(run.data.dataset, options.data_dir, run.data.train_size, None, run.data.seed)
+    runtime.set_seed(run.seed, options.deterministic)
+    built = build.build(run, dataset, None if teacher_path is None else build.load_model(teacher_path))
+    if not resuming:
+        directory.mkdir(parents=True, exist_ok=True)
+        _write(directory / "environment.json", json.dumps(runtime.environment(), indent=1))
+        _write(directory / "config.json", config.to_json(run))
+    # The teacher is no part of the state: it is loaded anew and never written to.
+    state = State(directory / "state", **built.products, **built.progress)
+    done = state.restore()
+    epoch_steps = min(run.schedule.steps, max(1, len(dataset.train) // run.schedule.batch_size))
+    options.say(
+        f"{directory.name}: {verb_of(run)} on {run.data.dataset}, {run.schedule.steps} iterations"
+        + (f", resumed at {done * epoch_steps}" if done else "")
+    )
+    callbacks: list[Any] = [Keeper(state, directory / "history.csv", built.trainer.trainable_weights)]
+    if options.tensorboard:
+        callbacks.append(keras.callbacks.TensorBoard(str(directory / "tensorboard"), write_graph=False))
+    whole, rest = divmod(run.schedule.steps, epoch_steps)
+    for first, last, steps in ((done, whole, epoch_steps), (max(done, whole), whole + 1, rest)):
+        if first < last and steps:
+            stream = data.training_batches(
+                dataset.train,
+                run.schedule.batch_size,
+                run.seed,
+                dataset.bounds,
+                start=first * epoch_steps,
+                augmented=run.data.augmented,
+                pixel_noise=run.data.pixel_noise,
+            )
+            built.trainer.fit(
+                stream,
+                initial_epoch=first,
+                epochs=last,
+                steps_per_epoch=steps,
+                callbacks=callbacks,
+                shuffle=False,
+                verbose=1 if sys.stdout.isatty() else 2,
+            )
+    for name, model in reversed(built.products.items()):
+        _save(model, directory / f"{name}.keras")
+    shutil.rmtree(directory / "state")
+
+
+def weights(path: str) -> Weights:
+    """A trained model on disk as part of a configuration.
+
+    Raises:
+      InputError: there is none.
+    """
+    file = build.model_file(path)
+    with file.open("rb") as stream:
+        return Weights(hashlib.file_digest(stream, "sha256").hexdigest(), str(file))
+
+
+def read_config(directory: pathlib.Path) -> Run:
+    """The configuration that a run directory holds."""
+    try:
+        content = json.loads((directory / "config.json").read_text())
+        kind = next(k for k in VERBS.values() if k.__name__ == content["type"])
+    except (OSError, ValueError, KeyError, StopIteration, TypeError) as error:
+        raise InputError(f"{directory}: not a run directory (no readable config.json)") from error
+    return config.from_dict(kind, content, str(directory / "config.json"))
+
+
+def _claim(run: Run, directory: pathlib.Path, resume: bool) -> bool:
+    """Whether there is something to resume; refuses what must not be overwritten."""
+    if not directory.exists() or not any(directory.iterdir()):
+        return False
+    if not (directory / "config.json").exists():
+        leftovers = {path.name for path in directory.iterdir()}
+        if leftovers <= {"environment.json"}:  # killed before the first state: nothing is lost
+            return False
+        raise InputError(f"run_dir: {directory} is not empty and holds no run; choose another")
+    if config.digest(read_config(directory)) != config.digest(run):
+        raise InputError(f"run_dir: {directory} holds a run of another configuration (config.json); choose another")
+    if is_finished(directory):
+        raise InputError(f"run_dir: {directory} holds this run, finished: {directory / 'model.keras'}")
+    if not resume:
+        raise InputError(f"run_dir: {directory} holds this run, interrupted; --resume goes on with it")
+    return True
+
+
+def _teacher(teacher: Run | Weights, options: Options) -> pathlib.Path:
+    if isinstance(teacher, Weights):
+        if weights(teacher.path).sha256 != teacher.sha256:
+            raise InputError(f"teacher: {teacher.path} has changed since this run was configured")
+        return pathlib.Path(teacher.path)
+    return ensure(teacher, options)
+
+
+def _save(model: keras.Model, path: pathlib.Path) -> None:
+    temporary = path.with_name(f"tmp-{path.name}")
+    model.save(temporary)
+    os.replace(temporary, path)
+
+
+def _write(path: pathlib.Path, text: str) -> None:
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text + "\n")
+    os.replace(temporary, path)

@@ -1,0 +1,110 @@
+"""Records as text: one model's, or a table's beside the paper's."""
+
+import os
+import pathlib
+import sys
+
+from igam_tf.bounds import Bounds
+from igam_tf.evaluation import Count, EvalRecord, Progress
+from igam_tf.experiments.configs import Table
+from igam_tf.experiments.reproduce import Result
+
+_TITLES = {"clean": "Clean", "fgsm": "FGSM"}
+
+
+def record_text(record: EvalRecord) -> str:
+    """Attack specs, then accuracy, interval and the never-fooled share per BatchNorm mode and attack."""
+    lines = [f"n = {record.n}, pixels in {Bounds(*record.bounds)}, batches of {record.batch_size}, seed {record.seed}"]
+    for name, spec in record.attacks.items():
+        start = "random start" if spec["random_start"] else "no random start"
+        lines.append(
+            f"  {name}: linf, eps {spec['epsilon_shown']}, {spec['steps']} steps of {spec['step_size']:g}, {start}, "
+            f"loss {spec['loss']}, right at the last step"
+        )
+    for mode, counts in record.results.items():
+        lines.append(f"BatchNorm statistics: {mode}")
+        for name, count in counts.items():
+            never = "" if count.never_fooled is None else f"  never fooled {100 * count.never_fooled / count.n:5.1f}"
+            lines.append(f"  {name:<16}{_percent(count)} %  95 % interval {_interval(count)}{never}")
+    return "\n".join(lines)
+
+
+def table_text(table: Table, results: dict[str, Result]) -> str:
+    """Ours, the 95 % interval, the paper's figure and the difference, for each row, column and BatchNorm mode."""
+    columns = ["clean", *table.scoring.attacks]
+    records = [result.record for result in results.values() if result.record]
+    lines = [f"Table {table.number}: {table.title}", *_conditions(table, records), ""]
+    width = max(map(len, [*results, ""])) + 2
+    lines.append(" " * (width + 10) + "".join(f"{_title(column):>16}" for column in columns))
+    for name, result in results.items():
+        if result.record is None:
+            lines.append(f"{name:<{width}}not run: {result.absent}")
+            continue
+        for index, (mode, counts) in enumerate(result.record.results.items()):
+            cells = [counts[column] for column in columns]
+            label = name if index == 0 else ""
+            lines.append(f"{label:<{width}}{mode:<10}" + "".join(f"{_percent(cell):>16}" for cell in cells))
+            lines.append(" " * (width + 10) + "".join(f"{_interval(cell):>16}" for cell in cells))
+        published = table.published.get(name, {})
+        first = next(iter(result.record.results.values()))
+        lines.append(
+            " " * width
+            + f"{'paper':<10}"
+            + "".join(f"{_beside(published.get(column), first[column]):>16}" for column in columns)
+        )
+    return "\n".join(lines)
+
+
+def _conditions(table: Table, records: list[EvalRecord]) -> list[str]:
+    if not records:
+        return []
+    record = records[0]
+    bounds = Bounds(*record.bounds)
+    epsilon = bounds.describe(bounds.amount(table.scoring.epsilon))
+    step = bounds.describe(bounds.amount(table.scoring.step_size, "step_size"))
+    return [
+        f"Percent right of n = {record.n} test images of {table.scoring.dataset}; linf, eps {epsilon};",
+        f"PGD: steps of {step}, random start, cross-entropy, judged at the last step; seed {record.seed}.",
+        f"moving, batch: BatchNorm's moving averages, or statistics of batches of {record.batch_size} (the release's way).",
+        "Below each figure its 95 % interval (over test images, not over training runs). paper: published figure, and in",
+        "parentheses ours with moving averages minus it.",
+    ]
+
+
+def progress(label: str) -> Progress | None:
+    """A line on standard error that counts examples, for terminals only."""
+    if not sys.stderr.isatty():
+        return None
+
+    def show(mode: str, done: int, total: int, accuracy: float) -> None:
+        end = "\n" if done == total else ""
+        print(f"\r{label} ({mode}): {done}/{total}, {100 * accuracy:.1f} %", end=end, file=sys.stderr, flush=True)
+
+    return show
+
+
+def write_text(path: pathlib.Path, text: str) -> None:
+    """Writes a file as a whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text)
+    os.replace(temporary, path)
+
+
+def _title(column: str) -> str:
+    return _TITLES.get(column, column.upper())
+
+
+def _percent(count: Count) -> str:
+    return f"{100 * count.accuracy:.1f}"
+
+
+def _interval(count: Count) -> str:
+    low, high = count.interval
+    return f"[{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def _beside(published: float | None, count: Count) -> str:
+    if published is None:
+        return "-"
+    return f"{published:g} ({100 * count.accuracy - published:+.1f})"
