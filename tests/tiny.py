@@ -44,13 +44,13 @@ def batch(
     return rng.uniform(0, high, (size, *shape)).astype(np.float32), rng.integers(0, CLASSES, size)
 
 
-def igam(rate: float = 0.1, **settings: Any) -> Igam:
+def igam(rate: float = 0.1, eager: bool = False, **settings: Any) -> Igam:
     """A compiled trainer of tiny networks; equal calls give equal weights."""
     student = settings.pop("student", None) or classifier(1)
     teacher = settings.pop("teacher", None) or classifier(2)
     judge = shaken(models.discriminator(settings.pop("seen", SHAPE), 2, 4), 3)
     trainer = Igam(student, teacher, judge, **{"lambda_adv": 1.0, "lambda_diff": 1000.0, **settings})
-    trainer.compile(student_optimizer=Momentum(rate), discriminator_optimizer=Momentum(rate))
+    trainer.compile(student_optimizer=Momentum(rate), discriminator_optimizer=Momentum(rate), run_eagerly=eager)
     return trainer
 
 

@@ -39,7 +39,7 @@ def test_it_reduces_to_plain_training(settings: dict[str, float]) -> None:
 
 
 def test_a_student_equal_to_its_teacher_cannot_be_told_from_it() -> None:
-    trainer = tiny.igam(student=tiny.classifier(2), teacher=tiny.classifier(2))
+    trainer = tiny.igam(eager=True, student=tiny.classifier(2), teacher=tiny.classifier(2))
     logs = trainer.train_on_batch(X, Y, return_dict=True)
     assert float(logs["diff"]) == pytest.approx(0, abs=1e-12)
     assert float(logs["cosine"]) == pytest.approx(1, abs=1e-6)
@@ -49,7 +49,7 @@ def test_a_student_equal_to_its_teacher_cannot_be_told_from_it() -> None:
 
 def test_the_order_within_a_batch_does_not_matter() -> None:
     order = np.random.default_rng(0).permutation(len(Y))
-    first, second = tiny.igam(), tiny.igam()
+    first, second = tiny.igam(eager=True), tiny.igam(eager=True)
     first.train_on_batch(X, Y)
     second.train_on_batch(X[order], Y[order])
     for one, other in ((first.student, second.student), (first.discriminator, second.discriminator)):
@@ -86,8 +86,14 @@ def test_metrics_of_matching_are_means_over_matching_iterations() -> None:
     assert alone["loss"] == pytest.approx(alone["xent"] + decay + alone["adv"] + 1000 * alone["diff"], rel=1e-5)
 
 
+def test_compiled_or_not_a_step_is_the_same() -> None:
+    compiled, eager = stepped(tiny.igam()), stepped(tiny.igam(eager=True))
+    for one, other in ((compiled.student, eager.student), (compiled.discriminator, eager.discriminator)):
+        assert tiny.relative(tiny.values(one), tiny.values(other)) < 1e-5
+
+
 def parts(**settings: str) -> dict[str, float]:
-    trainer = tiny.igam(0.1, disc_every=1, **settings)
+    trainer = tiny.igam(eager=True, disc_every=1, **settings)
     logs = {name: float(value) for name, value in trainer.train_on_batch(X, Y, return_dict=True).items()}
     return {**logs, "student": trainer.student.get_weights(), "judge": trainer.discriminator.get_weights()}
 
@@ -149,7 +155,7 @@ def test_the_papers_protocol_is_its_equations() -> None:
 def test_the_teacher_is_seen_through_the_adapter_and_the_discriminator_sees_its_window() -> None:
     adapter = keras.Sequential([adapters.ChannelMean(), adapters.CenterCrop(4), adapters.Scale(1 / 255)])
     teacher = tiny.classifier(2, (4, 4, 1), 1.0)
-    trainer = tiny.igam(0.0, teacher=teacher, adapter=adapter, gradient_crop=4, seen=(4, 4, 3))
+    trainer = tiny.igam(0.0, True, teacher=teacher, adapter=adapter, gradient_crop=4, seen=(4, 4, 3))
     logs = trainer.train_on_batch(X, Y, return_dict=True)
     student = gradients.input_gradient(trainer.student, X, Y, statistics="batch")
     expected = gradients.input_gradient(teacher, X, Y, statistics="batch", adapter=adapter)
