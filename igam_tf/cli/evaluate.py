@@ -1,6 +1,6 @@
 """evaluate: clean and attacked accuracy of a model, with everything that the numbers need to be believed.
 
-MODEL is a run directory or a .keras file.
+MODEL is a run directory, a .keras file or a TensorFlow 1 checkpoint.
 
   evaluate runs/STUDENT --dataset=shapes32 --attacks=fgsm,pgd20,pgd100-margin --statistics=moving,batch
 """
@@ -17,6 +17,12 @@ from igam_tf.cli.command import Command
 _COMMAND = Command("evaluate", __doc__, positional="model")
 shared.define_data(_COMMAND, "shapes32")
 _VALUES = _COMMAND.flags
+flags.DEFINE_string(
+    "kind",
+    None,
+    "Which network of a TensorFlow 1 checkpoint that holds several, such as igam_teacher.",
+    flag_values=_VALUES,
+)
 flags.DEFINE_list("attacks", ["fgsm", "pgd20"], "fgsm, pgdK; -margin behind for that loss.", flag_values=_VALUES)
 flags.DEFINE_string(
     "epsilon", "8/255", "Radius: n/255 of the pixel range, or a number in its unit.", flag_values=_VALUES
@@ -37,9 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(values: Any) -> None:
     from igam_tf import data, evaluation, report
-    from igam_tf.experiments import build
+    from igam_tf.experiments import trained
 
-    model = build.load_model(values.target)
+    model = trained.load_model(values.target, values.kind)
     dataset = data.load(values.dataset, values.data_dir, test_size=values.num_examples)
     record = evaluation.evaluate(
         model,

@@ -19,7 +19,10 @@ shared.define_schedule(_COMMAND, 600, 64, ["0.001"], "adam")
 shared.define_run(_COMMAND)
 _VALUES = _COMMAND.flags
 flags.DEFINE_string(
-    "teacher", None, "The robust model: a run directory or a .keras file (required).", flag_values=_VALUES
+    "teacher",
+    None,
+    "The robust model: a run directory, a .keras file or a TensorFlow 1 checkpoint (required).",
+    flag_values=_VALUES,
 )
 flags.DEFINE_list(
     "adapter",
@@ -35,6 +38,12 @@ flags.DEFINE_enum(
     "BatchNorm mode of the frozen body (the release: batch).",
     flag_values=_VALUES,
 )
+flags.DEFINE_string(
+    "kind",
+    None,
+    "Which network of a TensorFlow 1 checkpoint that holds several, such as igam_teacher.",
+    flag_values=_VALUES,
+)
 flags.mark_flag_as_required("teacher", flag_values=_VALUES)
 
 
@@ -43,14 +52,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(values: Any) -> None:
-    from igam_tf.experiments import runs
+    from igam_tf.experiments import trained
     from igam_tf.experiments.configs import FinetuneRun
 
     shared.train(
         values,
         FinetuneRun(
             shared.data_config(values),
-            runs.weights(values.teacher),
+            trained.weights(values.teacher, values.kind),
             shared.schedule_config(values),
             tuple(values.adapter),
             values.statistics,

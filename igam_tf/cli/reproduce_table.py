@@ -25,7 +25,7 @@ flags.DEFINE_enum(
 flags.DEFINE_string(
     "teacher",
     None,
-    "A robust source model to use instead of training one: run directory or .keras.",
+    "A robust source model to use instead of training one: run directory, .keras or checkpoint.",
     flag_values=_VALUES,
 )
 flags.DEFINE_list("rows", [], "Only these rows; all by default.", flag_values=_VALUES)
@@ -50,9 +50,9 @@ def _run(values: Any) -> None:
         flush=True,
     )
     from igam_tf import report
-    from igam_tf.experiments import reproduce, runs, tables
+    from igam_tf.experiments import reproduce, tables, trained
 
-    teacher = runs.weights(values.teacher) if values.teacher else None
+    teacher = trained.weights(values.teacher) if values.teacher else None
     table = tables.table(int(values.table), values.preset, values.seed, teacher)
     options = shared.options(values)
     results = reproduce.reproduce(table, options, values.rows, values.num_examples)

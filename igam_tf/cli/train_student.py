@@ -23,7 +23,7 @@ _VALUES = _COMMAND.flags
 flags.DEFINE_string(
     "teacher",
     None,
-    "The fine-tuned teacher: a run directory of finetune_teacher or a .keras file (required).",
+    "The fine-tuned teacher: a run directory of finetune_teacher, a .keras file or a TensorFlow 1 checkpoint (required).",
     flag_values=_VALUES,
 )
 flags.DEFINE_list("adapter", [], "For a teacher without one inside; parts as in finetune_teacher.", flag_values=_VALUES)
@@ -54,6 +54,12 @@ for _name, _choices, _text in (
     ("teacher_statistics", ["moving", "batch"], "BatchNorm mode of the teacher."),
 ):
     flags.DEFINE_enum(_name, None, _choices, f"{_text} The protocol's by default.", flag_values=_VALUES)
+flags.DEFINE_string(
+    "kind",
+    None,
+    "Which network of a TensorFlow 1 checkpoint that holds several, such as igam_teacher.",
+    flag_values=_VALUES,
+)
 flags.mark_flag_as_required("teacher", flag_values=_VALUES)
 
 
@@ -69,7 +75,7 @@ _SHARED_NAMES = (
 
 
 def _run(values: Any) -> None:
-    from igam_tf.experiments import runs
+    from igam_tf.experiments import trained
     from igam_tf.experiments.configs import StudentRun
 
     shared.train(
@@ -77,7 +83,7 @@ def _run(values: Any) -> None:
         StudentRun(
             data=shared.data_config(values),
             network=shared.network_config(values),
-            teacher=runs.weights(values.teacher),
+            teacher=trained.weights(values.teacher, values.kind),
             schedule=shared.schedule_config(values),
             adapter=tuple(values.adapter),
             **{name: values[name].value for name in _SHARED_NAMES},

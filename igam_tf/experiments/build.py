@@ -1,7 +1,6 @@
 """From configurations to the objects they describe."""
 
 import dataclasses
-import pathlib
 from typing import Any
 
 import keras
@@ -110,28 +109,3 @@ def _student(run: StudentRun, dataset: Dataset, teacher: keras.Model) -> Built:
             "iteration": trainer.iteration,
         },
     )
-
-
-def load_model(path: pathlib.Path | str) -> keras.Model:
-    """A trained model: a finished run's directory, or a `.keras` file.
-
-    Raises:
-      InputError: there is none, or it cannot be read.
-    """
-    file = model_file(path)
-    try:
-        return keras.saving.load_model(file, compile=False)
-    except Exception as error:  # Keras raises whatever the damaged part raised
-        raise InputError(f"{file}: not a readable Keras model ({type(error).__name__})") from error
-
-
-def model_file(path: pathlib.Path | str) -> pathlib.Path:
-    """The `.keras` file that `path` names: itself, or the one in a finished run's directory."""
-    file = pathlib.Path(path)
-    if file.is_dir():
-        file = file / "model.keras"
-    if not file.is_file():
-        raise InputError(f"{path}: expected a .keras file or the directory of a finished run")
-    if file.suffix != ".keras":
-        raise InputError(f"{path}: expected a .keras file, got a {file.suffix or 'nameless'} file")
-    return file

@@ -55,6 +55,7 @@ class Weights:
 
     sha256: str
     path: str = dataclasses.field(metadata={"identity": False})
+    kind: str | None = None  # of a checkpoint that holds several networks
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from igam_tf import config, data, evaluation
 from igam_tf.errors import InputError
-from igam_tf.experiments import build, runs
+from igam_tf.experiments import runs, trained
 from igam_tf.experiments.configs import Scoring, Table
 from igam_tf.training.callbacks import DivergedError
 
@@ -65,7 +65,7 @@ def score(
         return evaluation.EvalRecord.from_json(path.read_text())
     dataset = data.load(scoring.dataset, options.data_dir, test_size=scoring.num_examples)
     record = evaluation.evaluate(
-        build.load_model(directory),
+        trained.load_model(directory),
         dataset.test,
         attacks=scoring.attacks,
         epsilon=scoring.epsilon,

@@ -6,7 +6,6 @@
 """
 
 import dataclasses
-import hashlib
 import importlib.util
 import json
 import os
@@ -20,7 +19,7 @@ import keras
 
 from igam_tf import config, data, runtime
 from igam_tf.errors import InputError
-from igam_tf.experiments import build
+from igam_tf.experiments import build, trained
 from igam_tf.experiments.configs import VERBS, RobustRun, Run, Weights, verb_of
 from igam_tf.training.callbacks import Keeper, State
 
@@ -62,10 +61,10 @@ def train(run: Run, directory: pathlib.Path, options: Options, resume: bool = Fa
     if options.tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise InputError("tensorboard: its package is not installed (pip install 'igam_tf[tensorboard]')")
     resuming = _claim(run, directory, resume)
-    teacher_path = None if isinstance(run, RobustRun) else _teacher(run.teacher, options)
+    teacher = None if isinstance(run, RobustRun) else _teacher(run.teacher, options)
     dataset = data.load(run.data.dataset, options.data_dir, run.data.train_size, None, run.data.seed)
     runtime.set_seed(run.seed, options.deterministic)
-    built = build.build(run, dataset, None if teacher_path is None else build.load_model(teacher_path))
+    built = build.build(run, dataset, teacher)
     if not resuming:
         directory.mkdir(parents=True, exist_ok=True)
         _write(directory / "environment.json", json.dumps(runtime.environment(), indent=1))
@@ -107,17 +106,6 @@ def train(run: Run, directory: pathlib.Path, options: Options, resume: bool = Fa
     shutil.rmtree(directory / "state")
 
 
-def weights(path: str) -> Weights:
-    """A trained model on disk as part of a configuration.
-
-    Raises:
-      InputError: there is none.
-    """
-    file = build.model_file(path)
-    with file.open("rb") as stream:
-        return Weights(hashlib.file_digest(stream, "sha256").hexdigest(), str(file))
-
-
 def read_config(directory: pathlib.Path) -> Run:
     """The configuration that a run directory holds."""
     try:
@@ -146,12 +134,12 @@ def _claim(run: Run, directory: pathlib.Path, resume: bool) -> bool:
     return True
 
 
-def _teacher(teacher: Run | Weights, options: Options) -> pathlib.Path:
-    if isinstance(teacher, Weights):
-        if weights(teacher.path).sha256 != teacher.sha256:
-            raise InputError(f"teacher: {teacher.path} has changed since this run was configured")
-        return pathlib.Path(teacher.path)
-    return ensure(teacher, options)
+def _teacher(teacher: Run | Weights, options: Options) -> keras.Model:
+    if not isinstance(teacher, Weights):
+        return trained.load_model(ensure(teacher, options))
+    if trained.weights(teacher.path, teacher.kind).sha256 != teacher.sha256:
+        raise InputError(f"teacher: {teacher.path} has changed since this run was configured")
+    return trained.load_model(teacher.path, teacher.kind)
 
 
 def _save(model: keras.Model, path: pathlib.Path) -> None:

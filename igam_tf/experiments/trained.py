@@ -1,0 +1,68 @@
+"""Trained models on disk: a finished run, a `.keras` file or an original TensorFlow 1 checkpoint, all alike."""
+
+import hashlib
+import pathlib
+from collections.abc import Iterator
+
+import keras
+
+import madry_checkpoints
+from igam_tf.errors import InputError
+from igam_tf.experiments.configs import Weights
+from madry_checkpoints.location import prefix_of
+
+
+def load_model(path: pathlib.Path | str, kind: str | None = None) -> keras.Model:
+    """A trained model.
+
+    Args:
+      path: a finished run's directory, a `.keras` file, or a TensorFlow 1 checkpoint (prefix, or directory with a
+        `checkpoint` file).
+      kind: of a checkpoint that holds several networks (`madry_checkpoints.detect`).
+
+    Raises:
+      InputError: there is none, or it cannot be read.
+    """
+    file = _keras_file(path)
+    if file is None:
+        return madry_checkpoints.load_model(path, kind)
+    try:
+        return keras.saving.load_model(file, compile=False)
+    except Exception as error:  # Keras raises whatever the damaged part raised
+        raise InputError(f"{file}: not a readable Keras model ({type(error).__name__})") from error
+
+
+def weights(path: pathlib.Path | str, kind: str | None = None) -> Weights:
+    """A trained model on disk as part of a configuration: known by its content.
+
+    Raises:
+      InputError: there is none.
+    """
+    digest = hashlib.sha256((kind or "").encode())
+    for file in _files(path):
+        with file.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return Weights(digest.hexdigest(), str(path), kind)
+
+
+def _keras_file(path: pathlib.Path | str) -> pathlib.Path | None:
+    """The `.keras` file that `path` names, None if it names a checkpoint."""
+    place = pathlib.Path(path)
+    file = place / "model.keras" if place.is_dir() else place
+    if file.is_file() and file.suffix == ".keras":
+        return file
+    is_prefix = place.with_name(place.name + ".index").is_file()
+    if is_prefix or place.suffix == ".index" or (place.is_dir() and any(place.glob("*.index"))):
+        return None
+    raise InputError(f"{path}: expected the directory of a finished run, a .keras file or a TensorFlow 1 checkpoint")
+
+
+def _files(path: pathlib.Path | str) -> Iterator[pathlib.Path]:
+    """The files whose bytes are the model, in a fixed order."""
+    file = _keras_file(path)
+    if file is not None:
+        yield file
+        return
+    prefix = pathlib.Path(prefix_of(path))
+    yield prefix.with_name(prefix.name + ".index")
+    yield from sorted(prefix.parent.glob(f"{prefix.name}.data-*"))
