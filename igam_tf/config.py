@@ -61,12 +61,14 @@ def from_dict(kind: type[T], data: Any, where: str = "config") -> T:
 
 
 def _value(hint: Any, data: Any, where: str) -> Any:
-    if isinstance(data, list):
-        return tuple(data)
-    if not isinstance(data, dict):
-        return data
     options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    for option in options:
-        if dataclasses.is_dataclass(option) and isinstance(option, type) and option.__name__ == data.get("type"):
-            return from_dict(option, data, where)
-    raise InputError(f"{where}: expected one of {', '.join(str(o) for o in options)}, got type {data.get('type')!r}")
+    kinds = [option for option in options if dataclasses.is_dataclass(option) and isinstance(option, type)]
+    if isinstance(data, dict):
+        for kind in kinds:
+            if kind.__name__ == data.get("type"):
+                return from_dict(kind, data, where)
+    elif not kinds or (data is None and types.NoneType in options):
+        return tuple(data) if isinstance(data, list) else data
+    expected = " or ".join(f"a {kind.__name__}" for kind in kinds) or str(hint)
+    found = f"type {data.get('type')!r}" if isinstance(data, dict) else repr(data)
+    raise InputError(f"{where}: expected {expected}, got {found}")

@@ -1,0 +1,82 @@
+"""The embedded tasks: pure functions of sizes and seed, in the formats of MNIST and CIFAR, and learnable."""
+
+import numpy as np
+import pytest
+
+from igam_tf import data
+from igam_tf.bounds import PIXELS, UNIT, Bounds
+
+FORMATS = [("shapes28", (28, 28, 1), np.float32, UNIT), ("shapes32", (32, 32, 3), np.uint8, PIXELS)]
+NAMES = [name for name, *_ in FORMATS]
+
+
+def drawn(name: str, train: int = 30, test: int = 20, seed: int = 0) -> data.Dataset:
+    return data.load(name, train_size=train, test_size=test, seed=seed)
+
+
+@pytest.mark.parametrize(("name", "shape", "dtype", "bounds"), FORMATS)
+def test_format(name: str, shape: tuple[int, int, int], dtype: type, bounds: Bounds) -> None:
+    dataset = drawn(name)
+    assert (dataset.name, dataset.image_shape, dataset.num_classes, dataset.bounds) == (name, shape, 10, bounds)
+    for split, size in ((dataset.train, 30), (dataset.test, 20)):
+        assert len(split) == size
+        assert split.images.shape == (size, *shape)
+        assert (split.images.dtype, split.labels.dtype) == (dtype, np.int64)
+        pixels = split.pixels()
+        assert pixels.dtype == np.float32
+        assert bounds.low <= pixels.min() < pixels.max() <= bounds.high
+        assert np.ptp(pixels) > bounds.range / 3  # or its unit is another than it says
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_drawn_depends_on_sizes_and_seed_alone(name: str) -> None:
+    first = drawn(name)
+    np.random.seed(1)  # noqa: NPY002  # a global generator must play no part
+    again = drawn(name)
+    other = drawn(name, seed=1)
+    for part in ("train", "test"):
+        one, same, different = (getattr(dataset, part) for dataset in (first, again, other))
+        np.testing.assert_array_equal(one.images, same.images)
+        np.testing.assert_array_equal(one.labels, same.labels)
+        assert (one.images != different.images).any((1, 2, 3)).all()
+        assert (one.labels != different.labels).any()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_test_image_is_a_training_image(name: str) -> None:
+    dataset = drawn(name, 20, 20)
+    apart = dataset.train.images[:, None] != dataset.test.images[None]
+    assert apart.any((2, 3, 4)).all()
+    assert (dataset.train.labels != dataset.test.labels).any()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_images_of_a_split_differ(name: str) -> None:
+    images = drawn(name, 40).train.images
+    assert len(np.unique(images.reshape(40, -1), axis=0)) == 40
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("size", "counts"), [(40, {4}), (47, {4, 5}), (3, {0, 1})])
+def test_labels_are_balanced_and_shuffled(name: str, size: int, counts: set[int]) -> None:
+    labels = drawn(name, size).train.labels
+    assert set(np.bincount(labels, minlength=10)) == counts
+    assert (labels != np.arange(size) % 10).any()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_label_can_be_seen(name: str) -> None:
+    """By the nearest mean of a blurred distance from grey, which is far from the best: 10 % is chance."""
+    dataset = drawn(name, 1000, 200)
+
+    def features(split: data.Split) -> np.ndarray:
+        grey = split.pixels().mean(-1)
+        away = abs(grey - np.median(grey, (1, 2), keepdims=True))
+        side = away.shape[1] // 4 * 4
+        blurred = away[:, :side, :side].reshape(len(split), side // 4, 4, side // 4, 4).mean((2, 4))
+        flat = blurred.reshape(len(split), -1)
+        return flat / np.linalg.norm(flat, axis=1, keepdims=True)
+
+    means = np.stack([features(dataset.train)[dataset.train.labels == k].mean(0) for k in range(10)])
+    nearest = ((features(dataset.test)[:, None] - means) ** 2).sum(-1).argmin(1)
+    assert np.mean(nearest == dataset.test.labels) > 0.25
