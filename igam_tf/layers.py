@@ -21,9 +21,15 @@ _mode = threading.local()
 STATISTICS = ("moving", "batch")
 
 
-def check_statistics(statistics: str) -> str:
+def check_statistics(statistics: str, model: Any = None) -> str:
+    """The mode, if it is one and the model (where its layers can be seen) has what the mode needs."""
     if statistics not in STATISTICS:
         raise InputError(f"statistics: expected one of {', '.join(STATISTICS)}, got {statistics!r}")
+    if statistics == "moving":
+        for layer in getattr(model, "layers", []):
+            if isinstance(layer, BatchNorm):
+                layer.require_moving_averages()
+            check_statistics(statistics, layer)
     return statistics
 
 
@@ -194,14 +200,17 @@ class BatchNorm(keras.layers.Layer):
         return outputs
 
     def _normalize_by_moving_averages(self, inputs: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> tf.Tensor:
+        self.require_moving_averages()
+        scale = gamma * tf.math.rsqrt(self.moving_variance + self.epsilon)
+        shift = beta - self.moving_mean * scale
+        return inputs * tf.cast(scale, inputs.dtype) + tf.cast(shift, inputs.dtype)
+
+    def require_moving_averages(self) -> None:
         if not self.moving_averages:
             raise InputError(
                 f"{self.name}: this model has no moving averages (its checkpoint held none): call it with "
                 'statistics="batch"'
             )
-        scale = gamma * tf.math.rsqrt(self.moving_variance + self.epsilon)
-        shift = beta - self.moving_mean * scale
-        return inputs * tf.cast(scale, inputs.dtype) + tf.cast(shift, inputs.dtype)
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -184,7 +184,7 @@ def _compiled(
     model: Any, image_shape: tuple[int, ...], loss: str, statistics: str, random_start: bool
 ) -> Callable[..., Any]:
     loss_fn = losses.attack_loss(loss)
-    check_statistics(statistics)
+    check_statistics(statistics, model)
     try:
         known = _COMPILED.setdefault(model, {})
         reference: Callable[[], Any] = weakref.ref(model)

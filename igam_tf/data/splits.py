@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from igam_tf.bounds import Bounds
+from igam_tf.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,6 +15,12 @@ class Split:
     images: np.ndarray
     labels: np.ndarray
     scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        if len(self.images) != len(self.labels):
+            raise InputError(
+                f"expected a label for each image, got {len(self.images)} images, {len(self.labels)} labels"
+            )
 
     def __len__(self) -> int:
         return len(self.labels)
