@@ -3,6 +3,8 @@
 import os
 import pathlib
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 from igam_tf.bounds import Bounds
 from igam_tf.evaluation import Count, EvalRecord, Progress
@@ -12,20 +14,24 @@ from igam_tf.experiments.reproduce import Result
 _TITLES = {"clean": "Clean", "fgsm": "FGSM"}
 
 
-def record_text(record: EvalRecord) -> str:
-    """Attack specs, then accuracy, interval and the never-fooled share per BatchNorm mode and attack."""
+def record_text(record: EvalRecord, published: Mapping[str, float] | None = None) -> str:
+    """Attack specs, then accuracy, interval and the never-fooled share per BatchNorm mode and attack.
+
+    `published`: percent by attack, of the challenge's secret model, to stand beside ours.
+    """
     lines = [f"n = {record.n}, pixels in {Bounds(*record.bounds)}, batches of {record.batch_size}, seed {record.seed}"]
     for name, spec in record.attacks.items():
         start = "random start" if spec["random_start"] else "no random start"
         lines.append(
             f"  {name}: linf, eps {spec['epsilon_shown']}, {spec['steps']} steps of {spec['step_size']:g}, {start}, "
-            f"loss {spec['loss']}, right at the last step"
+            f"{_restarts(spec)}loss {spec['loss']}, right at the last step"
         )
     for mode, counts in record.results.items():
         lines.append(f"BatchNorm statistics: {mode}")
         for name, count in counts.items():
             never = "" if count.never_fooled is None else f"  never fooled {100 * count.never_fooled / count.n:5.1f}"
-            lines.append(f"  {name:<16}{_percent(count)} %  95 % interval {_interval(count)}{never}")
+            beside = "" if published is None else f"  published for the secret model: {published.get(name, 'none')}"
+            lines.append(f"  {name:<16}{_percent(count)} %  95 % interval {_interval(count)}{never}{beside}")
     return "\n".join(lines)
 
 
@@ -38,13 +44,15 @@ def table_text(table: Table, results: dict[str, Result]) -> str:
     lines.append(" " * (width + 10) + "".join(f"{_title(column):>16}" for column in columns))
     for name, result in results.items():
         if result.record is None:
-            lines.append(f"{name:<{width}}not run: {result.absent}")
+            lines.append(f"{name:<{width}}not run: {result.note}")
             continue
         for index, (mode, counts) in enumerate(result.record.results.items()):
             cells = [counts[column] for column in columns]
             label = name if index == 0 else ""
             lines.append(f"{label:<{width}}{mode:<10}" + "".join(f"{_percent(cell):>16}" for cell in cells))
             lines.append(" " * (width + 10) + "".join(f"{_interval(cell):>16}" for cell in cells))
+        if result.note:
+            lines.append(f"{'':<{width}}{result.note}")
         published = table.published.get(name, {})
         first = next(iter(result.record.results.values()))
         lines.append(
@@ -89,6 +97,10 @@ def write_text(path: pathlib.Path, text: str) -> None:
     temporary = path.with_name(path.name + ".tmp")
     temporary.write_text(text)
     os.replace(temporary, path)
+
+
+def _restarts(spec: dict[str, Any]) -> str:
+    return f"{spec['restarts']} restarts, " if spec["restarts"] > 1 else ""
 
 
 def _title(column: str) -> str:

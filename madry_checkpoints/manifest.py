@@ -16,7 +16,7 @@ class Published:
       url: of the archive, or of a page to download from by hand if `manual`.
       git_blob: Git's id of the archive, as its repository has it (`git hash-object FILE`).
       published_sha256: of the "model file", in its authors' words; of which file is unconfirmed.
-      published_accuracy: per cent, by attack.
+      published_accuracy: per cent, by attack as igam_tf names it: pgd100-x50 is 100 steps with 50 restarts.
       published_setting: what the accuracies are for.
     """
 

@@ -23,12 +23,22 @@ flags.DEFINE_string(
     "Which network of a TensorFlow 1 checkpoint that holds several, such as igam_teacher.",
     flag_values=_VALUES,
 )
-flags.DEFINE_list("attacks", ["fgsm", "pgd20"], "fgsm, pgdK; -margin behind for that loss.", flag_values=_VALUES)
+flags.DEFINE_enum(
+    "suite",
+    None,
+    ["madry"],
+    "The challenges' protocol for a model of MNIST or CIFAR-10 images, beside what is published for their secret models; "
+    "sets dataset, attacks, epsilon and step_size.",
+    flag_values=_VALUES,
+)
+flags.DEFINE_list(
+    "attacks", ["fgsm", "pgd20"], "fgsm, pgdK; -margin behind for that loss, -xR for R restarts.", flag_values=_VALUES
+)
 flags.DEFINE_string(
     "epsilon", "8/255", "Radius: n/255 of the pixel range, or a number in its unit.", flag_values=_VALUES
 )
 flags.DEFINE_string("step_size", "2/255", "PGD's step, like --epsilon.", flag_values=_VALUES)
-flags.DEFINE_list("statistics", ["moving"], "BatchNorm modes: moving, batch.", flag_values=_VALUES)
+flags.DEFINE_list("statistics", ["moving"], "BatchNorm modes: moving, batch, recalibrated.", flag_values=_VALUES)
 flags.DEFINE_integer(
     "num_examples", None, "Test images, the first ones; all by default.", lower_bound=1, flag_values=_VALUES
 )
@@ -43,21 +53,36 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(values: Any) -> None:
     from igam_tf import data, evaluation, report
+    from igam_tf.attacks.spec import Suite, madry_suite
     from igam_tf.experiments import trained
+    from igam_tf.experiments.reproduce import CALIBRATION_SIZE
 
     model = trained.load_model(values.target, values.kind)
-    dataset = data.load(values.dataset, values.data_dir, test_size=values.num_examples)
+    suite = Suite(values.dataset, values.epsilon, values.step_size, tuple(values.attacks))
+    if values.suite == "madry":
+        suite = madry_suite(tuple(model.input_shape[1:]))
+    recalibrates = "recalibrated" in values.statistics
+    dataset = data.load(
+        suite.dataset, values.data_dir, train_size=None if recalibrates else 1, test_size=values.num_examples
+    )
     record = evaluation.evaluate(
         model,
         dataset.test,
-        attacks=values.attacks,
-        epsilon=values.epsilon,
-        step_size=values.step_size,
+        attacks=suite.attacks,
+        epsilon=suite.epsilon,
+        step_size=suite.step_size,
         statistics=values.statistics,
         batch_size=values.batch_size,
         seed=values.seed,
+        calibration=dataset.train.first(CALIBRATION_SIZE) if recalibrates else None,
         progress=report.progress(values.target),
     )
-    print(report.record_text(record))
+    print(report.record_text(record, _published(suite.dataset) if values.suite else None))
     if values.output:
         report.write_text(pathlib.Path(values.output), record.to_json() + "\n")
+
+
+def _published(dataset: str) -> dict[str, float]:
+    from madry_checkpoints.manifest import manifest
+
+    return dict(manifest()[f"{dataset}_secret"].published_accuracy)

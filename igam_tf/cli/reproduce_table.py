@@ -8,13 +8,14 @@ Trains what is missing, reuses every row that is finished, goes on with interrup
 """
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from absl import flags
 
 from igam_tf.cli import shared
 from igam_tf.cli.command import Command
+from igam_tf.errors import InputError
 
 _COMMAND = Command("reproduce_table", __doc__)
 _VALUES = _COMMAND.flags
@@ -26,6 +27,20 @@ flags.DEFINE_string(
     "teacher",
     None,
     "A robust source model to use instead of training one: run directory, .keras or checkpoint.",
+    flag_values=_VALUES,
+)
+flags.DEFINE_multi_string(
+    "weights",
+    [],
+    "ROW=PATH: score that row from a run directory, a .keras file or a checkpoint (PATH:KIND where it holds several "
+    "networks) instead of training it. Repeatable.",
+    flag_values=_VALUES,
+)
+flags.DEFINE_list(
+    "statistics",
+    [],
+    "BatchNorm modes: moving, batch, recalibrated (moving averages re-estimated on clean training images); the preset's "
+    "by default.",
     flag_values=_VALUES,
 )
 flags.DEFINE_list("rows", [], "Only these rows; all by default.", flag_values=_VALUES)
@@ -55,9 +70,23 @@ def _run(values: Any) -> None:
     teacher = trained.weights(values.teacher) if values.teacher else None
     table = tables.table(int(values.table), values.preset, values.seed, teacher)
     options = shared.options(values)
-    results = reproduce.reproduce(table, options, values.rows, values.num_examples)
+    given = dict(_given(text, trained.weights) for text in values.weights)
+    results = reproduce.reproduce(
+        table, options, values.rows, values.num_examples, values.statistics, given, report.progress
+    )
     text = report.table_text(table, results)
     print(text)
     path = pathlib.Path(values.runs_dir) / f"table{values.table}-{values.preset}-seed{values.seed}.txt"
     report.write_text(path, text + "\n")
     print(f"written: {path}")
+
+
+def _given(text: str, weights: Callable[..., Any]) -> tuple[str, Any]:
+    row, separator, place = text.partition("=")
+    if not separator:
+        raise InputError(f"weights: expected ROW=PATH, got {text!r}")
+    path, _, kind = place.rpartition(":") if place.rpartition(":")[2] in _KINDS else (place, "", "")
+    return row, weights(path, kind or None)
+
+
+_KINDS = ("mnist_challenge", "cifar10_challenge", "igam_student", "igam_teacher", "igam_tiny_source")

@@ -41,8 +41,8 @@ def load(
       name: `shapes28`, `shapes32` (embedded: drawn from `seed`), `mnist` (pixels in [0, 1]), `cifar10` or `cifar100`
         (in [0, 255], fine labels), the last three as TFDS has prepared them.
       data_dir: where TFDS's prepared data is; by default `TFDS_DATA_DIR`, else TFDS's own default.
-      train_size, test_size: examples wanted of each split, the first ones in stored order; None for all (embedded: 4000
-        and 1000).
+      train_size, test_size: examples wanted of each split, the first ones in stored order; None for all (embedded, which has no
+        end: 4000 and 1000).
 
     Raises:
       InputError: unknown name, a size that is not positive, or data that is not there; the message has the command that
@@ -59,7 +59,7 @@ def load(
     directory = prepared_directory(name, data_dir)
     scale = prepared.bounds.high / 255
     train, test = (
-        Split(*_arrays(directory, split), scale=scale).first(size)
+        Split(*_arrays(directory, split if size is None else f"{split}[:{size}]"), scale=scale)
         for split, size in (("train", train_size), ("test", test_size))
     )
     return Dataset(name, train, test, prepared.num_classes, prepared.bounds)

@@ -52,25 +52,25 @@ def _demo(seed: int, teacher: Weights | None) -> Table:
     )
     target = Data("shapes32", augmented=False)
     network = Network("wide_resnet", 1, 1)
-    finetuned = FinetuneRun(target, teacher or source, Schedule(600, 64, (3e-3,), optimizer="adam"), ADAPTER, seed=seed)
+    finetuned = FinetuneRun(target, teacher or source, Schedule(500, 64, (1e-3,), optimizer="adam"), ADAPTER, seed=seed)
     student = StudentRun(
         target,
         network,
         finetuned,
-        Schedule(500, 32, (0.1, 0.01, 0.001), (300, 425)),
+        Schedule(600, 32, (0.1, 0.01, 0.001), (360, 510)),
         lambda_adv=1.0,
-        lambda_diff=1000.0,
-        steps_before_matching=150,
+        lambda_diff=3000.0,
+        steps_before_matching=100,
         disc_layers=4,
         disc_channels=8,
         gradient_crop=WINDOW,
         seed=seed,
     )
-    standard = RobustRun(target, network, Schedule(300, 32, (0.1, 0.01), (200,)), seed=seed)
+    standard = RobustRun(target, network, Schedule(300, 32, (0.1, 0.01, 0.001), (180, 255)), seed=seed)
     robust = RobustRun(
         target,
         network,
-        Schedule(400, 32, (0.1, 0.01), (300,)),
+        Schedule(400, 32, (0.1, 0.01, 0.001), (240, 340)),
         Adversary("8/255", "2/255", 7, ramp_steps=150),
         seed=seed,
     )

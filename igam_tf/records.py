@@ -1,0 +1,70 @@
+"""What an evaluation says: counts, intervals, and everything that the numbers need to be believed."""
+
+import dataclasses
+import json
+import math
+import statistics
+from typing import Any
+
+from igam_tf.errors import InputError
+
+_Z = statistics.NormalDist().inv_cdf(0.975)
+
+
+@dataclasses.dataclass(frozen=True)
+class Count:
+    """How many of n examples stayed right; `never_fooled` counts those right at every step up to the last."""
+
+    correct: int
+    n: int
+    never_fooled: int | None = None
+
+    @property
+    def accuracy(self) -> float:
+        return self.correct / self.n
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's 95 % interval for the accuracy: chance of the drawn examples alone, not of training."""
+        p, n = self.accuracy, self.n
+        centre = p + _Z**2 / (2 * n)
+        half = _Z * math.sqrt(p * (1 - p) / n + _Z**2 / (4 * n * n))
+        return max(0.0, (centre - half) / (1 + _Z**2 / n)), min(1.0, (centre + half) / (1 + _Z**2 / n))
+
+
+@dataclasses.dataclass(frozen=True)
+class EvalRecord:
+    """Everything that the accuracies need to be believed: results[mode][attack], `clean` among the attacks."""
+
+    n: int
+    batch_size: int
+    seed: int
+    bounds: tuple[float, float]
+    attacks: dict[str, dict[str, Any]]
+    results: dict[str, dict[str, Count]]
+    environment: dict[str, Any]
+
+    def count(self, attack: str = "clean", statistics: str | None = None) -> Count:
+        """The result under an attack (`"clean"`: none), by default of the first mode."""
+        mode = next(iter(self.results)) if statistics is None else statistics
+        try:
+            return self.results[mode][attack]
+        except KeyError:
+            known = {m: sorted(r) for m, r in self.results.items()}
+            raise InputError(f"record: there is no {attack!r} with statistics {mode!r}, only {known}") from None
+
+    def accuracy(self, attack: str = "clean", statistics: str | None = None) -> float:
+        """Share of right answers in [0, 1] at the attack's last step."""
+        return self.count(attack, statistics).accuracy
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> "EvalRecord":
+        fields = json.loads(text)
+        fields["bounds"] = tuple(fields["bounds"])
+        fields["results"] = {
+            mode: {name: Count(**count) for name, count in counts.items()} for mode, counts in fields["results"].items()
+        }
+        return cls(**fields)
