@@ -1,0 +1,121 @@
+"""State on disk, history, and the stop at the first number that is none."""
+
+import csv
+import pathlib
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from igam_tf.training.callbacks import DivergedError, Keeper, State, append_history
+
+
+def rows(path: pathlib.Path) -> list[dict[str, str]]:
+    with path.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_history_grows_line_by_line(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "history.csv"
+    append_history(path, {"epoch": 1, "loss": 0.1 + 0.2})
+    append_history(path, {"epoch": 2, "loss": 1e-20})
+    assert path.read_text() == "epoch,loss\n1,0.30000000000000004\n2,1e-20\n"
+    assert [file.name for file in tmp_path.iterdir()] == ["history.csv"]
+
+
+def test_a_repeated_epoch_replaces_its_line_and_all_behind_it(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "history.csv"
+    for epoch in (1, 2, 3):
+        append_history(path, {"epoch": epoch, "loss": epoch})
+    append_history(path, {"epoch": 2, "loss": 20})
+    assert [(row["epoch"], row["loss"]) for row in rows(path)] == [("1", "1"), ("2", "20")]
+
+
+def test_state_there_and_back(tmp_path: pathlib.Path) -> None:
+    def state(value: float) -> tuple[State, tf.Variable]:
+        variable = tf.Variable(value)
+        return State(tmp_path / "state", thing=variable), variable
+
+    first, variable = state(1.0)
+    assert first.restore() == 0
+    assert not (tmp_path / "state").exists()
+    for epoch in (1, 2):
+        variable.assign(10.0 * epoch)
+        first.save(epoch)
+    second, restored = state(5.0)
+    assert second.restore() == 2
+    assert restored.numpy() == 20
+    assert len(list((tmp_path / "state").glob("*.index"))) == 1  # the older one is gone
+
+
+def test_optimizers_are_part_of_it(tmp_path: pathlib.Path) -> None:
+    """All their slots: Adam goes on as if it had not stopped."""
+
+    def parts() -> tuple[State, keras.Variable, keras.optimizers.Optimizer]:
+        weight = keras.Variable([1.0, 2.0])
+        optimizer = keras.optimizers.Adam(0.1)
+        optimizer.build([weight])
+        return State(tmp_path / "state", weight=weight.value, optimizer=optimizer), weight, optimizer
+
+    state, weight, optimizer = parts()
+    for step in range(3):
+        optimizer.apply([tf.constant([step + 1.0, -1.0])], [weight])
+    state.save(1)
+    other, again, other_optimizer = parts()
+    assert other.restore() == 1
+    for w, o in ((weight, optimizer), (again, other_optimizer)):
+        o.apply([tf.constant([-5.0, 2.0])], [w])
+    np.testing.assert_array_equal(weight.numpy(), again.numpy())
+    assert int(other_optimizer.iterations.numpy()) == 4
+
+
+class _Told:
+    """What a `Keeper` needs of a state, and what it did with it."""
+
+    def __init__(self) -> None:
+        self.saved: list[int] = []
+
+    def save(self, epoch: int) -> None:
+        self.saved.append(epoch)
+
+
+def keeper(tmp_path: pathlib.Path, weight: float = 1.0, **settings: int) -> tuple[Keeper, _Told]:
+    state = _Told()
+    return Keeper(state, tmp_path / "history.csv", [tf.Variable([0.0, weight])], **settings), state
+
+
+def test_an_epoch_is_written_and_saved(tmp_path: pathlib.Path) -> None:
+    made, state = keeper(tmp_path)
+    made.on_epoch_end(0, {"loss": np.float32(0.5), "accuracy": 1})
+    made.on_epoch_end(1, {"loss": 0.25, "accuracy": 1})
+    assert state.saved == [1, 2]
+    assert rows(tmp_path / "history.csv") == [
+        {"epoch": "1", "loss": "0.5", "accuracy": "1.0"},
+        {"epoch": "2", "loss": "0.25", "accuracy": "1.0"},
+    ]
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
+def test_a_loss_that_is_no_number_stops_before_anything_is_written(tmp_path: pathlib.Path, bad: float) -> None:
+    made, state = keeper(tmp_path)
+    with pytest.raises(DivergedError, match=f"^training diverged: the loss is {bad} at epoch 3"):
+        made.on_epoch_end(2, {"loss": bad})
+    assert not state.saved
+    assert not (tmp_path / "history.csv").exists()
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_so_does_a_weight(tmp_path: pathlib.Path, bad: float) -> None:
+    made, state = keeper(tmp_path, weight=bad)
+    with pytest.raises(DivergedError, match=r"^training diverged: a weight is not finite after epoch 1"):
+        made.on_epoch_end(0, {"loss": 0.5})
+    assert not state.saved
+    assert not (tmp_path / "history.csv").exists()
+
+
+def test_the_loss_is_looked_at_now_and_then(tmp_path: pathlib.Path) -> None:
+    made, _ = keeper(tmp_path, check_every=10)
+    made.on_train_batch_end(19, {"loss": float("nan")})
+    with pytest.raises(DivergedError, match="the loss is nan at iteration 20 of this epoch"):
+        made.on_train_batch_end(20, {"loss": float("nan")})
