@@ -33,9 +33,7 @@ def training_batches(
     Raises:
       InputError: fewer examples than a batch.
     """
-    per_pass = len(split) // batch_size
-    if not per_pass:
-        raise InputError(f"batch_size: a batch of {batch_size} needs as many examples, there are {len(split)}")
+    per_pass = steps_per_pass(split, batch_size)
     images, labels = tf.constant(split.images), tf.constant(split.labels)
     first_pass, offset = divmod(start, per_pass)
 
@@ -60,6 +58,17 @@ def training_batches(
     stream = tf.data.Dataset.range(first_pass, tf.int64.max).flat_map(passed)
     stream = stream.enumerate(start=first_pass * per_pass).skip(offset)
     return stream.map(assemble, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
+
+
+def steps_per_pass(split: Split, batch_size: int) -> int:
+    """Batches in a pass over the data.
+
+    Raises:
+      InputError: fewer examples than a batch.
+    """
+    if not 1 <= batch_size <= len(split):
+        raise InputError(f"batch_size: a batch of {batch_size} needs as many examples, there are {len(split)}")
+    return len(split) // batch_size
 
 
 def augment(images: tf.Tensor, seed: tf.Tensor, padding: int = PADDING) -> tf.Tensor:

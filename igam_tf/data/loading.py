@@ -59,7 +59,7 @@ def load(
     directory = prepared_directory(name, data_dir)
     scale = prepared.bounds.high / 255
     train, test = (
-        Split(*_arrays(directory, split if size is None else f"{split}[:{size}]"), scale=scale)
+        Split(*_arrays(directory, split, size), scale=scale)
         for split, size in (("train", train_size), ("test", test_size))
     )
     return Dataset(name, train, test, prepared.num_classes, prepared.bounds)
@@ -81,12 +81,14 @@ def prepared_directory(name: str, data_dir: str | os.PathLike[str] | None = None
     return max(versions, key=lambda path: [int(part) if part.isdigit() else -1 for part in path.name.split(".")])
 
 
-def _arrays(directory: pathlib.Path, split: str) -> tuple[np.ndarray, np.ndarray]:
+def _arrays(directory: pathlib.Path, split: str, size: int | None) -> tuple[np.ndarray, np.ndarray]:
     logging.getLogger("absl").setLevel(logging.WARNING)  # TFDS reports every step of its reading
     import tensorflow_datasets as tfds
 
     try:
         builder = tfds.builder_from_directory(str(directory))
+        if size is not None:  # TFDS refuses to be asked for more than there is
+            split = f"{split}[:{min(size, builder.info.splits[split].num_examples)}]"
         read: Any = tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1, shuffle_files=False))
     except Exception as error:  # TFDS raises many types for data that is damaged or incomplete
         raise InputError(f"dataset: {directory} cannot be read ({type(error).__name__}: {error})") from error

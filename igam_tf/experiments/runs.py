@@ -62,7 +62,8 @@ def train(run: Run, directory: pathlib.Path, options: Options, resume: bool = Fa
         raise InputError("tensorboard: its package is not installed (pip install 'igam_tf[tensorboard]')")
     resuming = _claim(run, directory, resume)
     teacher = None if isinstance(run, RobustRun) else _teacher(run.teacher, options)
-    dataset = data.load(run.data.dataset, options.data_dir, run.data.train_size, None, run.data.seed)
+    dataset = data.load(run.data.dataset, options.data_dir, run.data.train_size, 1, run.data.seed)
+    epoch_steps = min(run.schedule.steps, data.steps_per_pass(dataset.train, run.schedule.batch_size))
     runtime.set_seed(run.seed, options.deterministic)
     built = build.build(run, dataset, teacher)
     if not resuming:
@@ -72,7 +73,6 @@ def train(run: Run, directory: pathlib.Path, options: Options, resume: bool = Fa
     # The teacher is no part of the state: it is loaded anew and never written to.
     state = State(directory / "state", **built.products, **built.progress)
     done = state.restore()
-    epoch_steps = min(run.schedule.steps, max(1, len(dataset.train) // run.schedule.batch_size))
     options.say(
         f"{directory.name}: {verb_of(run)} on {run.data.dataset}, {run.schedule.steps} iterations"
         + (f", resumed at {done * epoch_steps}" if done else "")
@@ -122,7 +122,7 @@ def _claim(run: Run, directory: pathlib.Path, resume: bool) -> bool:
         return False
     if not (directory / "config.json").exists():
         leftovers = {path.name for path in directory.iterdir()}
-        if leftovers <= {"environment.json"}:  # killed before the first state: nothing is lost
+        if leftovers <= {"environment.json", "environment.json.tmp", "config.json.tmp"}:  # killed before it began
             return False
         raise InputError(f"run_dir: {directory} is not empty and holds no run; choose another")
     if config.digest(read_config(directory)) != config.digest(run):

@@ -43,6 +43,18 @@ def test_what_is_drawn_depends_on_sizes_and_seed_alone(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_a_smaller_split_is_the_beginning_of_a_larger_one(name: str) -> None:
+    """As with stored data; also over the edge of the blocks in which they are drawn."""
+    larger = drawn(name, 510, 3)
+    for size in (1, 500, 501):
+        smaller = drawn(name, size, 20)
+        np.testing.assert_array_equal(smaller.train.images, larger.train.images[:size])
+        np.testing.assert_array_equal(smaller.train.labels, larger.train.labels[:size])
+        np.testing.assert_array_equal(smaller.test.images[:3], larger.test.images)
+    assert len(np.unique(larger.train.images[[0, 500]].reshape(2, -1), axis=0)) == 2
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_no_test_image_is_a_training_image(name: str) -> None:
     dataset = drawn(name, 20, 20)
     apart = dataset.train.images[:, None] != dataset.test.images[None]
