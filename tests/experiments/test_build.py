@@ -1,0 +1,159 @@
+"""From configurations to trainers: every setting arrives, every misfit is one clear error."""
+
+import dataclasses
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from igam_tf import models, training
+from igam_tf.bounds import PIXELS, UNIT
+from igam_tf.data import Dataset, Split
+from igam_tf.errors import InputError
+from igam_tf.experiments import build
+from igam_tf.experiments.configs import Adversary, Network, Schedule
+from igam_tf.training.igam import PROTOCOLS, Protocol
+
+from . import small
+
+
+def dataset(shape: tuple[int, int, int] = (28, 28, 1), classes: int = 10) -> Dataset:
+    split = Split(np.zeros((2, *shape), np.float32), np.arange(2))
+    return Dataset("blank", split, split, classes, UNIT if shape[-1] == 1 else PIXELS)
+
+
+WIDE = Network("wide_resnet", 1, 1, "l2")
+
+
+@pytest.fixture(scope="module")
+def teacher() -> keras.Model:
+    return models.mnist_cnn(10, (2, 3), 4)
+
+
+def test_networks() -> None:
+    small_cnn = build.network(Network("mnist_cnn", channels=(2, 3), hidden=4), dataset(classes=7))
+    assert small_cnn.output_shape == (None, 7)
+    assert [layer.kernel.shape[-1] for layer in small_cnn.layers if hasattr(layer, "kernel")] == [2, 3, 4, 7]
+    wide = build.network(WIDE, dataset((16, 16, 3), 5))
+    assert (wide.input_shape, wide.output_shape) == ((None, 16, 16, 3), (None, 5))
+    assert not wide.get_layer("normalization").zero_mean  # l2
+    assert wide.count_params() == models.wide_resnet(5, 1, 1, (16, 16, 3)).count_params()
+    assert build.network(dataclasses.replace(WIDE, width=2), dataset((16, 16, 3))).count_params() > wide.count_params()
+
+
+@pytest.mark.parametrize(
+    ("network", "shape", "message"),
+    [
+        (Network("vgg"), (28, 28, 1), "^network: expected wide_resnet or mnist_cnn, got 'vgg'$"),
+        (small.NETWORK, (32, 32, 3), r"^network: mnist_cnn takes \(28, 28, 1\), blank has \(32, 32, 3\)$"),
+        (dataclasses.replace(WIDE, normalization="none"), (8, 8, 3), "^normalization: expected one of"),
+        (dataclasses.replace(WIDE, width=0), (8, 8, 3), "^wide_resnet: sizes must be positive"),
+    ],
+)
+def test_networks_that_are_not(network: Network, shape: tuple[int, int, int], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        build.network(network, dataset(shape))
+
+
+def test_optimizers() -> None:
+    schedule = Schedule(9, 1, (0.1, 0.01), (4,))
+    momentum = build.optimizer(schedule)
+    assert isinstance(momentum, training.Momentum)
+    assert momentum.momentum == 0.9
+    adam = build.optimizer(dataclasses.replace(schedule, optimizer="adam"))
+    assert isinstance(adam, keras.optimizers.Adam)
+    assert adam.epsilon == 1e-8
+    for made in (momentum, adam):
+        rates = [float(made._learning_rate(step)) for step in (0, 4, 5)]
+        assert rates == pytest.approx([0.1, 0.1, 0.01])
+    with pytest.raises(InputError, match=r"^optimizer: expected momentum or adam, got 'sgd'$"):
+        build.optimizer(dataclasses.replace(schedule, optimizer="sgd"))
+
+
+@pytest.mark.parametrize(
+    ("shape", "network", "epsilon"), [((28, 28, 1), small.NETWORK, 8 / 255), ((16, 16, 3), WIDE, 8.0)]
+)
+def test_adversarial_training(shape: tuple[int, int, int], network: Network, epsilon: float) -> None:
+    """Fractions are of the data's range."""
+    run = dataclasses.replace(
+        small.ROBUST, network=network, adversary=Adversary("8/255", "2/255", 6, 50), weight_decay=0.5, seed=11
+    )
+    built = build.build(run, dataset(shape), None)
+    trainer = built.trainer
+    assert (trainer.epsilon, trainer.step_size) == pytest.approx((epsilon, epsilon / 4))
+    assert (trainer.steps, trainer.ramp_steps, trainer.weight_decay, trainer.seed) == (6, 50, 0.5, 11)
+    assert built.products == {"model": trainer.model}
+    assert built.progress == {"optimizer": trainer.optimizer, "iteration": trainer.iteration}
+
+
+def test_plain_training() -> None:
+    trainer = build.build(dataclasses.replace(small.ROBUST, adversary=None), dataset(), None).trainer
+    assert (trainer.steps, trainer.epsilon) == (0, 0)
+
+
+def test_an_adversary_too_strong_for_the_data() -> None:
+    with pytest.raises(InputError, match=r"^epsilon: expected 0 to 1"):
+        build.build(dataclasses.replace(small.ROBUST, adversary=Adversary(8, 2, 7)), dataset(), None)
+
+
+def test_fine_tuning(teacher: keras.Model) -> None:
+    run = dataclasses.replace(small.FINETUNED, adapter=("mean", "crop:28", "scale:1/255"), statistics="moving")
+    built = build.build(run, dataset((32, 32, 3), 7), teacher)
+    model = built.products["model"]
+    assert (model.input_shape, model.output_shape) == ((None, 32, 32, 3), (None, 7))
+    assert built.trainer.statistics == "moving"
+    assert [tuple(v.shape) for v in built.trainer.head_variables] == [(4, 7), (7,)]
+    assert built.progress == {"optimizer": built.trainer.optimizer}
+
+
+def test_students(teacher: keras.Model) -> None:
+    run = dataclasses.replace(
+        small.STUDENT,
+        network=WIDE,
+        lambda_adv=0.25,
+        lambda_diff=7.0,
+        disc_every=3,
+        weight_decay=0.5,
+        steps_before_matching=10,
+        gradient_crop=12,
+        adapter=("mean", "resize:28", "scale:1/255"),
+    )
+    built = build.build(run, dataset((16, 16, 3)), teacher)
+    trainer = built.trainer
+    found = (trainer.lambda_adv, trainer.lambda_diff, trainer.disc_every, trainer.weight_decay)
+    assert found == (0.25, 7.0, 3, 0.5)
+    assert (trainer.steps_before_matching, trainer.gradient_crop) == (10, 12)
+    assert trainer.teacher is teacher
+    assert trainer.protocol == PROTOCOLS["release"]
+    assert trainer.discriminator.input_shape == (None, 12, 12, 3)
+    convolutions = [layer for layer in trainer.discriminator.layers if isinstance(layer, keras.layers.Conv2D)]
+    assert [layer.filters for layer in convolutions] == [2, 4]
+    assert built.products == {"model": trainer.student, "discriminator": trainer.discriminator}
+    assert built.progress == {
+        "optimizer": trainer.student_optimizer,
+        "discriminator_optimizer": trainer.discriminator_optimizer,
+        "iteration": trainer.iteration,
+    }
+    rates = trainer.discriminator_optimizer._learning_rate
+    assert (rates.every, rates.start) == (3, 13)  # in the student's iterations, from the first that matches
+    whole = build.build(dataclasses.replace(small.STUDENT, gradient_crop=None), dataset(), teacher).trainer
+    assert whole.discriminator.input_shape == (None, 28, 28, 1)
+
+
+OTHERS: dict[str, Any] = {
+    "gradient_of": "xent",
+    "diff_reduction": "mean",
+    "adversarial_reduction": "sum",
+    "discriminator_update": "same_gradients",
+    "teacher_statistics": "moving",
+}
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Protocol)])
+def test_each_setting_of_the_protocol_can_be_overridden(teacher: keras.Model, name: str) -> None:
+    run = dataclasses.replace(small.STUDENT, **{name: OTHERS[name]})
+    found = build.build(run, dataset(), teacher).trainer.protocol
+    assert found == dataclasses.replace(PROTOCOLS["release"], **{name: OTHERS[name]})
+    paper = dataclasses.replace(small.STUDENT, protocol="paper")
+    assert build.build(paper, dataset(), teacher).trainer.protocol == PROTOCOLS["paper"]

@@ -1,0 +1,163 @@
+"""A table: what is missing is trained, what is finished is reused, what cannot be is said."""
+
+import dataclasses
+import pathlib
+
+import pytest
+
+from igam_tf import data, evaluation, report
+from igam_tf.errors import InputError
+from igam_tf.experiments import reproduce, runs, trained
+from igam_tf.experiments.configs import Data, Schedule, Scoring, Table
+from igam_tf.experiments.reproduce import Result
+
+from . import small
+
+SCORING = Scoring("shapes28", 12, ("fgsm", "pgd2"), batch_size=5, seed=3)
+ROWS = {
+    "Standard": dataclasses.replace(small.ROBUST, adversary=None),
+    "FT": small.FINETUNED,
+    "Absent": dataclasses.replace(small.ROBUST, data=Data("mnist")),
+    "Wild": dataclasses.replace(small.ROBUST, schedule=Schedule(6, 8, (1e30,))),
+    "IGAM": small.STUDENT,
+}
+TABLE = Table(1, "tiny", "a tiny table", ROWS, SCORING, {"FT": {"clean": 33.4, "pgd2": 0.5}})
+RAN = ("Standard", "FT", "IGAM")
+
+
+@pytest.fixture(scope="module")
+def options(tmp_path_factory: pytest.TempPathFactory) -> runs.Options:
+    where = tmp_path_factory.mktemp("table")
+    return small.options(where / "runs", data_dir=str(where / "no data"))
+
+
+@pytest.fixture(scope="module")
+def results(options: runs.Options) -> dict[str, Result]:
+    """Of the first call, in which everything is trained."""
+    return reproduce.reproduce(TABLE, options)
+
+
+@pytest.fixture
+def nothing_trains(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(run: object, *_: object, **__: object) -> None:
+        raise AssertionError(f"trained {run}")
+
+    monkeypatch.setattr(runs, "train", refuse)
+
+
+@pytest.fixture
+def nothing_is_scored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluation, "evaluate", None)
+
+
+def test_rows_in_order_with_their_records(results: dict[str, Result], options: runs.Options) -> None:
+    assert list(results) == list(ROWS)
+    for name in RAN:
+        record = results[name].record
+        assert record is not None
+        assert (record.n, record.batch_size, record.seed) == (12, 5, 3)
+        assert list(record.results) == ["moving", "batch"]
+        assert list(record.results["moving"]) == ["clean", "fgsm", "pgd2"]
+        assert results[name].directory == runs.directory_of(ROWS[name], options)
+        model = trained.load_model(results[name].directory)
+        test = data.load("shapes28", test_size=12).test
+        expected = evaluation.evaluate(
+            model, test, attacks=SCORING.attacks, statistics=SCORING.statistics, batch_size=5, seed=3
+        )
+        assert record.results == expected.results
+
+
+def test_what_cannot_run_says_why_and_the_others_go_on(results: dict[str, Result]) -> None:
+    assert results["Absent"].record is None
+    assert results["Absent"].note.startswith("dataset mnist: not found under ")
+    assert "tfds build mnist" in results["Absent"].note
+    assert results["Wild"].record is None
+    assert results["Wild"].note.startswith("training diverged: ")
+
+
+def test_a_teacher_is_trained_once_for_all_rows(results: dict[str, Result], options: runs.Options) -> None:
+    made = [path.name for path in options.runs_dir.iterdir()]
+    assert sum(name.startswith("finetune_teacher") for name in made) == 1  # FT is IGAM's teacher here
+    assert sum(name.startswith("train_robust") for name in made) == 3  # Standard, Wild, the source
+
+
+def test_the_second_time_everything_is_reused(
+    results: dict[str, Result],
+    options: runs.Options,
+    monkeypatch: pytest.MonkeyPatch,
+    nothing_is_scored: None,
+) -> None:
+    def train(run: object, *arguments: object, **settings: object) -> None:
+        if run in (ROWS["Absent"], ROWS["Wild"]):
+            raise InputError("still not")
+        raise AssertionError(f"trained {run}")
+
+    monkeypatch.setattr(runs, "train", train)
+    again = reproduce.reproduce(TABLE, options)
+    for name in RAN:
+        assert again[name] == results[name]
+    assert again["Absent"].note == again["Wild"].note == "still not"
+
+
+@pytest.mark.usefixtures("nothing_trains")
+class TestOnFinishedRuns:
+    def test_only_some_rows(self, results: dict[str, Result], options: runs.Options) -> None:
+        found = reproduce.reproduce(TABLE, options, rows=("IGAM",))
+        assert found["IGAM"] == results["IGAM"]
+        for name in set(ROWS) - {"IGAM"}:
+            assert found[name] == Result(None, "not asked for (--rows)")
+
+    def test_another_number_of_examples_is_another_record(
+        self, results: dict[str, Result], options: runs.Options
+    ) -> None:
+        found = reproduce.reproduce(TABLE, options, ("FT",), num_examples=4)["FT"].record
+        assert found is not None
+        assert found.n == 4
+        assert reproduce.reproduce(TABLE, options, ("FT",))["FT"] == results["FT"]
+
+    def test_other_modes(self, results: dict[str, Result], options: runs.Options) -> None:
+        found = reproduce.reproduce(TABLE, options, ("FT",), statistics=("batch",))["FT"].record
+        assert found is not None
+        assert found.results == {"batch": results["FT"].record.results["batch"]}
+
+    def test_given_weights_take_a_rows_place(
+        self, results: dict[str, Result], options: runs.Options, tmp_path: pathlib.Path
+    ) -> None:
+        path = tmp_path / "mine.keras"
+        path.write_bytes((results["IGAM"].directory / "model.keras").read_bytes())
+        where = dataclasses.replace(options, runs_dir=tmp_path / "runs")
+        given = {"Absent": trained.weights(path)}
+        for _ in range(2):
+            found = reproduce.reproduce(TABLE, where, ("Absent",), given=given)
+            assert found["Absent"].record.results == results["IGAM"].record.results
+            assert found["Absent"].note == f"weights: {path}"
+        assert [file.name.partition("-")[0] for file in (tmp_path / "runs").iterdir()] == ["given"]
+
+    def test_progress_is_asked_for_row_by_row(
+        self, results: dict[str, Result], options: runs.Options, tmp_path: pathlib.Path
+    ) -> None:
+        asked: list[str] = []
+        told: list[object] = []
+
+        def progress(row: str) -> object:
+            asked.append(row)
+            return lambda *news: told.append(news)
+
+        reproduce.reproduce(TABLE, options, ("FT",), num_examples=3, progress=progress)
+        assert asked == ["FT"]
+        assert [news[:3] for news in told] == [("moving", 3, 3), ("batch", 3, 3)]
+
+    @pytest.mark.parametrize("settings", [{"rows": ("FT", "Nope")}, {"given": {"Nope": None}}])
+    def test_unknown_rows(self, options: runs.Options, settings: dict[str, object]) -> None:
+        with pytest.raises(InputError, match=r"^rows: table 1 has Standard, FT, Absent, Wild, IGAM, not Nope$"):
+            reproduce.reproduce(TABLE, options, **settings)
+
+
+def test_as_text(results: dict[str, Result]) -> None:
+    text = report.table_text(TABLE, results)
+    for name in ROWS:
+        assert any(line.startswith(f"{name} ") for line in text.splitlines())
+    assert "not run: dataset mnist: not found" in text
+    assert "not run: training diverged" in text
+    clean = 100 * results["FT"].record.accuracy()
+    assert f"33.4 ({clean - 33.4:+.1f})" in text
