@@ -52,14 +52,14 @@ def _demo(seed: int, teacher: Weights | None) -> Table:
     )
     target = Data("shapes32", augmented=False)
     network = Network("wide_resnet", 1, 1)
-    finetuned = FinetuneRun(target, teacher or source, Schedule(600, 64, (3e-3,), optimizer="adam"), ADAPTER, seed=seed)
+    finetuned = FinetuneRun(target, teacher or source, Schedule(500, 64, (1e-3,), optimizer="adam"), ADAPTER, seed=seed)
     student = StudentRun(
         target,
         network,
         finetuned,
-        Schedule(900, 32, (0.1, 0.01, 0.001), (540, 765)),
+        Schedule(600, 32, (0.1, 0.01, 0.001), (360, 510)),
         lambda_adv=1.0,
-        lambda_diff=4000.0,
+        lambda_diff=3000.0,
         steps_before_matching=100,
         disc_layers=4,
         disc_channels=8,
