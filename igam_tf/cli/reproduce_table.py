@@ -5,6 +5,8 @@ Trains what is missing, reuses every row that is finished, goes on with interrup
   reproduce_table --table=1                        the embedded demo, minutes
   reproduce_table --table=1 --preset=cpu           MNIST to CIFAR-10, narrow networks, hours on two cores
   reproduce_table --table=1 --preset=paper         the paper's sizes: for GPUs
+  reproduce_table --table=2 --preset=paper --rows=IGAM-Upsize --weights=IGAM-Upsize=modelIGAM-Upsize:igam_student
+                                                   a released student, scored without any training
 """
 
 import pathlib
@@ -19,7 +21,9 @@ from igam_tf.errors import InputError
 
 _COMMAND = Command("reproduce_table", __doc__)
 _VALUES = _COMMAND.flags
-flags.DEFINE_enum("table", "1", ["1"], "Which table of the paper.", flag_values=_VALUES)
+flags.DEFINE_enum(
+    "table", "1", ["1", "2", "3"], "Which table of the paper; 2 and 3 at the preset paper.", flag_values=_VALUES
+)
 flags.DEFINE_enum(
     "preset", "demo", ["demo", "cpu", "paper"], "Sizes: embedded data, two cores, or the paper's.", flag_values=_VALUES
 )

@@ -132,11 +132,14 @@ class Scoring:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """A table of the paper at one preset: its rows in order, by the paper's names, and the paper's figures for them."""
+    """A table of the paper at one preset: its rows in order, by the paper's names, and the paper's figures for them.
+
+    A row is a run, or the reason why there is none at this preset (weights can still be given for it).
+    """
 
     number: int
     preset: str
     title: str
-    rows: dict[str, Run]
+    rows: dict[str, Run | str]
     scoring: Scoring
     published: dict[str, dict[str, float]]

@@ -43,7 +43,7 @@ def reproduce(
       progress: row name to the progress callback of `igam_tf.evaluation.evaluate`.
 
     Raises:
-      InputError: a row that the table has not.
+      InputError: a row that the table has not, or a BatchNorm mode that there is not.
     """
     if unknown := [row for row in (*rows, *given) if row not in table.rows]:
         raise InputError(f"rows: table {table.number} has {', '.join(table.rows)}, not {', '.join(unknown)}")
@@ -52,16 +52,22 @@ def reproduce(
         num_examples=num_examples or table.scoring.num_examples,
         statistics=tuple(statistics) or table.scoring.statistics,
     )
+    if odd := [mode for mode in scoring.statistics if mode not in evaluation.MODES]:
+        raise InputError(f"statistics: expected {', '.join(evaluation.MODES)}, got {', '.join(odd)}")
     results = {}
     for name, run in table.rows.items():
         if rows and name not in rows:
             results[name] = Result(None, "not asked for (--rows)")
+            continue
+        if isinstance(run, str) and name not in given:
+            results[name] = Result(None, run)
             continue
         try:
             if name in given:
                 directory, model = options.runs_dir / f"given-{given[name].sha256[:10]}", given[name].path
                 directory.mkdir(parents=True, exist_ok=True)
             else:
+                assert not isinstance(run, str)
                 directory = runs.ensure(run, options)
                 model = str(directory)
             record = score(directory, model, scoring, options, progress(name), given.get(name))

@@ -3,10 +3,14 @@
 from collections.abc import Callable
 
 from igam_tf.errors import InputError
-from igam_tf.experiments import table1
+from igam_tf.experiments import table1, table2, table3
 from igam_tf.experiments.configs import Table, Weights
 
-TABLES: dict[int, Callable[[str, int, Weights | None], Table]] = {1: table1.declare}
+TABLES: dict[int, Callable[[str, int, Weights | None], Table]] = {
+    1: table1.declare,
+    2: table2.declare,
+    3: table3.declare,
+}
 
 
 def table(number: int, preset: str, seed: int = 0, teacher: Weights | None = None) -> Table:
