@@ -248,6 +248,10 @@ def test_wilson_intervals(correct: int, n: int, low: float, high: float) -> None
         ({"dataset": (X, Y.astype(np.float32))}, "labels: expected integers, got float32"),
         ({"dataset": (X, np.eye(3, dtype=int)[Y])}, r"expected images \[B, H, W, C\] and labels \[B\]"),
         ({"dataset": (X, Y[:-1])}, "expected a label for each image, got 23 images, 22 labels"),
+        ({"dataset": (X[:, 1:], Y)}, r"images: the model takes \(8, 8, 3\), got \(7, 8, 3\)$"),
+        ({"dataset": (X[..., :1], Y)}, r"images: the model takes \(8, 8, 3\), got \(8, 8, 1\)$"),
+        ({"dataset": (X, Y + 1)}, "labels: the model has 3 classes, got labels 1 to 3$"),
+        ({"dataset": (X, Y - 1)}, "labels: the model has 3 classes, got labels -1 to 1$"),
         ({"dataset": (X[..., 0], Y)}, r"expected images \[B, H, W, C\] and labels \[B\]"),
     ],
 )

@@ -169,11 +169,24 @@ def _checked(model: Any, x: Any, y: Any, bounds: Any) -> tuple[Bounds, tf.Tensor
         raise InputError(f"expected images [B, H, W, C] and labels [B], got shapes {images.shape} and {labels.shape}")
     if not np.issubdtype(labels.dtype, np.integer):
         raise InputError(f"labels: expected integers, got {labels.dtype}")
+    _require_fit(model, images, labels)
     images = images.astype(np.float32)
     slack = 1e-6 * limits.range
     if not (images.min() >= limits.low - slack and images.max() <= limits.high + slack):
         raise InputError(f"images: expected pixels within {limits}, got {images.min():g} to {images.max():g}")
     return limits, tf.constant(images), tf.constant(labels.astype(np.int64))
+
+
+def _require_fit(model: Any, images: np.ndarray, labels: np.ndarray) -> None:
+    """A Keras model's own shapes: its error for other images is long, and labels it lacks are just never right."""
+    taken, given = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
+    if isinstance(taken, tuple) and any(
+        side not in (None, found) for side, found in zip(taken, images.shape, strict=False)
+    ):
+        raise InputError(f"images: the model takes {taken[1:]}, got {images.shape[1:]}")
+    classes = given[-1] if isinstance(given, tuple) and given[-1] else labels.max() + 1
+    if not 0 <= labels.min() <= labels.max() < classes:
+        raise InputError(f"labels: the model has {classes} classes, got labels {labels.min()} to {labels.max()}")
 
 
 # Per model, its compiled attacks. They reach the model through a weak reference, so that they die with it.

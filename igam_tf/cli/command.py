@@ -6,6 +6,7 @@ main module; so each command has its own `FlagValues`, read and shown here.
 Exit codes: 0 done, 1 the work failed (training diverged), 2 a mistake in the command, 130 interrupted.
 """
 
+import copy
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
@@ -35,10 +36,10 @@ class Command:
         if {"--help", "-h"} & set(arguments):  # before parsing: help needs no required flag
             print(self.help())
             return 0
+        values = copy.deepcopy(self.flags)  # a call leaves nothing to the next one in this process
         try:
-            rest = self.flags([self.name, *arguments])[1:]
-            self._take_positional(rest)
-            main(self.flags)
+            self._take_positional(values, values([self.name, *arguments])[1:])
+            main(values)
         except (flags.Error, InputError) as error:
             return self._fail(error, 2)
         except OSError as error:
@@ -61,14 +62,14 @@ class Command:
             shown.append(f"  --{'[no]' if flag.boolean else ''}{name}\n{text}")
         return "\n".join([self.doc.strip(), "", usage, "", *shown])
 
-    def _take_positional(self, rest: list[str]) -> None:
+    def _take_positional(self, values: flags.FlagValues, rest: list[str]) -> None:
         wanted = 1 if self.positional else 0
         if len(rest) > wanted:
             raise InputError(f"unexpected argument {rest[wanted]!r}; --help lists the flags")
         if len(rest) < wanted:
             raise InputError(f"expected {(self.positional or '').upper()}; --help says what it can be")
         if rest:
-            flags.DEFINE_string("target", rest[0], "the positional argument", flag_values=self.flags)
+            flags.DEFINE_string("target", rest[0], "the positional argument", flag_values=values)
 
     def _fail(self, error: object, code: int) -> int:
         print(f"{self.name}: {' '.join(str(error).split())}", file=sys.stderr)

@@ -60,8 +60,16 @@ def with_new_head(model: keras.Model, num_classes: int) -> keras.Model:
 def adapted(
     model: keras.Model, adapter: keras.layers.Layer | None, input_shape: tuple[int, ...], bounds: Bounds
 ) -> keras.Model:
-    """`model` behind `adapter`, as one model on target images [B, *input_shape] in `bounds`."""
+    """`model` behind `adapter`, as one model on target images [B, *input_shape] in `bounds`.
+
+    Raises:
+      InputError: the adapter gives images of another shape than the model takes.
+    """
     inputs = keras.Input(input_shape, name="images")
     x = PixelRange(bounds.low, bounds.high, name="pixels")(inputs)
     x = x if adapter is None else adapter(x)
+    if any(side not in (None, found) for side, found in zip(model.input_shape, x.shape, strict=True)):
+        raise InputError(
+            f"adapter: it gives {tuple(x.shape[1:])} for {tuple(input_shape)} images, the model takes {model.input_shape[1:]}"
+        )
     return keras.Model(inputs, model(x), name=f"adapted_{model.name}")

@@ -107,6 +107,18 @@ def test_fine_tuning(teacher: keras.Model) -> None:
     assert built.progress == {"optimizer": built.trainer.optimizer}
 
 
+@pytest.mark.parametrize(
+    ("adapter", "given"), [((), r"\(32, 32, 3\)"), (("mean",), r"\(32, 32, 1\)"), (("crop:28",), r"\(28, 28, 3\)")]
+)
+def test_an_adapter_that_does_not_lead_to_the_teacher(
+    teacher: keras.Model, adapter: tuple[str, ...], given: str
+) -> None:
+    run = dataclasses.replace(small.FINETUNED, adapter=adapter)
+    message = rf"^adapter: it gives {given} for \(32, 32, 3\) images, the model takes \(28, 28, 1\)$"
+    with pytest.raises(InputError, match=message):
+        build.build(run, dataset((32, 32, 3)), teacher)
+
+
 def test_students(teacher: keras.Model) -> None:
     run = dataclasses.replace(
         small.STUDENT,

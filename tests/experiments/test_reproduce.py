@@ -152,6 +152,11 @@ class TestOnFinishedRuns:
         with pytest.raises(InputError, match=r"^rows: table 1 has Standard, FT, Absent, Wild, IGAM, not Nope$"):
             reproduce.reproduce(TABLE, options, **settings)
 
+    def test_unknown_modes(self, options: runs.Options) -> None:
+        """Before anything is trained."""
+        with pytest.raises(InputError, match=r"^statistics: expected moving, batch, recalibrated, got train$"):
+            reproduce.reproduce(TABLE, options, statistics=("moving", "train"))
+
 
 def test_as_text(results: dict[str, Result]) -> None:
     text = report.table_text(TABLE, results)
