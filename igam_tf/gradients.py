@@ -17,16 +17,6 @@ def check_of(of: str) -> str:
     return of
 
 
-def stock_batchnorms(model: Any) -> list[str]:
-    """Names of a model's stock Keras BatchNormalization layers, nested ones too."""
-    names = []
-    for layer in getattr(model, "layers", []):
-        if isinstance(layer, keras.layers.BatchNormalization):
-            names.append(layer.name)
-        names.extend(stock_batchnorms(layer))
-    return names
-
-
 def logits_of(model: Any, x: tf.Tensor, statistics: str = "moving") -> tf.Tensor:
     """Inference-mode logits of a Keras model, or of any callable, under a BatchNorm mode; nothing is updated.
 
@@ -43,7 +33,7 @@ def logits_of(model: Any, x: tf.Tensor, statistics: str = "moving") -> tf.Tensor
         return model(x)
     if statistics == "moving":
         return model(x, training=False)
-    if stock := stock_batchnorms(model):
+    if stock := layers.stock_batchnorms(model):
         raise InputError(
             f'{model.name}: statistics="batch" needs igam_tf.layers.BatchNorm; these layers are stock '
             f"BatchNormalization: {', '.join(stock[:3])}{' ...' if len(stock) > 3 else ''}"

@@ -195,3 +195,22 @@ def test_padded_shortcut(stride: int) -> None:
     assert not found[..., :2].any()
     assert not found[..., 4:].any()
     assert found.shape[-1] == 7
+
+
+def test_exact_batchnorm_keeps_the_function_and_the_weights():
+    inner = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.BatchNormalization(momentum=0.7, epsilon=0.02)])
+    model = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Conv2D(3, 1), inner, keras.layers.Flatten()])
+    model.set_weights([np.random.default_rng(0).uniform(0.5, 1.5, w.shape) for w in model.get_weights()])
+    converted = layers.exact_batchnorm(model)
+    x = np.random.default_rng(1).normal(size=(2, 4, 4, 3)).astype(np.float32)
+    np.testing.assert_allclose(converted(x), model(x), rtol=1e-5, atol=1e-6)
+    assert layers.stock_batchnorms(model)
+    assert not layers.stock_batchnorms(converted)
+    norm = converted.layers[1].layers[0]
+    assert (norm.momentum, norm.epsilon) == (0.7, 0.02)
+
+
+def test_exact_batchnorm_refuses_what_it_cannot_stand_for():
+    model = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.BatchNormalization(scale=False)])
+    with pytest.raises(InputError, match="only BatchNormalization of the last axis"):
+        layers.exact_batchnorm(model)

@@ -1,6 +1,7 @@
 """Input gradient adversarial matching: phase 2 of the method (paper §4.2, Algorithm 1) as a Keras trainer."""
 
 import dataclasses
+import warnings
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -125,6 +126,13 @@ class Igam(keras.Model):
         ):
             if not value >= least:
                 raise InputError(f"{name}: expected at least {least}, got {value}")
+        for model in (student, discriminator):
+            if stock := layers.stock_batchnorms(model):
+                warnings.warn(
+                    f"{model.name}: stock BatchNormalization layers ({', '.join(stock)}) get the second derivatives wrong "
+                    "that matching needs; igam_tf.layers.exact_batchnorm(model) converts them",
+                    stacklevel=2,
+                )
         self.student = student
         self.teacher = teacher
         self.discriminator = discriminator

@@ -227,3 +227,16 @@ def test_fit_takes_arrays_callbacks_and_any_integer_labels(tmp_path: object) -> 
     assert set(history) == {metric.name for metric in trainer.metrics}
     assert all(len(values) == 2 and np.all(np.isfinite(values)) for values in history.values())
     assert len((tmp_path / "history.csv").read_text().splitlines()) == 3
+
+
+def test_stock_batchnorm_is_named_in_a_warning() -> None:
+    student = keras.Sequential(
+        [
+            keras.Input(tiny.SHAPE),
+            keras.layers.BatchNormalization(name="stock"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(tiny.CLASSES),
+        ]
+    )
+    with pytest.warns(UserWarning, match=r"stock BatchNormalization layers \(stock\)"):
+        tiny.igam(student=student)

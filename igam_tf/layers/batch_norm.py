@@ -1,8 +1,4 @@
-"""Keras layers of the original networks: input bounds, normalisations, BatchNorm, activation, shortcut.
-
-`BatchNorm` and the context `batch_statistics` are how the whole package chooses between BatchNorm's moving averages and
-the statistics of the batch at hand. Which of the two runs never depends on `trainable`.
-"""
+"""Batch normalisation whose statistics mode is explicit and whose second derivatives are right."""
 
 import contextlib
 import threading
@@ -12,10 +8,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from igam_tf.bounds import Bounds
 from igam_tf.errors import InputError
 
-_PACKAGE = "igam_tf"
 _mode = threading.local()
 
 STATISTICS = ("moving", "batch")
@@ -47,100 +41,7 @@ def batch_statistics(enabled: bool = True) -> Iterator[None]:
         _mode.batch = before
 
 
-@keras.saving.register_keras_serializable(_PACKAGE)
-class PixelRange(keras.layers.Layer):
-    """The identity; carries the model's `Bounds` through saving and loading."""
-
-    def __init__(self, low: float, high: float, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.bounds = Bounds(float(low), float(high))
-
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        return inputs
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "low": self.bounds.low, "high": self.bounds.high}
-
-
-def bounds_of(model: Any) -> Bounds:
-    """The pixel range that a model carries (its first `PixelRange` layer, outermost first).
-
-    Raises:
-      InputError: the model carries none.
-    """
-    layers = list(getattr(model, "layers", []))
-    for layer in layers:
-        if isinstance(layer, PixelRange):
-            return layer.bounds
-    for layer in layers:
-        if getattr(layer, "layers", None):
-            return bounds_of(layer)
-    raise InputError(
-        f"{getattr(model, 'name', model)!s}: the model does not say its pixel range; pass bounds=(low, high), or put an "
-        "igam_tf.layers.PixelRange layer at its input"
-    )
-
-
-def full_precision() -> str:
-    """The type of what no precision policy may narrow (pixel statistics, logits): float32, or float64 where floatx is."""
-    return "float64" if keras.config.floatx() == "float64" else "float32"
-
-
-class _FloatLayer(keras.layers.Layer):
-    """Computes in full precision whatever the policy: pixel statistics do not survive bfloat16."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        kwargs.setdefault("dtype", full_precision())
-        super().__init__(**kwargs)
-
-
-@keras.saving.register_keras_serializable(_PACKAGE)
-class PerImageStandardization(_FloatLayer):
-    """`(x - mean) / max(std, 1/sqrt(n))` over all n pixels and channels of an image (MadryLab's CIFAR-10 input)."""
-
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        axes = list(range(1, inputs.shape.rank))
-        centred = inputs - tf.reduce_mean(inputs, axes, keepdims=True)
-        deviation = tf.sqrt(tf.reduce_mean(tf.square(centred), axes, keepdims=True))
-        size = tf.cast(tf.reduce_prod(tf.shape(inputs)[1:]), inputs.dtype)
-        return centred / tf.maximum(deviation, tf.math.rsqrt(size))
-
-
-@keras.saving.register_keras_serializable(_PACKAGE)
-class UnitNorm(_FloatLayer):
-    """An image divided by its l2 norm, its one scalar mean subtracted before if `zero_mean` (the release's input).
-
-    The squared norm is clamped below at 1e-12. There is no sqrt(n) factor: pixels come out near 0.02, so the first
-    BatchNorm's variances lie far below its epsilon, which therefore matters.
-    """
-
-    def __init__(self, zero_mean: bool = True, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.zero_mean = bool(zero_mean)
-
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        axes = list(range(1, inputs.shape.rank))
-        if self.zero_mean:
-            inputs = inputs - tf.reduce_mean(inputs, axes, keepdims=True)
-        return tf.math.l2_normalize(inputs, axes, epsilon=1e-12)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "zero_mean": self.zero_mean}
-
-
-NORMALIZATIONS = ("per_image", "unit_norm", "l2")
-
-
-def normalization(kind: str, **kwargs: Any) -> keras.layers.Layer:
-    """`"per_image"` (MadryLab), `"unit_norm"` (zero mean, then l2: the release) or `"l2"` (l2 alone)."""
-    if kind == "per_image":
-        return PerImageStandardization(**kwargs)
-    if kind in ("unit_norm", "l2"):
-        return UnitNorm(zero_mean=kind == "unit_norm", **kwargs)
-    raise InputError(f"normalization: expected one of {', '.join(NORMALIZATIONS)}, got {kind!r}")
-
-
-@keras.saving.register_keras_serializable(_PACKAGE)
+@keras.saving.register_keras_serializable("igam_tf")
 class BatchNorm(keras.layers.Layer):
     """Batch normalisation over all axes but the last, with a statistics mode that is always explicit.
 
@@ -235,45 +136,37 @@ def _batch_norm(
     return tf.cast(outputs, inputs.dtype), mean, variance * count / tf.maximum(count - 1.0, 1.0)
 
 
-@keras.saving.register_keras_serializable(_PACKAGE)
-class LeakyReLU(keras.layers.Layer):
-    """max(x, slope * x) whose derivative at exactly 0 is 1, as the original code's `where(x < 0, ...)` has it."""
-
-    def __init__(self, slope: float = 0.1, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.slope = float(slope)
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        return input_shape
-
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        @tf.custom_gradient
-        def activation(x: tf.Tensor) -> Any:
-            def gradient(upstream: tf.Tensor) -> tf.Tensor:
-                return upstream * tf.where(x < 0, tf.cast(self.slope, x.dtype), tf.ones((), x.dtype))
-
-            return tf.nn.leaky_relu(x, self.slope), gradient
-
-        return activation(inputs)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "slope": self.slope}
+def stock_batchnorms(model: Any) -> list[str]:
+    """Names of a model's stock Keras BatchNormalization layers, nested ones too."""
+    names = []
+    for layer in getattr(model, "layers", []):
+        if isinstance(layer, keras.layers.BatchNormalization):
+            names.append(layer.name)
+        names.extend(stock_batchnorms(layer))
+    return names
 
 
-@keras.saving.register_keras_serializable(_PACKAGE)
-class PaddedShortcut(keras.layers.Layer):
-    """Average pooling by the stride, then zero channels added, half before and half after."""
+def exact_batchnorm(model: keras.Model) -> keras.Model:
+    """A copy of a model with `BatchNorm` in place of every stock Keras BatchNormalization; same weights.
 
-    def __init__(self, channels: int, stride: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.channels = int(channels)
-        self.stride = int(stride)
+    Inference is unchanged. In training the moving variance is fed the unbiased variance, as the fused kernel does.
 
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        if self.stride > 1:
-            inputs = tf.nn.avg_pool2d(inputs, self.stride, self.stride, "VALID")
-        extra = self.channels - inputs.shape[-1]
-        return tf.pad(inputs, [[0, 0], [0, 0], [0, 0], [extra // 2, extra - extra // 2]])
+    Args:
+      model: a functional or sequential Keras model; nested models are converted too.
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "channels": self.channels, "stride": self.stride}
+    Raises:
+      InputError: a stock layer that ours cannot stand for: another axis than the last, or without gamma or beta.
+    """
+
+    def clone(layer: Any) -> Any:
+        if not isinstance(layer, keras.layers.BatchNormalization):
+            return layer.__class__.from_config(layer.get_config())
+        if layer.axis not in (-1, len(layer.input.shape) - 1) or not (layer.scale and layer.center):
+            raise InputError(
+                f"{layer.name}: only BatchNormalization of the last axis with scale and center is converted"
+            )
+        return BatchNorm(layer.momentum, layer.epsilon, name=layer.name, dtype=layer.dtype_policy)
+
+    copy = keras.models.clone_model(model, clone_function=clone, recursive=True)
+    copy.set_weights(model.get_weights())
+    return copy

@@ -1,0 +1,50 @@
+"""Activation and shortcut of the wide residual network."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable("igam_tf")
+class LeakyReLU(keras.layers.Layer):
+    """max(x, slope * x) whose derivative at exactly 0 is 1, as the original code's `where(x < 0, ...)` has it."""
+
+    def __init__(self, slope: float = 0.1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.slope = float(slope)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return input_shape
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        @tf.custom_gradient
+        def activation(x: tf.Tensor) -> Any:
+            def gradient(upstream: tf.Tensor) -> tf.Tensor:
+                return upstream * tf.where(x < 0, tf.cast(self.slope, x.dtype), tf.ones((), x.dtype))
+
+            return tf.nn.leaky_relu(x, self.slope), gradient
+
+        return activation(inputs)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "slope": self.slope}
+
+
+@keras.saving.register_keras_serializable("igam_tf")
+class PaddedShortcut(keras.layers.Layer):
+    """Average pooling by the stride, then zero channels added, half before and half after."""
+
+    def __init__(self, channels: int, stride: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.channels = int(channels)
+        self.stride = int(stride)
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        if self.stride > 1:
+            inputs = tf.nn.avg_pool2d(inputs, self.stride, self.stride, "VALID")
+        extra = self.channels - inputs.shape[-1]
+        return tf.pad(inputs, [[0, 0], [0, 0], [0, 0], [extra // 2, extra - extra // 2]])
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "channels": self.channels, "stride": self.stride}

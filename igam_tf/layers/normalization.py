@@ -1,0 +1,67 @@
+"""Input normalisations: part of the model, differentiated through."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from igam_tf.errors import InputError
+
+
+def full_precision() -> str:
+    """The type of what no precision policy may narrow (pixel statistics, logits): float32, or float64 where floatx is."""
+    return "float64" if keras.config.floatx() == "float64" else "float32"
+
+
+class _FloatLayer(keras.layers.Layer):
+    """Computes in full precision whatever the policy: pixel statistics do not survive bfloat16."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("dtype", full_precision())
+        super().__init__(**kwargs)
+
+
+@keras.saving.register_keras_serializable("igam_tf")
+class PerImageStandardization(_FloatLayer):
+    """`(x - mean) / max(std, 1/sqrt(n))` over all n pixels and channels of an image (MadryLab's CIFAR-10 input)."""
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        axes = list(range(1, inputs.shape.rank))
+        centred = inputs - tf.reduce_mean(inputs, axes, keepdims=True)
+        deviation = tf.sqrt(tf.reduce_mean(tf.square(centred), axes, keepdims=True))
+        size = tf.cast(tf.reduce_prod(tf.shape(inputs)[1:]), inputs.dtype)
+        return centred / tf.maximum(deviation, tf.math.rsqrt(size))
+
+
+@keras.saving.register_keras_serializable("igam_tf")
+class UnitNorm(_FloatLayer):
+    """An image divided by its l2 norm, its one scalar mean subtracted before if `zero_mean` (the release's input).
+
+    The squared norm is clamped below at 1e-12. There is no sqrt(n) factor: pixels come out near 0.02, so the first
+    BatchNorm's variances lie far below its epsilon, which therefore matters.
+    """
+
+    def __init__(self, zero_mean: bool = True, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.zero_mean = bool(zero_mean)
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        axes = list(range(1, inputs.shape.rank))
+        if self.zero_mean:
+            inputs = inputs - tf.reduce_mean(inputs, axes, keepdims=True)
+        return tf.math.l2_normalize(inputs, axes, epsilon=1e-12)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "zero_mean": self.zero_mean}
+
+
+NORMALIZATIONS = ("per_image", "unit_norm", "l2")
+
+
+def normalization(kind: str, **kwargs: Any) -> keras.layers.Layer:
+    """`"per_image"` (MadryLab), `"unit_norm"` (zero mean, then l2: the release) or `"l2"` (l2 alone)."""
+    if kind == "per_image":
+        return PerImageStandardization(**kwargs)
+    if kind in ("unit_norm", "l2"):
+        return UnitNorm(zero_mean=kind == "unit_norm", **kwargs)
+    raise InputError(f"normalization: expected one of {', '.join(NORMALIZATIONS)}, got {kind!r}")

@@ -1,0 +1,43 @@
+"""The pixel range that a model carries."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from igam_tf.bounds import Bounds
+from igam_tf.errors import InputError
+
+
+@keras.saving.register_keras_serializable("igam_tf")
+class PixelRange(keras.layers.Layer):
+    """The identity; carries the model's `Bounds` through saving and loading."""
+
+    def __init__(self, low: float, high: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.bounds = Bounds(float(low), float(high))
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        return inputs
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "low": self.bounds.low, "high": self.bounds.high}
+
+
+def bounds_of(model: Any) -> Bounds:
+    """The pixel range that a model carries (its first `PixelRange` layer, outermost first).
+
+    Raises:
+      InputError: the model carries none.
+    """
+    layers = list(getattr(model, "layers", []))
+    for layer in layers:
+        if isinstance(layer, PixelRange):
+            return layer.bounds
+    for layer in layers:
+        if getattr(layer, "layers", None):
+            return bounds_of(layer)
+    raise InputError(
+        f"{getattr(model, 'name', model)!s}: the model does not say its pixel range; pass bounds=(low, high), or put an "
+        "igam_tf.layers.PixelRange layer at its input"
+    )
