@@ -24,7 +24,7 @@ def logits_of(model: Any, x: tf.Tensor, statistics: str = "moving") -> tf.Tensor
       InputError: `statistics="batch"` for a callable that is no Keras model, or one with stock BatchNormalization layers
         (they cannot use the batch's statistics without updating their moving averages).
     """
-    layers.check_statistics(statistics)
+    layers.check_statistics(statistics, model)
     if not isinstance(model, keras.layers.Layer):
         if statistics == "batch":
             raise InputError(
@@ -33,11 +33,6 @@ def logits_of(model: Any, x: tf.Tensor, statistics: str = "moving") -> tf.Tensor
         return model(x)
     if statistics == "moving":
         return model(x, training=False)
-    if stock := layers.stock_batchnorms(model):
-        raise InputError(
-            f'{model.name}: statistics="batch" needs igam_tf.layers.BatchNorm; these layers are stock '
-            f"BatchNormalization: {', '.join(stock[:3])}{' ...' if len(stock) > 3 else ''}"
-        )
     with layers.batch_statistics():
         return model(x, training=False)
 

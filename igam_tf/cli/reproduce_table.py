@@ -37,7 +37,7 @@ flags.DEFINE_multi_string(
     "weights",
     [],
     "ROW=PATH: score that row from a run directory, a .keras file or a checkpoint (PATH:KIND where it holds several "
-    "networks) instead of training it. Repeatable.",
+    "networks) instead of training it",
     flag_values=_VALUES,
 )
 flags.DEFINE_list(

@@ -35,7 +35,11 @@ def define_training_data(command: Command, dataset: str) -> None:
     )
     flags.DEFINE_bool("augmented", True, "Random crop (2 pixels of padding) and flip.", flag_values=values)
     flags.DEFINE_float(
-        "pixel_noise", 0.0, "Half width of uniform noise on training pixels, in the data's unit.", flag_values=values
+        "pixel_noise",
+        0.0,
+        "Half width of uniform noise on training pixels, in the data's unit.",
+        lower_bound=0,
+        flag_values=values,
     )
 
 

@@ -31,9 +31,11 @@ def training_batches(
         `img_random_pert` is 8).
 
     Raises:
-      InputError: fewer examples than a batch.
+      InputError: fewer examples than a batch, or negative noise.
     """
     per_pass = steps_per_pass(split, batch_size)
+    if not pixel_noise >= 0:
+        raise InputError(f"pixel_noise: expected at least 0, got {pixel_noise:g}")
     images, labels = tf.constant(split.images), tf.constant(split.labels)
     first_pass, offset = divmod(start, per_pass)
 

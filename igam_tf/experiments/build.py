@@ -9,7 +9,7 @@ from igam_tf import adapters, models, training
 from igam_tf.data import Dataset
 from igam_tf.errors import InputError
 from igam_tf.experiments.configs import FinetuneRun, Network, RobustRun, Run, Schedule, StudentRun
-from igam_tf.training.igam import Protocol
+from igam_tf.training.protocol import Protocol
 
 
 @dataclasses.dataclass(frozen=True)

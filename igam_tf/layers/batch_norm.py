@@ -16,9 +16,19 @@ STATISTICS = ("moving", "batch")
 
 
 def check_statistics(statistics: str, model: Any = None) -> str:
-    """The mode, if it is one and the model (where its layers can be seen) has what the mode needs."""
+    """The mode, if it is one and the model (where its layers can be seen) can run in it.
+
+    Raises:
+      InputError: no such mode; `"moving"` on a model without moving averages; `"batch"` on one with stock
+        BatchNormalization layers, which cannot use the batch's statistics without updating their moving averages.
+    """
     if statistics not in STATISTICS:
         raise InputError(f"statistics: expected one of {', '.join(STATISTICS)}, got {statistics!r}")
+    if statistics == "batch" and (stock := stock_batchnorms(model)):
+        raise InputError(
+            f'{model.name}: statistics="batch" needs igam_tf.layers.BatchNorm; stock BatchNormalization: '
+            f"{', '.join(stock[:3])}{' ...' if len(stock) > 3 else ''} (igam_tf.layers.exact_batchnorm converts a model)"
+        )
     if statistics == "moving":
         for layer in getattr(model, "layers", []):
             if isinstance(layer, BatchNorm):

@@ -2,7 +2,8 @@
 
 from igam_tf.training.adversarial import AdversarialTrainer
 from igam_tf.training.finetune import HeadTrainer
-from igam_tf.training.igam import PROTOCOLS, Igam
+from igam_tf.training.igam import Igam
 from igam_tf.training.optimizers import Momentum, SteppedSchedule
+from igam_tf.training.protocol import PROTOCOLS, Protocol
 
-__all__ = ["PROTOCOLS", "AdversarialTrainer", "HeadTrainer", "Igam", "Momentum", "SteppedSchedule"]
+__all__ = ["PROTOCOLS", "AdversarialTrainer", "HeadTrainer", "Igam", "Momentum", "Protocol", "SteppedSchedule"]

@@ -13,7 +13,7 @@ from igam_tf.data import Dataset, Split
 from igam_tf.errors import InputError
 from igam_tf.experiments import build
 from igam_tf.experiments.configs import Adversary, Network, Schedule
-from igam_tf.training.igam import PROTOCOLS, Protocol
+from igam_tf.training.protocol import PROTOCOLS, Protocol
 
 from . import small
 
