@@ -120,3 +120,8 @@ def test_stored_values_become_pixels() -> None:
 def test_fewer_examples_than_a_batch(size: int) -> None:
     with pytest.raises(InputError, match=f"^batch_size: a batch of 3 needs as many examples, there are {size}$"):
         training_batches(split().first(size), BATCH, 0, PIXELS)
+
+
+def test_negative_noise() -> None:
+    with pytest.raises(InputError, match=r"^pixel_noise: expected at least 0, got -8$"):
+        training_batches(split(), BATCH, 0, PIXELS, pixel_noise=-8)
