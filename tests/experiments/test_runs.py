@@ -116,17 +116,26 @@ class Interrupted(Exception):
     pass
 
 
-def _in_mid_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the second epoch, after its second iteration."""
+def _after(iterations: int, monkeypatch: pytest.MonkeyPatch) -> None:
     original, calls = Keeper.on_train_batch_end, []
 
     def end(self: Keeper, batch: int, logs: object = None) -> None:
         calls.append(batch)
         original(self, batch, logs)
-        if len(calls) == 5:
+        if len(calls) == iterations:
             raise Interrupted
 
     monkeypatch.setattr(Keeper, "on_train_batch_end", end)
+
+
+def _in_mid_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the second epoch, after its second iteration; the student's first of matching."""
+    _after(5, monkeypatch)
+
+
+def _in_the_last_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The state holds a discriminator step, with what its optimizer remembers."""
+    _after(7, monkeypatch)
 
 
 def _before_the_first_state(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,8 +164,21 @@ def _before_the_model_is_saved(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs, "_save", save)
 
 
+def _between_the_two_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = runs._save
+
+    def save(model: object, path: pathlib.Path) -> None:
+        if any(path.parent.glob("*.keras")):
+            raise Interrupted
+        original(model, path)
+
+    monkeypatch.setattr(runs, "_save", save)
+
+
 MOMENTS = {
     "mid-epoch": _in_mid_epoch,
+    "last epoch": _in_the_last_epoch,
+    "between the two models": _between_the_two_models,
     "no state yet": _before_the_first_state,
     "between history and state": _between_history_and_state,
     "before the model is saved": _before_the_model_is_saved,
@@ -165,7 +187,16 @@ MOMENTS = {
 
 @pytest.mark.parametrize(
     ("kind", "moment"),
-    [*(("robust", moment) for moment in MOMENTS), *((k, "mid-epoch") for k in ("finetuned", "student"))],
+    [
+        ("robust", "mid-epoch"),
+        ("robust", "no state yet"),
+        ("robust", "between history and state"),
+        ("robust", "before the model is saved"),
+        ("finetuned", "mid-epoch"),
+        ("student", "mid-epoch"),
+        ("student", "last epoch"),
+        ("student", "between the two models"),
+    ],
 )
 def test_an_interrupted_run_ends_like_an_uninterrupted_one(
     finished: runs.Options, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, kind: str, moment: str
@@ -186,13 +217,8 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(
 
     said: list[str] = []
     runs.train(run, tmp_path, dataclasses.replace(finished, say=said.append), resume=True)
-    resumed_at = {
-        "mid-epoch": 3,
-        "between history and state": 3,
-        "before the model is saved": None,
-        "no state yet": None,
-    }
-    if resumed_at[moment]:
+    resumed_at = {"mid-epoch": 3, "between history and state": 3, "last epoch": 6}
+    if moment in resumed_at:
         assert said[0].endswith(f", resumed at {resumed_at[moment]}")
     for name in ("model.keras", "discriminator.keras") if kind == "student" else ("model.keras",):
         assert tiny.equal(small.values(tmp_path / name), small.values(whole / name))
