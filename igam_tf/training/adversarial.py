@@ -9,9 +9,11 @@ from igam_tf import gradients, losses
 from igam_tf.attacks import ascent
 from igam_tf.errors import InputError
 from igam_tf.layers import bounds_of
+from igam_tf.training.optimizers import Momentum
+from igam_tf.training.trainer import Trainer
 
 
-class AdversarialTrainer(keras.Model):
+class AdversarialTrainer(Trainer):
     """Trains `model` in place on adversarial images made anew for every batch.
 
     Inner attack: uniform random start, `steps` sign steps on the summed cross-entropy, with the batch's BatchNorm
@@ -38,7 +40,7 @@ class AdversarialTrainer(keras.Model):
         weight_decay: float = 2e-4,
         seed: int = 0,
     ) -> None:
-        super().__init__(name="adversarial_trainer")
+        super().__init__(model, ("loss", "xent", "accuracy"), "adversarial_trainer")
         if min(epsilon, step_size, steps, ramp_steps, weight_decay) < 0:
             raise InputError(
                 f"adversarial training: expected no negative setting, got {epsilon=}, {step_size=}, {steps=}, "
@@ -51,19 +53,11 @@ class AdversarialTrainer(keras.Model):
         self.iteration = self.add_weight(
             shape=(), dtype="int64", initializer="zeros", trainable=False, name="iteration"
         )
-        self._trackers = {name: keras.metrics.Mean(name) for name in ("loss", "xent", "accuracy")}
 
-    def compile(self, optimizer: keras.optimizers.Optimizer, **kwargs: Any) -> None:
-        kwargs.setdefault("jit_compile", False)
-        super().compile(optimizer=optimizer, **kwargs)
+    def compile(self, optimizer: keras.optimizers.Optimizer | None = None, **kwargs: Any) -> None:
+        """Sets the optimiser (TF1 momentum 0.9 at rate 0.1 by default)."""
+        super().compile(optimizer=optimizer or Momentum(), **kwargs)
         self.optimizer.build(self.model.trainable_variables)
-
-    @property
-    def metrics(self) -> list[keras.metrics.Metric]:
-        return list(self._trackers.values())
-
-    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
-        return self.model(inputs, training=training)
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         x, y = tf.cast(data[0], tf.float32), tf.cast(data[1], tf.int32)
@@ -77,9 +71,7 @@ class AdversarialTrainer(keras.Model):
         self.optimizer.apply(tape.gradient(loss, variables), variables)
         self.iteration.assign_add(1)
         right = tf.cast(ascent.is_correct(y, logits), tf.float32)
-        for name, value in (("loss", loss), ("xent", xent), ("accuracy", tf.reduce_mean(right))):
-            self._trackers[name].update_state(value)
-        return {name: metric.result() for name, metric in self._trackers.items()}
+        return self.track({"loss": loss, "xent": xent, "accuracy": tf.reduce_mean(right)})
 
     def _adversarial(self, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
         iteration = tf.convert_to_tensor(self.iteration)

@@ -7,9 +7,11 @@ import tensorflow as tf
 
 from igam_tf import gradients, losses
 from igam_tf.layers import check_statistics
+from igam_tf.training.optimizers import Momentum
+from igam_tf.training.trainer import Trainer
 
 
-class HeadTrainer(keras.Model):
+class HeadTrainer(Trainer):
     """Trains one layer of `model` in place on mean cross-entropy, and nothing else (Eq. 6; the release's default).
 
     Args:
@@ -19,23 +21,15 @@ class HeadTrainer(keras.Model):
     """
 
     def __init__(self, model: keras.Model, head: list[keras.layers.Layer], statistics: str = "batch") -> None:
-        super().__init__(name="head_trainer")
+        super().__init__(model, ("loss", "accuracy"), "head_trainer")
         self.model = model
         self.head_variables = [v for layer in head for v in layer.trainable_variables]
         self.statistics = check_statistics(statistics)
-        self._trackers = {name: keras.metrics.Mean(name) for name in ("loss", "accuracy")}
 
-    def compile(self, optimizer: keras.optimizers.Optimizer, **kwargs: Any) -> None:
-        kwargs.setdefault("jit_compile", False)
-        super().compile(optimizer=optimizer, **kwargs)
+    def compile(self, optimizer: keras.optimizers.Optimizer | None = None, **kwargs: Any) -> None:
+        """Sets the optimiser (TF1 momentum 0.9 at rate 0.1 by default)."""
+        super().compile(optimizer=optimizer or Momentum(), **kwargs)
         self.optimizer.build(self.head_variables)
-
-    @property
-    def metrics(self) -> list[keras.metrics.Metric]:
-        return list(self._trackers.values())
-
-    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
-        return self.model(inputs, training=training)
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         x, y = tf.cast(data[0], tf.float32), tf.cast(data[1], tf.int32)
@@ -44,6 +38,4 @@ class HeadTrainer(keras.Model):
             loss = tf.reduce_mean(losses.cross_entropy(y, logits))
         self.optimizer.apply(tape.gradient(loss, self.head_variables), self.head_variables)
         right = tf.cast(tf.argmax(logits, -1, y.dtype) == y, tf.float32)
-        self._trackers["loss"].update_state(loss)
-        self._trackers["accuracy"].update_state(tf.reduce_mean(right))
-        return {name: metric.result() for name, metric in self._trackers.items()}
+        return self.track({"loss": loss, "accuracy": tf.reduce_mean(right)})

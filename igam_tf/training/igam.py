@@ -11,9 +11,16 @@ from igam_tf import adapters, gradients, layers, losses
 from igam_tf.errors import InputError
 from igam_tf.training.optimizers import Momentum, SteppedSchedule
 from igam_tf.training.protocol import PROTOCOLS
+from igam_tf.training.trainer import Trainer
+
+# loss parts; share of iterations that matched; D's accuracy (0.5 is chance); cosine and l2 norms of the gradients
+METRICS = (
+    "loss", "xent", "adv", "diff", "accuracy", "matching", "disc_accuracy", "cosine", "student_norm", "teacher_norm",
+)  # fmt: skip
+_ALWAYS = ("loss", "xent", "accuracy", "matching")
 
 
-class Igam(keras.Model):
+class Igam(Trainer):
     """Trains a student whose input gradients a discriminator cannot tell from a robust teacher's.
 
     One call of the step is one iteration: a student step on
@@ -65,7 +72,7 @@ class Igam(keras.Model):
         discriminator_update: str | None = None,
         teacher_statistics: str | None = None,
     ) -> None:
-        super().__init__(name="igam")
+        super().__init__(student, METRICS, "igam")
         if protocol not in PROTOCOLS:
             raise InputError(f"protocol: expected one of {', '.join(PROTOCOLS)}, got {protocol!r}")
         overrides = {
@@ -106,7 +113,6 @@ class Igam(keras.Model):
             shape=(), dtype="int64", initializer="zeros", trainable=False, name="iteration"
         )
         self._check_shapes()
-        self._trackers = {name: keras.metrics.Mean(name) for name in METRICS}
 
     def _check_shapes(self) -> None:
         image = self.student.input_shape[1:]
@@ -137,7 +143,6 @@ class Igam(keras.Model):
         A learning-rate schedule is called with the optimiser's own update count; `discriminator_schedule` translates the
         student's schedule for the discriminator, which steps less often.
         """
-        kwargs.setdefault("jit_compile", False)
         super().compile(**kwargs)
         self.student_optimizer = student_optimizer or Momentum()
         self.discriminator_optimizer = discriminator_optimizer or Momentum()
@@ -150,13 +155,6 @@ class Igam(keras.Model):
         first = -(-self.steps_before_matching // self.disc_every) * self.disc_every
         return SteppedSchedule(values, boundaries, every=self.disc_every, start=first + 1)
 
-    @property
-    def metrics(self) -> list[keras.metrics.Metric]:
-        return list(self._trackers.values())
-
-    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
-        return self.student(inputs, training=training)
-
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         x, y = tf.cast(data[0], tf.float32), tf.cast(data[1], tf.int32)
         iteration = tf.convert_to_tensor(self.iteration)
@@ -166,11 +164,8 @@ class Igam(keras.Model):
             lambda: self._matching_step(x, y, iteration),
         )
         self.iteration.assign_add(1)
-        matching = values["matching"]
-        for name, value in values.items():
-            always = name in ("loss", "accuracy", "xent", "matching")
-            self._trackers[name].update_state(value, sample_weight=None if always else matching)
-        return {name: metric.result() for name, metric in self._trackers.items()}
+        # Means of what only matching has are over the iterations that matched.
+        return self.track(values, {name: values["matching"] for name in METRICS if name not in _ALWAYS})
 
     def _plain_step(self, x: tf.Tensor, y: tf.Tensor) -> dict[str, tf.Tensor]:
         with tf.GradientTape() as tape:
@@ -256,12 +251,6 @@ class Igam(keras.Model):
             loss += self.weight_decay * losses.weight_decay(self.discriminator)
         self.discriminator_optimizer.apply(tape.gradient(loss, variables), variables)
         return loss
-
-
-# loss parts; share of iterations that matched; D's accuracy (0.5 is chance); cosine and l2 norms of the gradients
-METRICS = (
-    "loss", "xent", "adv", "diff", "accuracy", "matching", "disc_accuracy", "cosine", "student_norm", "teacher_norm",
-)  # fmt: skip
 
 
 def _accuracy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
