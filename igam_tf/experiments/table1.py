@@ -51,15 +51,15 @@ def _demo(seed: int, teacher: Weights | None) -> Table:
         seed=seed,
     )
     target = Data("shapes32", augmented=False)
-    network = Network("wide_resnet", 1, 1)
+    network = Network("wide_resnet", 1, 1, "per_image")
     head = FinetuneRun(target, teacher or source, Schedule(500, 64, (1e-3,), optimizer="adam"), ADAPTER, seed=seed)
     student = StudentRun(
         target,
         network,
         head,
-        Schedule(600, 32, (0.1, 0.01, 0.001), (360, 510)),
+        Schedule(1000, 32, (0.05, 0.005, 0.0005), (600, 850)),
         lambda_adv=1.0,
-        lambda_diff=3000.0,
+        lambda_diff=5000.0,
         steps_before_matching=100,
         disc_layers=4,
         disc_channels=8,
