@@ -244,7 +244,7 @@ def _compile(
 
     images = tf.TensorSpec((None, *image_shape), tf.float32)
     amounts = [scalar(tf.float32)] * 2
-    return tf.function(run).get_concrete_function(
+    return tf.function(run, autograph=False).get_concrete_function(
         images,
         tf.TensorSpec([None], tf.int64),
         tf.TensorSpec([None], tf.int32),

@@ -1,6 +1,7 @@
 """Attacks against a loop in NumPy; their promises on ball, range, seeds, batches, traces and memory."""
 
 import gc
+import logging
 import weakref
 
 import numpy as np
@@ -232,3 +233,17 @@ def test_a_curve_may_run_longer_than_it_is_read() -> None:
     curve = attacks.pgd_curve(network, X, Y, record_at=[1, 2], steps=5, **SETTINGS)
     assert list(curve.last) == [1, 2]
     np.testing.assert_array_equal(curve.x_adv, attacks.pgd(network, X, Y, steps=5, **SETTINGS))
+
+
+def test_tracing_an_attack_logs_nothing() -> None:
+    x, y = tiny.batch()
+    messages: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: messages.append(record.getMessage())
+    tf.get_logger().addHandler(handler)
+    try:
+        for statistics in ("moving", "batch"):
+            attacks.pgd(tiny.classifier(), x, y, epsilon=8, step_size=2, steps=1, seed=0, statistics=statistics)
+    finally:
+        tf.get_logger().removeHandler(handler)
+    assert not messages
