@@ -44,23 +44,31 @@ class Keeper(keras.callbacks.Callback):
     def __init__(self, state: State, history: pathlib.Path, weights: list[Any], check_every: int = 50) -> None:
         super().__init__()
         self._state, self._history, self._weights, self._check_every = state, history, weights, check_every
+        self._running = 0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         if batch % self._check_every == 0:
-            self._require_finite(float((logs or {})["loss"]), f"iteration {batch} of this epoch")
+            self._require_finite(float((logs or {})["loss"]), f"iteration {batch} of epoch {self._running}")
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._running = epoch + 1
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         numbers = {name: float(value) for name, value in (logs or {}).items()}
         self._require_finite(numbers["loss"], f"epoch {epoch + 1}")
         if not all(bool(tf.reduce_all(tf.math.is_finite(tf.convert_to_tensor(w)))) for w in self._weights):
-            raise DivergedError(f"training diverged: a weight is not finite after epoch {epoch + 1}")
+            raise self._diverged(f"a weight is not finite after epoch {epoch + 1}")
         append_history(self._history, {"epoch": epoch + 1, **numbers})
         self._state.save(epoch + 1)
 
-    @staticmethod
-    def _require_finite(loss: float, where: str) -> None:
+    def _require_finite(self, loss: float, where: str) -> None:
         if not np.isfinite(loss):
-            raise DivergedError(f"training diverged: the loss is {loss} at {where}")
+            raise self._diverged(f"the loss is {loss} at {where}")
+
+    def _diverged(self, what: str) -> DivergedError:
+        good = int(self._state.epoch.numpy())
+        kept = f"the state after epoch {good} is kept" if good else "there was no good epoch to keep"
+        return DivergedError(f"training diverged: {what}; {kept}")
 
 
 def append_history(path: pathlib.Path, row: dict[str, float]) -> None:
@@ -70,7 +78,7 @@ def append_history(path: pathlib.Path, row: dict[str, float]) -> None:
         with path.open(newline="") as stream:
             rows = [r for r in csv.DictReader(stream) if int(r["epoch"]) < row["epoch"]]
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, fieldnames=list(row))
+    writer = csv.DictWriter(text, fieldnames=list(row), lineterminator="\n")
     writer.writeheader()
     writer.writerows([*rows, row])
     temporary = path.with_name(path.name + ".tmp")
