@@ -57,16 +57,15 @@ def _run(values: Any) -> None:
     from igam_tf.experiments import trained
     from igam_tf.experiments.reproduce import CALIBRATION_SIZE
 
-    model = trained.load_model(values.target, values.kind)
     suite = Suite(values.dataset, values.epsilon, values.step_size, tuple(values.attacks))
     if values.suite == "madry":
-        suite = madry_suite(tuple(model.input_shape[1:]))
+        suite = madry_suite(tuple(trained.load_model(values.target, values.kind).input_shape[1:]))
     recalibrates = "recalibrated" in values.statistics
     dataset = data.load(
         suite.dataset, values.data_dir, train_size=None if recalibrates else 1, test_size=values.num_examples
     )
     record = evaluation.evaluate(
-        model,
+        trained.load_for(dataset, values.target, values.kind),
         dataset.test,
         attacks=suite.attacks,
         epsilon=suite.epsilon,

@@ -94,7 +94,7 @@ def score(
         scoring.dataset, options.data_dir, train_size=None if recalibrates else 1, test_size=scoring.num_examples
     )
     record = evaluation.evaluate(
-        trained.load_model(model, given.kind if given else None),
+        trained.load_for(dataset, model, given.kind if given else None),
         dataset.test,
         attacks=scoring.attacks,
         epsilon=scoring.epsilon,

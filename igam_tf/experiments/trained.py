@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import keras
 
 import madry_checkpoints
+from igam_tf.data import Dataset
 from igam_tf.errors import InputError
 from igam_tf.experiments.configs import Weights
 from madry_checkpoints.location import prefix_of
@@ -30,6 +31,22 @@ def load_model(path: pathlib.Path | str, kind: str | None = None) -> keras.Model
         return keras.saving.load_model(file, compile=False)
     except Exception as error:  # Keras raises whatever the damaged part raised
         raise InputError(f"{file}: not a readable Keras model ({type(error).__name__})") from error
+
+
+def load_for(dataset: Dataset, path: pathlib.Path | str, kind: str | None = None) -> keras.Model:
+    """As `load_model`, for a data set.
+
+    Raises:
+      InputError: also where the model takes other images or has other classes than the data set.
+    """
+    model = load_model(path, kind)
+    taken, classes = tuple(model.input_shape[1:]), model.output_shape[-1]
+    if taken != dataset.image_shape or classes != dataset.num_classes:
+        raise InputError(
+            f"{path}: takes {taken} images of {classes} classes; {dataset.name} has {dataset.image_shape} and "
+            f"{dataset.num_classes}"
+        )
+    return model
 
 
 def weights(path: pathlib.Path | str, kind: str | None = None) -> Weights:
