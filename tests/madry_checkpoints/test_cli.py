@@ -31,7 +31,7 @@ def test_list(capsys):
     text = "\n".join(_lines(capsys, "list"))
     assert "mnist_adv_trained" in text
     assert "by hand: https://drive.google.com" in text
-    assert "published: FGSM 96.36 %" in text
+    assert "published: fgsm 96.36 %" in text
 
 
 def test_inspect_a_release_file(tmp_path, capsys):
