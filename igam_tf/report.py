@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from igam_tf.bounds import Bounds
-from igam_tf.evaluation import Count, EvalRecord, Progress
+from igam_tf.evaluation import MODES, Count, EvalRecord, Progress
 from igam_tf.experiments.configs import Table
 from igam_tf.experiments.reproduce import Result
 
+_MODE = max(map(len, MODES)) + 2
 _TITLES = {"clean": "Clean", "fgsm": "FGSM"}
 
 
@@ -41,7 +42,7 @@ def table_text(table: Table, results: dict[str, Result]) -> str:
     records = [result.record for result in results.values() if result.record]
     lines = [f"Table {table.number}: {table.title}", *_conditions(table, records), ""]
     width = max(map(len, [*results, ""])) + 2
-    lines.append(" " * (width + 10) + "".join(f"{_title(column):>16}" for column in columns))
+    lines.append(" " * (width + _MODE) + "".join(f"{_title(column):>16}" for column in columns))
     for name, result in results.items():
         if result.record is None:
             lines.append(f"{name:<{width}}not run: {result.note}")
@@ -49,16 +50,16 @@ def table_text(table: Table, results: dict[str, Result]) -> str:
         for index, (mode, counts) in enumerate(result.record.results.items()):
             cells = [counts[column] for column in columns]
             label = name if index == 0 else ""
-            lines.append(f"{label:<{width}}{mode:<10}" + "".join(f"{_percent(cell):>16}" for cell in cells))
-            lines.append(" " * (width + 10) + "".join(f"{_interval(cell):>16}" for cell in cells))
+            lines.append(f"{label:<{width}}{mode:<{_MODE}}" + "".join(f"{_percent(cell):>16}" for cell in cells))
+            lines.append(" " * (width + _MODE) + "".join(f"{_interval(cell):>16}" for cell in cells))
         if result.note:
             lines.append(f"{'':<{width}}{result.note}")
         published = table.published.get(name, {})
-        first = next(iter(result.record.results.values()))
+        compared = result.record.results[_compared(result.record)]
         lines.append(
             " " * width
-            + f"{'paper':<10}"
-            + "".join(f"{_beside(published.get(column), first[column]):>16}" for column in columns)
+            + f"{'paper':<{_MODE}}"
+            + "".join(f"{_beside(published.get(column), compared[column]):>16}" for column in columns)
         )
     return "\n".join(lines)
 
@@ -74,8 +75,9 @@ def _conditions(table: Table, records: list[EvalRecord]) -> list[str]:
         f"Percent right of n = {record.n} test images of {table.scoring.dataset}; linf, eps {epsilon};",
         f"PGD: steps of {step}, random start, cross-entropy, judged at the last step; seed {record.seed}.",
         f"moving, batch: BatchNorm's moving averages, or statistics of batches of {record.batch_size} (the release's way).",
+        "recalibrated: moving averages re-estimated on clean training images.",
         "Below each figure its 95 % interval (over test images, not over training runs). paper: published figure, and in",
-        "parentheses ours with moving averages minus it.",
+        f"parentheses ours ({_compared(record)}) minus it.",
     ]
 
 
@@ -101,6 +103,11 @@ def write_text(path: pathlib.Path, text: str) -> None:
 
 def _restarts(spec: dict[str, Any]) -> str:
     return f"{spec['restarts']} restarts, " if spec["restarts"] > 1 else ""
+
+
+def _compared(record: EvalRecord) -> str:
+    """The BatchNorm mode that stands against the paper: moving averages where they were scored."""
+    return "moving" if "moving" in record.results else next(iter(record.results))
 
 
 def _title(column: str) -> str:
