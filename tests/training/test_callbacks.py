@@ -100,7 +100,9 @@ def test_an_epoch_is_written_and_saved(tmp_path: pathlib.Path) -> None:
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
 def test_a_loss_that_is_no_number_stops_before_anything_is_written(tmp_path: pathlib.Path, bad: float) -> None:
     made, state = keeper(tmp_path)
-    with pytest.raises(DivergedError, match=f"^training diverged: the loss is {bad} at epoch 3; the state after epoch 2 is kept"):
+    with pytest.raises(
+        DivergedError, match=f"^training diverged: the loss is {bad} at epoch 3; the state after epoch 2 is kept"
+    ):
         made.on_epoch_end(2, {"loss": bad})
     assert not state.saved
     assert not (tmp_path / "history.csv").exists()
