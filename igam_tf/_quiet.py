@@ -57,7 +57,7 @@ class _QuietFinder:
         sys.meta_path.remove(self)
         spec = importlib.machinery.PathFinder.find_spec(name, path)
         if spec is not None and isinstance(spec.loader, importlib.machinery.SourceFileLoader):
-            spec.loader = _QuietLoader(spec.loader)  # type: ignore[assignment]  # likewise
+            spec.loader = _QuietLoader(spec.loader)  # type: ignore[assignment]  # a loader by protocol, not by base class
         return spec
 
 
