@@ -261,7 +261,11 @@ def test_evaluate(path: Path, capsys: pytest.CaptureFixture[str], tmp_path: path
         ("evaluate", ["--attacks=pgd"], "attacks: expected fgsm or pgdK"),
         ("evaluate", ["--statistics=train"], "statistics: expected moving, batch, recalibrated, got train"),
         ("evaluate", ["--epsilon=-1"], "epsilon: expected 0 to 255"),
-        ("evaluate", ["--dataset=shapes28"], r"images: the model takes \(32, 32, 3\), got \(28, 28, 1\)"),
+        (
+            "evaluate",
+            ["--dataset=shapes28"],
+            r"takes \(32, 32, 3\) images of 10 classes; shapes28 has \(28, 28, 1\) and 10",
+        ),
         ("finetune_teacher", ["--adapter=mean"], r"adapter: it gives \(32, 32, 1\)"),
         ("finetune_teacher", ["--adapter=shrink:2"], "adapter: expected parts such as"),
         ("train_student", ["--gradient_crop=40"], "center crop: a 40x40 window does not fit"),
