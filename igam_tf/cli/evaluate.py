@@ -17,12 +17,7 @@ from igam_tf.cli.command import Command
 _COMMAND = Command("evaluate", __doc__, positional="model")
 shared.define_data(_COMMAND, "shapes32")
 _VALUES = _COMMAND.flags
-flags.DEFINE_string(
-    "kind",
-    None,
-    "Which network of a TensorFlow 1 checkpoint that holds several, such as igam_teacher.",
-    flag_values=_VALUES,
-)
+shared.define_kind(_COMMAND)
 flags.DEFINE_enum(
     "suite",
     None,

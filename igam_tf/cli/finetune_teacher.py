@@ -38,12 +38,7 @@ flags.DEFINE_enum(
     "BatchNorm mode of the frozen body (the release: batch).",
     flag_values=_VALUES,
 )
-flags.DEFINE_string(
-    "kind",
-    None,
-    "Which network of a TensorFlow 1 checkpoint that holds several, such as igam_teacher.",
-    flag_values=_VALUES,
-)
+shared.define_kind(_COMMAND)
 flags.mark_flag_as_required("teacher", flag_values=_VALUES)
 
 

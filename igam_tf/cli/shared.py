@@ -49,6 +49,15 @@ def data_config(values: Any) -> "Data":
     return Data(values.dataset, values.train_size, values.augmented, values.pixel_noise)
 
 
+def define_kind(command: Command) -> None:
+    flags.DEFINE_string(
+        "kind",
+        None,
+        "Which network of a TensorFlow 1 checkpoint that holds several, such as igam_teacher.",
+        flag_values=command.flags,
+    )
+
+
 def define_network(command: Command, kind: str) -> None:
     values = command.flags
     flags.DEFINE_enum("network", kind, ["wide_resnet", "mnist_cnn"], "The classifier.", flag_values=values)

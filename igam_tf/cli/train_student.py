@@ -54,12 +54,7 @@ for _name, _choices, _text in (
     ("teacher_statistics", ["moving", "batch"], "BatchNorm mode of the teacher."),
 ):
     flags.DEFINE_enum(_name, None, _choices, f"{_text} The protocol's by default.", flag_values=_VALUES)
-flags.DEFINE_string(
-    "kind",
-    None,
-    "Which network of a TensorFlow 1 checkpoint that holds several, such as igam_teacher.",
-    flag_values=_VALUES,
-)
+shared.define_kind(_COMMAND)
 flags.mark_flag_as_required("teacher", flag_values=_VALUES)
 
 

@@ -7,7 +7,7 @@ the last eighth, 320,000 steps of batch 32.
 
     demo    shapes28 -> shapes32, one-unit networks: minutes on two cores
     cpu     MNIST -> CIFAR-10, 20,000 images, WRN of width 1, two units a stage: about an hour on two cores
-    paper   MNIST -> CIFAR-10, WRN-32-10: days on one GPU
+    paper   MNIST -> CIFAR-10, WRN-32-10: for GPUs, not run by us
 
 Sizes, schedules and lambdas differ between presets because they must (see each); the code path does not.
 """
