@@ -1,6 +1,8 @@
 """Pixel ranges and perturbation sizes: exact numbers in, one printed form out."""
 
 import dataclasses
+import math
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -34,14 +36,30 @@ class Bounds:
         Raises:
           InputError: not a number, negative, or larger than the range.
         """
-        try:
-            is_share = isinstance(value, str) and "/" in value
-            exact = Fraction(value) * (Fraction(self.range) if is_share else 1)
-        except (ValueError, ZeroDivisionError, OverflowError, TypeError) as error:
-            raise InputError(f"{name}: expected a number or a fraction such as 8/255, got {value!r}") from error
+        exact = self._exact(value, name)
         if not 0 <= exact <= Fraction(self.range):
             raise InputError(f"{name}: expected 0 to {self.range:g}, the width of the pixel range {self}, got {value}")
         return float(exact)
+
+    def _exact(self, value: Amount, name: str) -> Fraction:
+        try:
+            is_share = isinstance(value, str) and "/" in value
+            return Fraction(value) * (Fraction(self.range) if is_share else 1)
+        except (ValueError, ZeroDivisionError, OverflowError, TypeError) as error:
+            raise InputError(f"{name}: expected a number or a fraction such as 8/255, got {value!r}") from error
+
+    def radius(self, value: Amount, norm: str, image_shape: Sequence[int], name: str = "epsilon") -> float:
+        """A perturbation size in the given norm, in this range's unit.
+
+        As `amount`, but an l2 radius may be as long as the diagonal of all images of that shape.
+
+        Raises:
+          InputError: as `amount`.
+        """
+        if norm == "linf":
+            return self.amount(value, name)
+        diagonal = math.sqrt(math.prod(image_shape)) * self.range
+        return Bounds(0.0, diagonal).amount(self._exact(value, name), name)
 
     def describe(self, amount: float) -> str:
         """`amount` as a share of the range, with its value in the range's own unit: `8/255 (8 of [0, 255])`."""

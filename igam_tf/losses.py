@@ -27,12 +27,31 @@ def margin(labels: Any, logits: Any) -> tf.Tensor:
     return other - true
 
 
-_ATTACK_LOSSES = {"xent": cross_entropy, "margin": margin}
+def dlr(labels: Any, logits: Any) -> tf.Tensor:
+    """Difference of logits ratio per example (Croce and Hein 2020): the margin over the spread of the top three logits.
+
+    Unlike cross-entropy it does not depend on the logits' scale. Needs three classes or more.
+    """
+    logits = tf.convert_to_tensor(logits)
+    ordered = tf.sort(logits, -1, "DESCENDING")
+    return margin(labels, logits) / (ordered[:, 0] - ordered[:, 2] + 1e-12)
+
+
+def targeted_dlr(labels: Any, targets: Any, logits: Any) -> tf.Tensor:
+    """DLR towards a target class, per example: target's logit minus the labelled one's, over a spread of the top four."""
+    logits = tf.convert_to_tensor(logits)
+    ordered = tf.sort(logits, -1, "DESCENDING")
+    spread = ordered[:, 0] - 0.5 * (ordered[:, 2] + ordered[:, 3]) + 1e-12
+    at = [tf.gather(logits, tf.cast(chosen, tf.int32), batch_dims=1) for chosen in (targets, labels)]
+    return (at[0] - at[1]) / spread
+
+
+_ATTACK_LOSSES = {"xent": cross_entropy, "margin": margin, "dlr": dlr}
 ATTACK_LOSSES = tuple(_ATTACK_LOSSES)
 
 
 def attack_loss(name: str) -> Any:
-    """The per-example loss that an attack raises, by name: `"xent"` or `"margin"`."""
+    """The per-example loss that an attack raises, by name: `"xent"`, `"margin"` or `"dlr"`."""
     if name not in _ATTACK_LOSSES:
         raise InputError(f"loss: expected one of {', '.join(ATTACK_LOSSES)}, got {name!r}")
     return _ATTACK_LOSSES[name]

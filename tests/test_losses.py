@@ -29,7 +29,7 @@ def test_classification_losses(loss: object, expected: np.ndarray, kind: type) -
 def test_attack_losses_by_name() -> None:
     assert losses.attack_loss("xent") is losses.cross_entropy
     assert losses.attack_loss("margin") is losses.margin
-    with pytest.raises(InputError, match=r"^loss: expected one of xent, margin, got 'cw'"):
+    with pytest.raises(InputError, match=r"^loss: expected one of xent, margin, dlr, got 'cw'"):
         losses.attack_loss("cw")
 
 

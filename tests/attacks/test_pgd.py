@@ -204,7 +204,7 @@ def test_a_callable_without_weak_references_is_attacked_too() -> None:
         ({"step_size": -1}, "step_size: expected 0 to 255"),
         ({"steps": -1}, "pgd: need 0 <= record_at <= steps and restarts >= 1"),
         ({"restarts": 0}, "pgd: need 0 <= record_at <= steps and restarts >= 1"),
-        ({"loss": "cw"}, "loss: expected one of xent, margin, got 'cw'"),
+        ({"loss": "cw"}, "loss: expected one of xent, margin, dlr, got 'cw'"),
         ({"statistics": "train"}, "statistics: expected one of moving, batch, got 'train'"),
         ({"bounds": (255, 0)}, "bounds: low must be below high"),
         ({"bounds": None}, "does not say its pixel range"),
