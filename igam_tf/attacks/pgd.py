@@ -140,7 +140,7 @@ def fgsm(model: Any, x: Any, y: Any, *, epsilon: Amount, uint8_first_step: bool 
     `uint8_first_step` repeats a slip of the release: it adds the step to 8-bit pixels in place, so that 3 - 8 becomes 251,
     which projecting onto the ball makes 11. Its attack is weaker for it on dark and bright pixels.
     """
-    once = {"epsilon": epsilon, "step_size": epsilon, "steps": 1, "random_start": False, "seed": 0}
+    once: dict[str, Any] = {"epsilon": epsilon, "step_size": epsilon, "steps": 1, "random_start": False, "seed": 0}
     return pgd(model, x, y, uint8_first_step=uint8_first_step, **once, **settings)
 
 
