@@ -11,10 +11,15 @@ Many numbers of steps from one trajectory::
     curve.last[20]      # still right at step 20
     curve.any[20]       # never fooled up to step 20
 
+Stronger ones, without a step size to choose: Auto-PGD (`"xent"`, `"dlr"`, `"targeted_dlr"`) and Square, which needs no
+gradients: `attacks.apgd(model, x, y, epsilon="8/255", loss="dlr")`, `attacks.square(model, x, y, epsilon="8/255")`.
+
 Parts: the per-example losses that an attack raises are in `igam_tf.losses` (`"xent"`, `"margin"`); `ascent.ascend` is the
 one loop, on tensors and inside graphs; `pgd` holds the public functions, their checks and their compiled forms.
 """
 
+from igam_tf.attacks.apgd import apgd
 from igam_tf.attacks.pgd import Curve, fgsm, pgd, pgd_curve
+from igam_tf.attacks.square import square
 
-__all__ = ["Curve", "fgsm", "pgd", "pgd_curve"]
+__all__ = ["Curve", "apgd", "fgsm", "pgd", "pgd_curve", "square"]
