@@ -1,0 +1,1 @@
+"""What `benchmark` measures: this library's speed beside a floor and beside other libraries, on one machine."""

@@ -1,0 +1,57 @@
+"""What every contender is given: the same network, images, labels and ball."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from igam_tf import models
+from igam_tf.bounds import Bounds
+from igam_tf.layers import bounds_of
+
+CLASSES = 10
+SHAPE = (32, 32, 3)
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """An l-infinity attack to be run: amounts in the images' unit, at most `batch_size` images at a time."""
+
+    model: keras.Model
+    images: np.ndarray
+    labels: np.ndarray
+    batch_size: int
+    epsilon: float
+    step_size: float
+
+    @property
+    def bounds(self) -> Bounds:
+        return bounds_of(self.model)
+
+    def in_batches(self, attack: Callable[[np.ndarray, np.ndarray], Any]) -> np.ndarray:
+        """For attacks that leave batches to their caller."""
+        starts = range(0, len(self.images), self.batch_size)
+        batches = [slice(start, start + self.batch_size) for start in starts]
+        found = [np.asarray(attack(self.images[batch], self.labels[batch])) for batch in batches]
+        return found[0] if len(found) == 1 else np.concatenate(found)
+
+
+def random_task(
+    width: int,
+    blocks: int,
+    batch_size: int,
+    images: int,
+    epsilon: str = "8/255",
+    step_size: str = "2/255",
+    seed: int = 0,
+) -> Task:
+    """A wide residual network with random weights, and random images: neither changes what a gradient costs."""
+    keras.utils.set_random_seed(seed)
+    model = models.wide_resnet(CLASSES, width, blocks, SHAPE)
+    limits = bounds_of(model)
+    rng = np.random.default_rng(seed)
+    pixels = rng.uniform(limits.low, limits.high, (images, *SHAPE)).astype(np.float32)
+    labels = rng.integers(0, CLASSES, images, np.int64)
+    return Task(model, pixels, labels, batch_size, limits.amount(epsilon), limits.amount(step_size, "step_size"))
