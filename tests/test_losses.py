@@ -26,9 +26,39 @@ def test_classification_losses(loss: object, expected: np.ndarray, kind: type) -
     np.testing.assert_allclose(loss(LABELS.astype(kind), LOGITS), expected, rtol=1e-6, atol=1e-7)
 
 
+LOGITS_OF_FIVE = np.random.default_rng(0).normal(size=(40, 5)).astype(np.float32)
+LABELS_OF_FIVE, TARGETS_OF_FIVE = np.arange(40) % 5, (np.arange(40) // 8 + np.arange(40) + 1) % 5
+
+
+@pytest.mark.parametrize(("scale", "shift"), [(1, 0), (1000, 0), (1, 4)])
+def test_dlr(scale: float, shift: float) -> None:
+    """Fooled or not; the same for scaled or shifted logits."""
+    found = losses.dlr(LABELS_OF_FIVE, scale * LOGITS_OF_FIVE + shift)
+    for value, label, logits in zip(found, LABELS_OF_FIVE, LOGITS_OF_FIVE, strict=True):
+        first, _, third = np.sort(logits)[::-1][:3]
+        expected = (np.delete(logits, label).max() - logits[label]) / (first - third)
+        assert float(value) == pytest.approx(expected, rel=1e-4)
+        assert (float(value) > 0) == (logits.argmax() != label)
+
+
+@pytest.mark.parametrize(("scale", "shift"), [(1, 0), (1000, 0), (1, 4)])
+def test_targeted_dlr(scale: float, shift: float) -> None:
+    found = losses.targeted_dlr(LABELS_OF_FIVE, TARGETS_OF_FIVE, scale * LOGITS_OF_FIVE + shift)
+    for value, label, target, logits in zip(found, LABELS_OF_FIVE, TARGETS_OF_FIVE, LOGITS_OF_FIVE, strict=True):
+        first, _, third, fourth = np.sort(logits)[::-1][:4]
+        expected = (logits[target] - logits[label]) / (first - (third + fourth) / 2)
+        assert float(value) == pytest.approx(expected, rel=1e-4, abs=1e-6)
+
+
+def test_dlr_of_equal_logits_is_zero() -> None:
+    assert float(losses.dlr([1], np.ones((1, 4), np.float32))[0]) == 0
+    assert float(losses.targeted_dlr([1], [2], np.ones((1, 4), np.float32))[0]) == 0
+
+
 def test_attack_losses_by_name() -> None:
     assert losses.attack_loss("xent") is losses.cross_entropy
     assert losses.attack_loss("margin") is losses.margin
+    assert losses.attack_loss("dlr") is losses.dlr
     with pytest.raises(InputError, match=r"^loss: expected one of xent, margin, dlr, got 'cw'"):
         losses.attack_loss("cw")
 
