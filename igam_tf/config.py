@@ -15,18 +15,23 @@ T = TypeVar("T")
 def to_dict(config: Any, identity: bool = False) -> Any:
     """Nested plain data, every dataclass marked with its type's name under `type`.
 
-    `identity` leaves out the fields whose metadata says `identity=False`: where a thing is, not what it is.
+    `identity` leaves out the fields whose metadata says `identity=False` (where a thing is, not what it is), and unset ones
+    of `identity="if set"`: settings that came later and must not rename the runs that were made before.
     """
     if dataclasses.is_dataclass(config) and not isinstance(config, type):
         fields = {
             f.name: to_dict(getattr(config, f.name), identity)
             for f in dataclasses.fields(config)
-            if not identity or f.metadata.get("identity", True)
+            if not identity or _identifies(f.metadata.get("identity", True), getattr(config, f.name), f.default)
         }
         return {"type": type(config).__name__, **fields}
     if isinstance(config, (tuple, list)):
         return [to_dict(item, identity) for item in config]
     return config
+
+
+def _identifies(rule: bool | str, value: Any, default: Any) -> bool:
+    return value != default if rule == "if set" else bool(rule)
 
 
 def to_json(config: Any) -> str:

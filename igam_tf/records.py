@@ -2,13 +2,10 @@
 
 import dataclasses
 import json
-import math
-import statistics
 from typing import Any
 
+from igam_tf import intervals
 from igam_tf.errors import InputError
-
-_Z = statistics.NormalDist().inv_cdf(0.975)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,10 +23,7 @@ class Count:
     @property
     def interval(self) -> tuple[float, float]:
         """Wilson's 95 % interval for the accuracy: chance of the drawn examples alone, not of training."""
-        p, n = self.accuracy, self.n
-        centre = p + _Z**2 / (2 * n)
-        half = _Z * math.sqrt(p * (1 - p) / n + _Z**2 / (4 * n * n))
-        return max(0.0, (centre - half) / (1 + _Z**2 / n)), min(1.0, (centre + half) / (1 + _Z**2 / n))
+        return intervals.wilson(self.correct, self.n)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -40,7 +40,7 @@ def table_text(table: Table, results: dict[str, Result]) -> str:
     """Ours, the 95 % interval, the paper's figure and the difference, for each row, column and BatchNorm mode."""
     columns = ["clean", *table.scoring.attacks]
     records = [result.record for result in results.values() if result.record]
-    lines = [f"Table {table.number}: {table.title}", *_conditions(table, records), ""]
+    lines = [f"Table {table.name}: {table.title}", *_conditions(table, records), ""]
     width = max(map(len, [*results, ""])) + 2
     lines.append(" " * (width + _MODE) + "".join(f"{_title(column):>16}" for column in columns))
     for name, result in results.items():
@@ -54,6 +54,8 @@ def table_text(table: Table, results: dict[str, Result]) -> str:
             lines.append(" " * (width + _MODE) + "".join(f"{_interval(cell):>16}" for cell in cells))
         if result.note:
             lines.append(f"{'':<{width}}{result.note}")
+        if not table.published:
+            continue
         published = table.published.get(name, {})
         compared = result.record.results[_compared(result.record)]
         lines.append(
@@ -76,8 +78,12 @@ def _conditions(table: Table, records: list[EvalRecord]) -> list[str]:
         f"PGD: steps of {step}, random start, cross-entropy, judged at the last step; seed {record.seed}.",
         f"moving, batch: BatchNorm's moving averages, or statistics of batches of {record.batch_size} (the release's way).",
         "recalibrated: moving averages re-estimated on clean training images.",
-        "Below each figure its 95 % interval (over test images, not over training runs). paper: published figure, and in",
-        f"parentheses ours ({_compared(record)}) minus it.",
+        "Below each figure its 95 % interval (over test images, not over training runs).",
+        *(
+            [f"paper: published figure, and in parentheses ours ({_compared(record)}) minus it."]
+            if table.published
+            else []
+        ),
     ]
 
 

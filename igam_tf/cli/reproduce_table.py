@@ -22,7 +22,12 @@ from igam_tf.errors import InputError
 _COMMAND = Command("reproduce_table", __doc__)
 _VALUES = _COMMAND.flags
 flags.DEFINE_enum(
-    "table", "1", ["1", "2", "3"], "Which table of the paper; 2 and 3 at the preset paper.", flag_values=_VALUES
+    "table",
+    "1",
+    ["1", "2", "3", "protocols", "protocols_upsize"],
+    "Which table of the paper (2 and 3 at the preset paper), or what each setting between paper and release does "
+    "(docs/protocols.md).",
+    flag_values=_VALUES,
 )
 flags.DEFINE_enum(
     "preset", "demo", ["demo", "cpu", "paper"], "Sizes: embedded data, two cores, or the paper's.", flag_values=_VALUES
@@ -51,7 +56,9 @@ flags.DEFINE_list("rows", [], "Only these rows; all by default.", flag_values=_V
 flags.DEFINE_integer(
     "num_examples", None, "Test images per row; the preset's by default.", lower_bound=1, flag_values=_VALUES
 )
-flags.DEFINE_integer("seed", 0, "Of everything drawn at random.", flag_values=_VALUES)
+flags.DEFINE_list(
+    "seed", ["0"], "Of everything drawn at random; several, comma-separated, also give means.", flag_values=_VALUES
+)
 flags.DEFINE_string(
     "data_dir", None, "Where TFDS's prepared data is; TFDS_DATA_DIR, else ~/tensorflow_datasets.", flag_values=_VALUES
 )
@@ -68,21 +75,34 @@ def _run(values: Any) -> None:
         f" (others: {', '.join(p for p in ('demo', 'cpu', 'paper') if p != values.preset)}; --preset)",
         flush=True,
     )
-    from igam_tf import report
+    seeds = shared.numbers("seed", values.seed, int)
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise InputError(f"seed: expected one or more different numbers, got {','.join(values.seed)!r}")
+    from igam_tf import report, summary
     from igam_tf.experiments import reproduce, tables, trained
 
     teacher = trained.weights(values.teacher) if values.teacher else None
-    table = tables.table(int(values.table), values.preset, values.seed, teacher)
+    declared = {seed: tables.table(values.table, values.preset, seed, teacher) for seed in seeds}
     options = shared.options(values)
     given = dict(_given(text, trained.weights) for text in values.weights)
-    results = reproduce.reproduce(
-        table, options, values.rows, values.num_examples, values.statistics, given, report.progress
-    )
-    text = report.table_text(table, results)
+    found = {}
+    name = f"{values.table if values.table.startswith('protocols') else 'table' + values.table}-{values.preset}"
+    for seed, table in declared.items():
+        found[seed] = reproduce.reproduce(
+            table, options, values.rows, values.num_examples, values.statistics, given, report.progress
+        )
+        _publish(report.table_text(table, found[seed]), options.runs_dir / f"{name}-seed{seed}.txt")
+    if len(seeds) > 1:
+        text = summary.summary_text(declared[seeds[0]], found)
+        _publish(text, options.runs_dir / f"{name}-seeds{'-'.join(map(str, seeds))}.txt")
+
+
+def _publish(text: str, path: pathlib.Path) -> None:
+    from igam_tf import report
+
     print(text)
-    path = pathlib.Path(values.runs_dir) / f"table{values.table}-{values.preset}-seed{values.seed}.txt"
     report.write_text(path, text + "\n")
-    print(f"written: {path}")
+    print(f"written: {path}", flush=True)
 
 
 def _given(text: str, weights: Callable[..., Any]) -> tuple[str, Any]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def define_data(command: Command, dataset: str) -> None:
     values = command.flags
     flags.DEFINE_string(
-        "dataset", dataset, "shapes28, shapes32 (embedded), mnist, cifar10 or cifar100.", flag_values=values
+        "dataset", dataset, "shapes28, shapes32, shapes64 (embedded), mnist, cifar10 or cifar100.", flag_values=values
     )
     flags.DEFINE_string(
         "data_dir",
@@ -87,7 +87,11 @@ def define_schedule(command: Command, steps: int, batch_size: int, rates: list[s
     flags.DEFINE_list("learning_rates", rates, "Comma-separated, one more than boundaries.", flag_values=values)
     flags.DEFINE_list("boundaries", [], "Iterations after which the rate changes, comma-separated.", flag_values=values)
     flags.DEFINE_enum(
-        "optimizer", optimizer, ["momentum", "adam"], "momentum: 0.9, TensorFlow 1's form.", flag_values=values
+        "optimizer",
+        optimizer,
+        ["momentum", "keras_momentum", "adam"],
+        "momentum: 0.9, TensorFlow 1's form.",
+        flag_values=values,
     )
 
 
@@ -97,13 +101,13 @@ def schedule_config(values: Any) -> "Schedule":
     return Schedule(
         values.steps,
         values.batch_size,
-        _numbers("learning_rates", values.learning_rates, float),
-        _numbers("boundaries", values.boundaries, int),
+        numbers("learning_rates", values.learning_rates, float),
+        numbers("boundaries", values.boundaries, int),
         values.optimizer,
     )
 
 
-def _numbers(flag: str, texts: list[str], kind: Callable[[str], Any]) -> tuple[Any, ...]:
+def numbers(flag: str, texts: list[str], kind: Callable[[str], Any]) -> tuple[Any, ...]:
     try:
         return tuple(kind(text) for text in texts)
     except ValueError as error:

@@ -24,7 +24,11 @@ class _Prepared:
 
 
 _TFDS = {"mnist": _Prepared(10, UNIT), "cifar10": _Prepared(10, PIXELS), "cifar100": _Prepared(100, PIXELS)}
-_EMBEDDED: dict[str, Callable[[int, int, int], Dataset]] = {"shapes28": shapes.shapes28, "shapes32": shapes.shapes32}
+_EMBEDDED: dict[str, Callable[[int, int, int], Dataset]] = {
+    "shapes28": shapes.shapes28,
+    "shapes32": shapes.shapes32,
+    "shapes64": shapes.shapes64,
+}
 DATASETS = (*_EMBEDDED, *_TFDS)
 
 
@@ -38,7 +42,7 @@ def load(
     """A data set by name.
 
     Args:
-      name: `shapes28`, `shapes32` (embedded: drawn from `seed`), `mnist` (pixels in [0, 1]), `cifar10` or `cifar100`
+      name: `shapes28`, `shapes32`, `shapes64` (embedded: drawn from `seed`), `mnist` (pixels in [0, 1]), `cifar10` or `cifar100`
         (in [0, 255], fine labels), the last three as TFDS has prepared them.
       data_dir: where TFDS's prepared data is; by default `TFDS_DATA_DIR`, else TFDS's own default.
       train_size, test_size: examples wanted of each split, the first ones in stored order; None for all (embedded, which has no

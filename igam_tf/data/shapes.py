@@ -1,8 +1,10 @@
-"""The embedded pair of tasks: drawn in memory from a seed, so that everything runs without a download.
+"""The embedded tasks: drawn in memory from a seed, so that everything runs without a download.
 
-`shapes28`, the source: ten bright shapes on black, 28x28 grey in [0, 1], MNIST's format. `shapes32`, the target: ten other
-low-contrast shapes on textured noise, 32x32 RGB in [0, 255], CIFAR's format. A plain classifier of the target is accurate
-and falls to PGD at 8/255; an adversarially trained one keeps part of its accuracy.
+`shapes28`, a source: ten bright shapes on black, 28x28 grey in [0, 1], MNIST's format. `shapes32`, the target: the ten
+shapes at low contrast on textured noise, 32x32 RGB in [0, 255], CIFAR's format. `shapes64`, another source: as the target in
+64x64, and whether the shape is brighter or darker than its ground counts too, so 20 classes; it stands for Tiny-ImageNet.
+A plain classifier of the target is accurate and falls to PGD at 8/255; an adversarially trained one keeps part of its
+accuracy.
 """
 
 from collections.abc import Callable
@@ -81,6 +83,12 @@ def shapes32(train_size: int, test_size: int, seed: int = 0) -> Dataset:
     return Dataset("shapes32", train, test, len(SHAPES), PIXELS)
 
 
+def shapes64(train_size: int, test_size: int, seed: int = 0) -> Dataset:
+    """The larger source task: RGB images [N, 64, 64, 3] uint8 in [0, 255]; classes 10 to 19 are the darker shapes."""
+    train, test = (_split(_larger, size, seed, part, 64) for part, size in enumerate((train_size, test_size)))
+    return Dataset("shapes64", train, test, 2 * len(SHAPES), PIXELS)
+
+
 def _split(draw: Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]], size: int, *key: int) -> Split:
     """Drawn in blocks, each from its own seed: a smaller split is the beginning of a larger one."""
     blocks = [draw(np.random.default_rng([*key, index])) for index in range(-(-size // BLOCK))]
@@ -89,23 +97,34 @@ def _split(draw: Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]],
 
 
 def _source(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    labels = _labels(rng)
+    labels = _labels(rng, len(SHAPES))
     images = _coverage(rng, labels, 28) * rng.uniform(0.8, 1.0, (BLOCK, 1, 1))
     images = np.clip(images + rng.normal(0, 0.02, images.shape), 0, 1)
     return images[..., None].astype(np.float32), labels
 
 
 def _target(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    labels = _labels(rng)
+    labels = _labels(rng, len(SHAPES))
     background = rng.uniform(90, 165, (BLOCK, 1, 1, 3)) + _texture(rng, BLOCK, 32)
     contrast = rng.uniform(*CONTRAST, (BLOCK, 1, 1, 1)) * rng.choice([-1, 1], (BLOCK, 1, 1, 1))
-    images = background + contrast * _coverage(rng, labels, 32)[..., None]
-    return np.clip(np.round(images), 0, 255).astype(np.uint8), labels
+    return _drawn(background, contrast, _coverage(rng, labels, 32)), labels
 
 
-def _labels(rng: np.random.Generator) -> np.ndarray:
-    """Every ten labels that follow each other are all the ten classes."""
-    return rng.permuted(np.tile(np.arange(len(SHAPES)), (BLOCK // len(SHAPES), 1)), axis=1).ravel()
+def _larger(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    labels = _labels(rng, 2 * len(SHAPES))
+    background = rng.uniform(90, 165, (BLOCK, 1, 1, 3)) + _texture(rng, BLOCK, 64)
+    sign = np.where(labels < len(SHAPES), 1, -1)[:, None, None, None]
+    contrast = rng.uniform(*CONTRAST, (BLOCK, 1, 1, 1)) * sign
+    return _drawn(background, contrast, _coverage(rng, labels % len(SHAPES), 64)), labels
+
+
+def _drawn(background: np.ndarray, contrast: np.ndarray, coverage: np.ndarray) -> np.ndarray:
+    return np.clip(np.round(background + contrast * coverage[..., None]), 0, 255).astype(np.uint8)
+
+
+def _labels(rng: np.random.Generator, classes: int) -> np.ndarray:
+    """Every `classes` labels that follow each other are all the classes."""
+    return rng.permuted(np.tile(np.arange(classes), (BLOCK // classes, 1)), axis=1).ravel()
 
 
 def _coverage(rng: np.random.Generator, labels: np.ndarray, side: int) -> np.ndarray:

@@ -51,7 +51,9 @@ def optimizer(schedule: Schedule, rates: Any = None) -> keras.optimizers.Optimiz
         return training.Momentum(rates)
     if schedule.optimizer == "adam":
         return keras.optimizers.Adam(rates, epsilon=1e-8)  # TensorFlow 1's epsilon
-    raise InputError(f"optimizer: expected momentum or adam, got {schedule.optimizer!r}")
+    if schedule.optimizer == "keras_momentum":
+        return keras.optimizers.SGD(rates, momentum=0.9)
+    raise InputError(f"optimizer: expected momentum, keras_momentum or adam, got {schedule.optimizer!r}")
 
 
 def _robust(run: RobustRun, dataset: Dataset) -> Built:
@@ -70,6 +72,8 @@ def _robust(run: RobustRun, dataset: Dataset) -> Built:
 
 
 def _finetune(run: FinetuneRun, dataset: Dataset, teacher: keras.Model) -> Built:
+    if run.normalization is not None:
+        teacher = models.renormalized(teacher, run.normalization)
     body = models.with_new_head(teacher, dataset.num_classes)
     adapter = adapters.parse(run.adapter)
     model = models.adapted(body, adapter, dataset.image_shape, dataset.bounds)

@@ -30,7 +30,10 @@ class Network:
 
 @dataclasses.dataclass(frozen=True)
 class Schedule:
-    """`learning_rates` change after the iterations in `boundaries`; `optimizer` is `momentum` (TF1's form) or `adam`."""
+    """`learning_rates` change after the iterations in `boundaries`.
+
+    `optimizer` is `momentum` (TF1's form), `keras_momentum` (the rate inside the velocity) or `adam`.
+    """
 
     steps: int
     batch_size: int
@@ -72,7 +75,10 @@ class RobustRun:
 
 @dataclasses.dataclass(frozen=True)
 class FinetuneRun:
-    """Phase 1 (`finetune_teacher`): a new head on the frozen teacher, behind its adapter."""
+    """Phase 1 (`finetune_teacher`): a new head on the frozen teacher, behind its adapter.
+
+    `normalization` rebuilds the teacher with another input normalisation than it was trained with, as the release does.
+    """
 
     data: Data
     teacher: RobustRun | Weights
@@ -80,6 +86,7 @@ class FinetuneRun:
     adapter: tuple[str, ...] = ()
     statistics: str = "batch"
     seed: int = 0
+    normalization: str | None = dataclasses.field(default=None, metadata={"identity": "if set"})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,14 +139,16 @@ class Scoring:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """A table of the paper at one preset: its rows in order, by the paper's names, and the paper's figures for them.
+    """A table at one preset: its rows in order, by the paper's names, and the paper's figures for them.
 
-    A row is a run, or the reason why there is none at this preset (weights can still be given for it).
+    A row is a run, or the reason why there is none at this preset (weights can still be given for it). Over several seeds
+    every row is compared with the first one where `against_first`.
     """
 
-    number: int
+    name: str
     preset: str
     title: str
     rows: dict[str, Run | str]
     scoring: Scoring
-    published: dict[str, dict[str, float]]
+    published: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
+    against_first: bool = False

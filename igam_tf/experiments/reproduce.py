@@ -46,7 +46,7 @@ def reproduce(
       InputError: a row that the table has not, or a BatchNorm mode that there is not.
     """
     if unknown := [row for row in (*rows, *given) if row not in table.rows]:
-        raise InputError(f"rows: table {table.number} has {', '.join(table.rows)}, not {', '.join(unknown)}")
+        raise InputError(f"rows: table {table.name} has {', '.join(table.rows)}, not {', '.join(unknown)}")
     scoring = dataclasses.replace(
         table.scoring,
         num_examples=num_examples or table.scoring.num_examples,

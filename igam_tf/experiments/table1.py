@@ -17,6 +17,8 @@ from collections.abc import Callable
 
 from igam_tf import paper
 from igam_tf.errors import InputError
+from igam_tf.experiments import recipes
+from igam_tf.experiments.appendix import APPENDIX
 from igam_tf.experiments.configs import (
     Adversary,
     Data,
@@ -30,8 +32,8 @@ from igam_tf.experiments.configs import (
     Weights,
 )
 
-ADAPTER = ("mean", "crop:28", "scale:1/255")
-WINDOW = 28
+_PUBLISHED = APPENDIX["1", "IGAM-MNIST"]
+ADAPTER, WINDOW = _PUBLISHED.adapter, _PUBLISHED.gradient_crop
 
 
 def declare(preset: str, seed: int, teacher: Weights | None) -> Table:
@@ -115,60 +117,11 @@ def _cpu(seed: int, teacher: Weights | None) -> Table:
     return _table("cpu", "MNIST -> CIFAR-10 (20,000 images)", "cifar10", 1000, standard, head, student, robust)
 
 
-def mnist_teacher(seed: int) -> RobustRun:
-    """MadryLab's MNIST recipe: 100,000 steps of batch 50, PGD of 40 steps of 0.01 at 0.3."""
-    return RobustRun(
-        Data("mnist", augmented=False),
-        Network("mnist_cnn"),
-        Schedule(100_000, 50, (1e-4,), optimizer="adam"),
-        Adversary(0.3, 0.01, 40),
-        weight_decay=0.0,
-        seed=seed,
-    )
-
-
-# The release's schedule; matching begins after 280,000 steps of cross-entropy.
-RELEASE_SCHEDULE = Schedule(320_000, 32, (0.1, 0.01, 0.001), (160_000, 240_000))
-STEPS_BEFORE_MATCHING = 280_000
-
-
-def baselines(dataset: str, seed: int) -> tuple[RobustRun, RobustRun]:
-    """Standard, and MadryLab's CIFAR-10 recipe: 80,000 steps of batch 128, PGD of 7 steps of 2 at 8."""
-    standard = RobustRun(Data(dataset), Network("wide_resnet"), RELEASE_SCHEDULE, seed=seed)
-    madry = Schedule(80_000, 128, (0.1, 0.01, 0.001), (40_000, 60_000))
-    return standard, dataclasses.replace(standard, schedule=madry, adversary=Adversary("8/255", "2/255", 7))
-
-
-def madry_cifar10(seed: int) -> RobustRun:
-    """MadryLab's robust CIFAR-10 network: the PGD7 recipe on per-image standardised input."""
-    robust = baselines("cifar10", seed)[1]
-    return dataclasses.replace(robust, network=Network("wide_resnet", normalization="per_image"))
-
-
-def finetuned(
-    dataset: str, teacher: RobustRun | Weights, adapter: tuple[str, ...], epochs: int, seed: int
-) -> FinetuneRun:
-    """A head trained for whole epochs of 50,000 images at batch 64, by Adam at 0.001 (the release's)."""
-    schedule = Schedule(epochs * (50_000 // 64), 64, (1e-3,), optimizer="adam")
-    return FinetuneRun(Data(dataset), teacher, schedule, adapter, seed=seed)
-
-
 def _paper(seed: int, teacher: Weights | None) -> Table:
-    source = teacher or mnist_teacher(seed)
-    standard, robust = baselines("cifar10", seed)
-    student = StudentRun(
-        Data("cifar10"),
-        Network("wide_resnet"),
-        finetuned("cifar10", source, ADAPTER, 10, seed),
-        RELEASE_SCHEDULE,
-        lambda_adv=1.0,
-        lambda_diff=100.0,
-        steps_before_matching=STEPS_BEFORE_MATCHING,
-        disc_every=10,
-        gradient_crop=WINDOW,
-        seed=seed,
-    )
-    baseline = finetuned("cifar10", source, ADAPTER, 100, seed)
+    source = teacher or recipes.mnist_teacher(seed)
+    standard, robust = recipes.baselines("cifar10", seed)
+    student = recipes.student("1", "IGAM-MNIST", source, seed)
+    baseline = recipes.finetuned("cifar10", source, ADAPTER, 100, seed)
     return _table("paper", "MNIST -> CIFAR-10", "cifar10", 10_000, standard, baseline, student, robust)
 
 
@@ -183,7 +136,7 @@ def _table(
     robust: RobustRun,
 ) -> Table:
     return Table(
-        1,
+        "1",
         preset,
         f"upwards transfer, {path}",
         {"Standard": standard, "FT-MNIST": head, "IGAM-MNIST": student, "PGD7-trained": robust},

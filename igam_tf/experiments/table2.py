@@ -6,7 +6,7 @@ read: they are scored from given weights, such as the release's IGAM-Upsize.
 
 from igam_tf import paper
 from igam_tf.errors import InputError
-from igam_tf.experiments import table1
+from igam_tf.experiments import recipes
 from igam_tf.experiments.configs import Run, Scoring, Table, Weights
 
 
@@ -15,7 +15,7 @@ def declare(preset: str, seed: int, teacher: Weights | None) -> Table:
         raise InputError("table 2: it has the preset paper alone, and no --teacher: Tiny-ImageNet is not read yet")
     absent = "its teacher's data, Tiny-ImageNet, is not read yet; --weights ROW=PATH scores a checkpoint"
     rows: dict[str, Run | str] = dict.fromkeys(paper.TABLE_2, absent)
-    rows["Standard"], rows["PGD7-trained"] = table1.baselines("cifar10", seed)
+    rows["Standard"], rows["PGD7-trained"] = recipes.baselines("cifar10", seed)
     attacks = ("fgsm", "pgd5", "pgd10", "pgd20", "pgd50", "pgd100")
     scoring = Scoring("cifar10", 10_000, attacks, seed=seed)
-    return Table(2, preset, "downwards transfer, Tiny-ImageNet -> CIFAR-10", rows, scoring, paper.TABLE_2)
+    return Table("2", preset, "downwards transfer, Tiny-ImageNet -> CIFAR-10", rows, scoring, paper.TABLE_2)

@@ -1,19 +1,21 @@
-"""The paper's tables by number."""
+"""The tables by name: the paper's by their numbers, and our own."""
 
 from collections.abc import Callable
 
 from igam_tf.errors import InputError
-from igam_tf.experiments import table1, table2, table3
+from igam_tf.experiments import protocols, table1, table2, table3
 from igam_tf.experiments.configs import Table, Weights
 
-TABLES: dict[int, Callable[[str, int, Weights | None], Table]] = {
-    1: table1.declare,
-    2: table2.declare,
-    3: table3.declare,
+TABLES: dict[str, Callable[[str, int, Weights | None], Table]] = {
+    "1": table1.declare,
+    "2": table2.declare,
+    "3": table3.declare,
+    "protocols": protocols.declare,
+    "protocols_upsize": protocols.declare_upsize,
 }
 
 
-def table(number: int, preset: str, seed: int = 0, teacher: Weights | None = None) -> Table:
+def table(name: str, preset: str, seed: int = 0, teacher: Weights | None = None) -> Table:
     """The declaration of a table.
 
     Args:
@@ -24,6 +26,6 @@ def table(number: int, preset: str, seed: int = 0, teacher: Weights | None = Non
     Raises:
       InputError: no such table or preset.
     """
-    if number not in TABLES:
-        raise InputError(f"table: expected one of {', '.join(map(str, TABLES))}, got {number}")
-    return TABLES[number](preset, seed, teacher)
+    if name not in TABLES:
+        raise InputError(f"table: expected one of {', '.join(TABLES)}, got {name!r}")
+    return TABLES[name](preset, seed, teacher)

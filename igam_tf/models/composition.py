@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from igam_tf import layers
 from igam_tf.bounds import Bounds
 from igam_tf.errors import InputError
 from igam_tf.layers import PixelRange, full_precision
@@ -55,6 +56,27 @@ def with_new_head(model: keras.Model, num_classes: int) -> keras.Model:
     source.bias.assign(head.bias)
     target = TargetHead(num_classes, name="logits", dtype=full_precision())
     return keras.Model(model.input, target([features, source_logits]), name=model.name)
+
+
+def renormalized(model: keras.Model, normalization: str) -> keras.Model:
+    """A copy of a network with the same weights and another input normalisation (`igam_tf.layers.normalization`).
+
+    The release does this to its Tiny-ImageNet teacher: trained on `unit_norm`, rebuilt on `l2`.
+
+    Raises:
+      InputError: the network has no layer of the name `normalization`, or there is no such normalisation.
+    """
+    if not any(layer.name == "normalization" for layer in model.layers):
+        raise InputError(f"{model.name}: there is no layer `normalization` to replace")
+
+    def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
+        if layer.name == "normalization":
+            return layers.normalization(normalization, name="normalization")
+        return layer.__class__.from_config(layer.get_config())
+
+    copy = keras.models.clone_model(model, clone_function=clone)
+    copy.set_weights(model.get_weights())
+    return copy
 
 
 def adapted(

@@ -27,8 +27,8 @@ def runs_of(table: Table) -> dict[str, RobustRun | FinetuneRun | StudentRun]:
 
 @presets
 def test_rows_are_the_papers(preset: str) -> None:
-    table = tables.table(1, preset)
-    assert (table.number, table.preset) == (1, preset)
+    table = tables.table("1", preset)
+    assert (table.name, table.preset) == ("1", preset)
     assert list(table.rows) == list(table.published) == list(paper.TABLE_1)
     assert table.published is paper.TABLE_1
     columns = ["clean", *table.scoring.attacks]
@@ -51,14 +51,14 @@ def test_the_published_figures() -> None:
 
 @presets
 def test_data_sets_are_known_and_the_target_is_one(preset: str) -> None:
-    table = tables.table(1, preset)
+    table = tables.table("1", preset)
     assert {run.data.dataset for run in runs_of(table).values()} <= set(DATASETS)
     assert {run.data.dataset for run in table.rows.values()} == {table.scoring.dataset}
 
 
 @presets
 def test_every_run_has_its_own_name_and_robust_teachers_are_one(preset: str) -> None:
-    table = tables.table(1, preset)
+    table = tables.table("1", preset)
     assert len({config.digest(run) for run in table.rows.values()}) == len(table.rows)
     robust = {config.digest(run) for name, run in runs_of(table).items() if name.endswith("RobustRun")}
     assert len(robust) == 1  # FT and IGAM start from one robust model
@@ -66,7 +66,7 @@ def test_every_run_has_its_own_name_and_robust_teachers_are_one(preset: str) -> 
 
 @presets
 def test_the_seed_is_that_of_everything(preset: str) -> None:
-    first, other = tables.table(1, preset, 0), tables.table(1, preset, 7)
+    first, other = tables.table("1", preset, 0), tables.table("1", preset, 7)
     for name, run in runs_of(other).items():
         assert run.seed == 7
         assert config.digest(run) != config.digest(runs_of(first)[name])
@@ -76,7 +76,7 @@ def test_the_seed_is_that_of_everything(preset: str) -> None:
 @presets
 def test_a_given_teacher_takes_the_place_of_a_trained_one(preset: str) -> None:
     given = Weights("ab", "teacher.keras")
-    plain, table = tables.table(1, preset), tables.table(1, preset, teacher=given)
+    plain, table = tables.table("1", preset), tables.table("1", preset, teacher=given)
     assert table.rows["FT-MNIST"].teacher == given
     assert table.rows["IGAM-MNIST"].teacher.teacher == given
     assert table.rows["Standard"] == plain.rows["Standard"]
@@ -94,7 +94,7 @@ def blank(name: str) -> Dataset:
 )
 def test_every_run_can_be_built(preset: str) -> None:
     """Schedules, adapters and sizes fit together, without any data or training."""
-    rows = tables.table(1, preset).rows
+    rows = tables.table("1", preset).rows
     student = rows["IGAM-MNIST"]
     source = build.build(student.teacher.teacher, blank(student.teacher.teacher.data.dataset), None).products["model"]
     finetuned = build.build(student.teacher, blank(student.teacher.data.dataset), source).products["model"]
@@ -102,12 +102,12 @@ def test_every_run_can_be_built(preset: str) -> None:
         built = build.build(run, blank(run.data.dataset), teacher)
         assert built.products["model"].output_shape == (None, 10)
     assert student.steps_before_matching < student.schedule.steps
-    for run in runs_of(tables.table(1, preset)).values():
+    for run in runs_of(tables.table("1", preset)).values():
         assert run.schedule.steps > max(run.schedule.boundaries, default=0)
 
 
 def test_the_paper_preset_is_appendix_a() -> None:
-    run = tables.table(1, "paper").rows["IGAM-MNIST"]
+    run = tables.table("1", "paper").rows["IGAM-MNIST"]
     assert (run.lambda_adv, run.lambda_diff, run.disc_every) == (1, 100, 10)
     assert (run.disc_layers, run.disc_channels, run.gradient_crop) == (5, 16, 28)
     assert (run.network.width, run.network.blocks, run.protocol) == (10, 5, "release")
@@ -115,16 +115,16 @@ def test_the_paper_preset_is_appendix_a() -> None:
     assert (run.schedule.learning_rates, run.schedule.boundaries) == ((0.1, 0.01, 0.001), (160_000, 240_000))
     assert run.steps_before_matching == 280_000
     assert run.teacher.adapter == ("mean", "crop:28", "scale:1/255")
-    assert tables.table(1, "paper").scoring.num_examples == 10_000
+    assert tables.table("1", "paper").scoring.num_examples == 10_000
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((9, "demo"), "^table: expected one of 1.*, got 9$"),
-        ((1, "tiny"), "^preset: expected one of demo, cpu, paper, got 'tiny'$"),
+        (("9", "demo"), "^table: expected one of 1.*, got '9'$"),
+        (("1", "tiny"), "^preset: expected one of demo, cpu, paper, got 'tiny'$"),
     ],
 )
-def test_mistakes(arguments: tuple[int, str], message: str) -> None:
+def test_mistakes(arguments: tuple[str, str], message: str) -> None:
     with pytest.raises(InputError, match=message):
         tables.table(*arguments)
