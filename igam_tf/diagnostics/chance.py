@@ -1,0 +1,37 @@
+"""Which counts may be luck: exact binomial tails, for shares and for two attacks on the same examples."""
+
+import math
+
+import numpy as np
+
+# One-sided, for each check. A diagnosis makes about ten comparisons, so that a model without fault gets a false WARN in at
+# most one diagnosis of ten; the tolerances beside it make it rarer.
+LEVEL = 0.01
+
+# The fewest examples of which a comparison can say anything: 0.5 ** 6 > LEVEL > 0.5 ** 7.
+FEWEST = 7
+
+
+def binomial_tail(count: int, n: int, share: float) -> float:
+    """Probability of `count` or more successes in n draws of probability `share`."""
+    if count <= 0:
+        return 1.0
+    if share <= 0 or count > n:
+        return 0.0
+    if share >= 1:
+        return 1.0
+
+    def log_of(k: int) -> float:
+        ways = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+        return ways + k * math.log(share) + (n - k) * math.log1p(-share)
+
+    return min(1.0, math.fsum(math.exp(log_of(k)) for k in range(count, n + 1)))
+
+
+def paired(before: np.ndarray, after: np.ndarray) -> tuple[int, int, float]:
+    """Examples lost, examples regained, and the chance of so many lost if either is as likely (McNemar, exact, one-sided).
+
+    before, after: bool [n], right under one and under the other of two attacks on the same examples.
+    """
+    lost, regained = int((before & ~after).sum()), int((~before & after).sum())
+    return lost, regained, binomial_tail(lost, lost + regained, 0.5)
