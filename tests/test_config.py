@@ -161,3 +161,13 @@ def test_a_configuration_is_not_confused_with_another_type_of_the_same_content()
         path: str = dataclasses.field(metadata={"identity": False})
 
     assert config.digest(Other("a", "b")) != config.digest(Weights("a", "b"))
+
+
+def test_later_settings_do_not_rename_earlier_runs() -> None:
+    later = dataclasses.replace(FINETUNED, normalization="l2")
+    assert config.digest(later) != config.digest(FINETUNED)
+    assert "normalization" not in config.to_dict(FINETUNED, identity=True)
+    assert config.to_dict(later)["normalization"] == "l2"
+    plain = config.to_dict(FINETUNED)
+    del plain["normalization"]
+    assert config.digest(config.from_dict(FinetuneRun, plain)) == config.digest(FINETUNED)

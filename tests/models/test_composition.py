@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from igam_tf import adapters, models
 from igam_tf.bounds import PIXELS
@@ -57,3 +58,31 @@ def test_an_adapted_teacher_takes_the_targets_images() -> None:
     np.testing.assert_array_equal(model(x), teacher(adapter(x)))
     assert bounds_of(model) == PIXELS
     np.testing.assert_array_equal(models.adapted(tiny.classifier(), None, tiny.SHAPE, PIXELS)(x), tiny.classifier()(x))
+
+
+def test_a_network_with_another_normalization() -> None:
+    model = models.wide_resnet(4, 1, 1, (8, 8, 3), "unit_norm")
+    tiny.shaken(model)
+    x, _ = tiny.batch()
+    other = models.renormalized(model, "l2")
+    assert tiny.equal(tiny.values(other), tiny.values(model))
+    assert bounds_of(other) == PIXELS
+    twin = models.wide_resnet(4, 1, 1, (8, 8, 3), "l2")
+    twin.set_weights(model.get_weights())
+    np.testing.assert_array_equal(other(x), twin(x))
+    np.testing.assert_array_equal(models.renormalized(other, "unit_norm")(x), model(x))
+    assert np.abs(other(x) - model(x)).max() > 1e-3
+    other.trainable_variables[0].assign_add(tf.ones_like(other.trainable_variables[0]))
+    np.testing.assert_array_equal(models.renormalized(model, "unit_norm")(x), model(x))
+
+
+@pytest.mark.parametrize(
+    ("model", "kind", "message"),
+    [
+        (tiny.classifier(), "l2", "there is no layer `normalization` to replace"),
+        (models.wide_resnet(4, 1, 1, (8, 8, 3)), "zca", "^normalization: expected one of per_image, unit_norm, l2"),
+    ],
+)
+def test_normalizations_that_cannot_be_replaced(model: keras.Model, kind: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        models.renormalized(model, kind)

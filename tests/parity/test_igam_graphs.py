@@ -137,3 +137,15 @@ def test_attacks(graph: Original, steps: int, step_size: int, array: str, logits
         assert xent == pytest.approx(float(graph.expected["student_pgd5_xent_sum"]), rel=2e-2)
     at = gradients.logits_of(graph.student, graph.expected[array], "batch")
     np.testing.assert_allclose(at, graph.expected[logits], rtol=1e-4, atol=1e-4)
+
+
+def test_the_8_bit_slip_of_its_fgsm(graph: Original) -> None:
+    x, y = graph.expected["attack_x_uint8"], graph.expected["y"]
+    found = attacks.fgsm(graph.student, x, y, epsilon=8, statistics="batch", uint8_first_step=True)
+    expected = graph.expected["student_fgsm_x_uint8_input"]
+    assert np.mean(np.abs(found - expected) < 1e-4) >= 0.98
+    # It must show: clean float arithmetic is elsewhere on dark and bright pixels.
+    sound = attacks.fgsm(graph.student, x, y, epsilon=8, statistics="batch")
+    slipped = np.abs(expected - graph.expected["student_fgsm_x_float_input"]) > 1e-4
+    assert slipped.any()
+    assert np.mean((found != sound) == slipped) > 0.98
