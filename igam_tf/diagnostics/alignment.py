@@ -20,7 +20,8 @@ class Alignment:
       gradient_norm: |g|_2.
 
     alpha and rho are l2 lengths in the model's pixel unit; both are NaN where g is 0. For linear logits without bias they
-    are the same.
+    are the same. A network that brings each image to unit length or deviation (`wide_resnet`) does not see how bright the
+    image is: its logits do not change along x, so that alpha is 0 but for rounding, whatever it has learnt.
     """
 
     alignment: np.ndarray

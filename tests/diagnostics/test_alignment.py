@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from igam_tf import diagnostics, gradients
+from igam_tf.layers import UnitNorm
 
 from .. import tiny
 
@@ -69,6 +70,14 @@ def test_by_differences(statistics: str) -> None:
     np.testing.assert_allclose(found.gradient_norm, norm, rtol=1e-3)
     np.testing.assert_allclose(found.alignment, np.abs((x * gradient).sum((1, 2, 3))) / norm, rtol=1e-3, atol=1e-3)
     np.testing.assert_allclose(found.linearised_robustness, gaps(x.astype(np.float64)) / norm, rtol=1e-3)
+
+
+def test_a_network_that_normalises_each_image_has_no_alignment() -> None:
+    """Its gradient is at right angles to the image."""
+    unit = UnitNorm(zero_mean=False)
+    found = diagnostics.alignment(lambda x: linear(unit(x)), X)
+    np.testing.assert_allclose(found.alignment, 0, atol=1e-3)
+    assert found.linearised_robustness.min() > 0.1
 
 
 def test_without_a_gradient_neither_is_defined() -> None:
