@@ -4,6 +4,8 @@ import dataclasses
 import json
 from typing import Any
 
+import numpy as np
+
 from igam_tf import intervals
 from igam_tf.errors import InputError
 
@@ -26,9 +28,20 @@ class Count:
         return intervals.wilson(self.correct, self.n)
 
 
+def packed(flags: np.ndarray) -> str:
+    """Booleans as hexadecimal digits, eight to two; `numpy.unpackbits` undoes it."""
+    return np.packbits(flags).tobytes().hex()
+
+
 @dataclasses.dataclass(frozen=True)
 class EvalRecord:
-    """Everything that the accuracies need to be believed: results[mode][attack], `clean` among the attacks."""
+    """Everything that the accuracies need to be believed: results[mode][attack], `clean` among the attacks.
+
+    Attributes:
+      doubts: what makes an attack weaker than its radius says.
+      flags: by mode and attack, which examples are right: `packed`.
+      diagnosis: `igam_tf.diagnostics.Diagnosis` as plain data, where one was made.
+    """
 
     n: int
     batch_size: int
@@ -37,6 +50,9 @@ class EvalRecord:
     attacks: dict[str, dict[str, Any]]
     results: dict[str, dict[str, Count]]
     environment: dict[str, Any]
+    doubts: list[str] = dataclasses.field(default_factory=list)
+    flags: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
+    diagnosis: dict[str, Any] | None = None
 
     def count(self, attack: str = "clean", statistics: str | None = None) -> Count:
         """The result under an attack (`"clean"`: none), by default of the first mode."""
@@ -50,6 +66,14 @@ class EvalRecord:
     def accuracy(self, attack: str = "clean", statistics: str | None = None) -> float:
         """Share of right answers in [0, 1] at the attack's last step."""
         return self.count(attack, statistics).accuracy
+
+    def right(self, attack: str = "clean", statistics: str | None = None) -> np.ndarray:
+        """Which examples are right at the attack's end, bool [n]; as `count` for the names."""
+        self.count(attack, statistics)
+        mode = next(iter(self.results)) if statistics is None else statistics
+        return np.unpackbits(np.frombuffer(bytes.fromhex(self.flags[mode][attack]), np.uint8), count=self.n).astype(
+            bool
+        )
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), indent=1)

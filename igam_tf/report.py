@@ -4,7 +4,6 @@ import os
 import pathlib
 import sys
 from collections.abc import Mapping
-from typing import Any
 
 from igam_tf.bounds import Bounds
 from igam_tf.evaluation import MODES, Count, EvalRecord, Progress
@@ -21,12 +20,8 @@ def record_text(record: EvalRecord, published: Mapping[str, float] | None = None
     `published`: percent by attack, of the challenge's secret model, to stand beside ours.
     """
     lines = [f"n = {record.n}, pixels in {Bounds(*record.bounds)}, batches of {record.batch_size}, seed {record.seed}"]
-    for name, spec in record.attacks.items():
-        start = "random start" if spec["random_start"] else "no random start"
-        lines.append(
-            f"  {name}: linf, eps {spec['epsilon_shown']}, {spec['steps']} steps of {spec['step_size']:g}, {start}, "
-            f"{_restarts(spec)}loss {spec['loss']}, right at the last step"
-        )
+    lines += [f"  {name}: {spec['shown']}" for name, spec in record.attacks.items()]
+    lines += [f"  WARNING {doubt}" for doubt in record.doubts]
     for mode, counts in record.results.items():
         lines.append(f"BatchNorm statistics: {mode}")
         for name, count in counts.items():
@@ -105,10 +100,6 @@ def write_text(path: pathlib.Path, text: str) -> None:
     temporary = path.with_name(path.name + ".tmp")
     temporary.write_text(text)
     os.replace(temporary, path)
-
-
-def _restarts(spec: dict[str, Any]) -> str:
-    return f"{spec['restarts']} restarts, " if spec["restarts"] > 1 else ""
 
 
 def _compared(record: EvalRecord) -> str:

@@ -5,8 +5,11 @@ import weakref
 from collections.abc import Callable, Hashable
 from typing import Any
 
+import keras
 import numpy as np
+import tensorflow as tf
 
+from igam_tf import gradients
 from igam_tf.bounds import Bounds, as_bounds
 from igam_tf.errors import InputError
 from igam_tf.layers import bounds_of
@@ -25,6 +28,7 @@ def checked(model: Any, x: Any, y: Any, bounds: Any) -> tuple[Bounds, np.ndarray
     if not np.issubdtype(labels.dtype, np.integer):
         raise InputError(f"labels: expected integers, got {labels.dtype}")
     _require_fit(model, images, labels)
+    _require_logits(model)
     images = images.astype(np.float32)
     slack = 1e-6 * limits.range
     if not (images.min() >= limits.low - slack and images.max() <= limits.high + slack):
@@ -59,6 +63,38 @@ def _require_fit(model: Any, images: np.ndarray, labels: np.ndarray) -> None:
     classes = given[-1] if isinstance(given, tuple) and given[-1] else labels.max() + 1
     if not 0 <= labels.min() <= labels.max() < classes:
         raise InputError(f"labels: the model has {classes} classes, got labels {labels.min()} to {labels.max()}")
+
+
+def _require_logits(model: Any) -> None:
+    last = model.layers[-1] if isinstance(model, keras.Model) and model.layers else None
+    if isinstance(last, keras.layers.Softmax) or getattr(last, "activation", None) is keras.activations.softmax:
+        raise InputError(f"{model.name}: {PROBABILITIES}")
+
+
+PROBABILITIES = (
+    "the model gives probabilities, attacks need logits; end it before its softmax (a Dense layer with activation=None)"
+)
+
+
+def logits(model: Any, x: np.ndarray, statistics: str) -> np.ndarray:
+    """A model's logits on images [B, H, W, C] float32, by a function compiled once per model and mode.
+
+    Raises:
+      InputError: they are not finite, or not [B, classes].
+    """
+
+    def build(reference: Callable[[], Any]) -> Callable[..., Any]:
+        def run(images: tf.Tensor) -> tf.Tensor:
+            return gradients.logits_of(reference(), images, statistics)
+
+        images = tf.TensorSpec((None, *x.shape[1:]), tf.float32)
+        return tf.function(run, autograph=False).get_concrete_function(images)
+
+    found = compiled(model, ("logits", x.shape[1:], statistics), build)(tf.constant(x)).numpy()
+    if found.ndim != 2 or not np.isfinite(found).all():
+        what = "are not all finite" if found.ndim == 2 else f"have the shape {found.shape}, expected [B, classes]"
+        raise InputError(f"{getattr(model, 'name', 'model')}: its logits {what}")
+    return found
 
 
 def drawn(seed: int | None) -> int:

@@ -42,8 +42,8 @@ def load(
     """A data set by name.
 
     Args:
-      name: `shapes28`, `shapes32`, `shapes64` (embedded: drawn from `seed`), `mnist` (pixels in [0, 1]), `cifar10` or `cifar100`
-        (in [0, 255], fine labels), the last three as TFDS has prepared them.
+      name: `shapes28`, `shapes32`, `shapes64` (embedded: drawn from `seed`), `mnist` (pixels in [0, 1]), `cifar10` or
+        `cifar100` (in [0, 255], fine labels), the last three as TFDS has prepared them.
       data_dir: where TFDS's prepared data is; by default `TFDS_DATA_DIR`, else TFDS's own default.
       train_size, test_size: examples wanted of each split, the first ones in stored order; None for all (embedded, which has no
         end: 4000 and 1000).

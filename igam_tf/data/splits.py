@@ -35,6 +35,10 @@ class Split:
         """Images start .. stop as float32 in the data set's pixel range."""
         return self.images[start:stop].astype(np.float32) * np.float32(self.scale)
 
+    def chosen(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Images, as `pixels` gives them, and labels of some examples."""
+        return self.images[indices].astype(np.float32) * np.float32(self.scale), self.labels[indices]
+
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:

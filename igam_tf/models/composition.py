@@ -58,6 +58,24 @@ def with_new_head(model: keras.Model, num_classes: int) -> keras.Model:
     return keras.Model(model.input, target([features, source_logits]), name=model.name)
 
 
+def source_view(model: keras.Model) -> keras.Model:
+    """A fine-tuned teacher's logits of its source task, on the same input (behind its adapter where it has one).
+
+    Raises:
+      InputError: there is no layer `source_logits`.
+    """
+    names = [layer.name for layer in getattr(model, "layers", [])]
+    if "source_logits" in names:
+        return keras.Model(model.input, model.get_layer("source_logits").output, name=f"source_{model.name}")
+    if not names or not getattr(model.layers[-1], "layers", None):
+        raise InputError(f"{getattr(model, 'name', model)}: no fine-tuned teacher, it has no source head")
+    inputs = keras.Input(model.input_shape[1:])
+    x = inputs
+    for layer in model.layers[1:-1]:
+        x = layer(x)
+    return keras.Model(inputs, source_view(model.layers[-1])(x), name=f"source_{model.name}")
+
+
 def renormalized(model: keras.Model, normalization: str) -> keras.Model:
     """A copy of a network with the same weights and another input normalisation (`igam_tf.layers.normalization`).
 

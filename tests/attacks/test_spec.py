@@ -49,8 +49,8 @@ def test_amounts_are_passed_on() -> None:
 def test_unknown_names(name: str) -> None:
     with pytest.raises(InputError) as error:
         AttackSpec.named(name)
-    assert str(error.value).startswith("attacks: expected fgsm or pgdK")
-    assert str(error.value).endswith(f"got {name!r}")
+    assert str(error.value).startswith("attacks: expected fgsm[-margin|-dlr][-uint8], pgdK")
+    assert str(error.value).endswith(f"; got {name!r}")
 
 
 def test_what_shares_a_trajectory() -> None:
