@@ -19,6 +19,7 @@ _SUBMODULES = (
     "attacks",
     "bounds",
     "data",
+    "diagnostics",
     "errors",
     "evaluation",
     "experiments",

@@ -5,6 +5,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from igam_tf.errors import InputError
+
 LogitsFn = Callable[[tf.Tensor], tf.Tensor]  # images to logits, BatchNorm mode already chosen
 LossFn = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # labels, logits to the per-example loss to raise
 
@@ -49,7 +51,10 @@ def ascend(
             tape.watch(at)
             logits = logits_fn(at)
             loss = tf.reduce_sum(loss_fn(y, logits))
-        moved = at + step_size * direction(tape.gradient(loss, at), norm)
+        gradient = tape.gradient(loss, at)
+        if gradient is None:
+            raise InputError("the model's output does not depend on the images differentiably; a black-box attack may do")
+        moved = at + step_size * direction(gradient, norm)
         if uint8_first_step:
             wrapped = tf.math.floormod(tf.cast(tf.cast(moved, tf.int32), moved.dtype), 256.0)
             moved = tf.where(tf.equal(index, 0), wrapped, moved)

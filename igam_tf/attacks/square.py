@@ -113,22 +113,25 @@ def _compile(shape: tuple[int, ...], statistics: str, reference: Callable[[], An
         def uniform(keys: tf.Tensor, *shape: int) -> tf.Tensor:
             return ascent.random_start(tf.zeros([tf.size(keys), *shape]), 1.0, seed, keys)
 
+        def shaped(images: tf.Tensor) -> tf.Tensor:
+            return tf.ensure_shape(images, (None, *shape))  # which broadcasting over one channel forgets
+
         def query(
             index: tf.Tensor, best: tf.Tensor, highest: tf.Tensor, open_: tf.Tensor
         ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
             inside = _squares(draws[:, index, :2], sides[index], height, width)
             signs = tf.where(draws[:, index, 2:] < 0, -1.0, 1.0)[:, None, None, :]
-            tried = tf.where(inside, project(x + epsilon * signs), best)
+            tried = shaped(tf.where(inside, project(x + epsilon * signs), best))
             logits = tf.cast(gradients.logits_of(reference(), tried, statistics), tf.float32)
             loss = losses.margin(y, logits)
             right = ascent.is_correct(y, logits)
             kept = open_ & (~right | (loss > highest))
-            best = tf.where(kept[:, None, None, None], tried, best)
+            best = shaped(tf.where(kept[:, None, None, None], tried, best))
             return index + 1, best, tf.where(kept, loss, highest), open_ & right
 
         draws = uniform(indices, BLOCK, 2 + channels)
         columns = tf.where(uniform(-1 - indices, 1, width, channels) < 0, -1.0, 1.0)
-        best = tf.where((stripes & open_)[:, None, None, None], project(x + epsilon * columns), best)
+        best = shaped(tf.where((stripes & open_)[:, None, None, None], project(x + epsilon * columns), best))
         _, best, highest, open_ = tf.while_loop(
             lambda index, best, highest, open_: (index < tf.size(sides)) & tf.reduce_any(open_),
             query,

@@ -247,3 +247,11 @@ def test_tracing_an_attack_logs_nothing() -> None:
     finally:
         tf.get_logger().removeHandler(handler)
     assert not messages
+
+
+def test_a_model_without_a_gradient_is_told_so() -> None:
+    def rounded(x: tf.Tensor) -> tf.Tensor:
+        return network(tf.round(x))
+
+    with pytest.raises(InputError, match="does not depend on the images differentiably"):
+        attacks.pgd(rounded, X, Y, steps=1, **SETTINGS)

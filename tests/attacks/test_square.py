@@ -207,3 +207,10 @@ def test_errors(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message) as error:
         attacks.square(**{"model": network, "x": X, "y": Y, **SETTINGS, **arguments})
     assert "\n" not in str(error.value)
+
+
+def test_images_of_one_channel() -> None:
+    x, y = tiny.batch(4, (8, 8, 1), 1.0)
+    found = attacks.square(tiny.classifier(shape=(8, 8, 1), high=1.0), x, y, epsilon=0.3, queries=20, seed=0)
+    assert found.shape == x.shape
+    assert np.abs(found - x).max() <= 0.3 + 1e-6
