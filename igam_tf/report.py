@@ -4,8 +4,12 @@ import os
 import pathlib
 import sys
 from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
 
 from igam_tf.bounds import Bounds
+from igam_tf.diagnostics import Diagnosis, diagnosis_text
 from igam_tf.evaluation import MODES, Count, EvalRecord, Progress
 from igam_tf.experiments.configs import Table
 from igam_tf.experiments.reproduce import Result
@@ -27,7 +31,9 @@ def record_text(record: EvalRecord, published: Mapping[str, float] | None = None
         for name, count in counts.items():
             never = "" if count.never_fooled is None else f"  never fooled {100 * count.never_fooled / count.n:5.1f}"
             beside = "" if published is None else f"  published for the secret model: {published.get(name, 'none')}"
-            lines.append(f"  {name:<16}{_percent(count)} %  95 % interval {_interval(count)}{never}{beside}")
+            lines.append(f"  {name:<20}{_percent(count)} %  95 % interval {_interval(count)}{never}{beside}")
+    if record.diagnosis is not None:
+        lines.append(diagnosis_text(Diagnosis.from_dict(record.diagnosis)))
     return "\n".join(lines)
 
 
@@ -37,13 +43,17 @@ def table_text(table: Table, results: dict[str, Result]) -> str:
     records = [result.record for result in results.values() if result.record]
     lines = [f"Table {table.name}: {table.title}", *_conditions(table, records), ""]
     width = max(map(len, [*results, ""])) + 2
-    lines.append(" " * (width + _MODE) + "".join(f"{_title(column):>16}" for column in columns))
+    strong = {name: result.strong for name, result in results.items() if result.strong}
+    titles = [*map(_title, columns), *(["strong"] if strong else [])]
+    lines.append(" " * (width + _MODE) + "".join(f"{title:>16}" for title in titles))
     for name, result in results.items():
         if result.record is None:
             lines.append(f"{name:<{width}}not run: {result.note}")
             continue
         for index, (mode, counts) in enumerate(result.record.results.items()):
             cells = [counts[column] for column in columns]
+            if result.strong and mode in result.strong.results:
+                cells.append(result.strong.count("strong", mode))
             label = name if index == 0 else ""
             lines.append(f"{label:<{width}}{mode:<{_MODE}}" + "".join(f"{_percent(cell):>16}" for cell in cells))
             lines.append(" " * (width + _MODE) + "".join(f"{_interval(cell):>16}" for cell in cells))
@@ -58,7 +68,26 @@ def table_text(table: Table, results: dict[str, Result]) -> str:
             + f"{'paper':<{_MODE}}"
             + "".join(f"{_beside(published.get(column), compared[column]):>16}" for column in columns)
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, *_strong_lines(strong)])
+
+
+def _strong_lines(strong: Mapping[str, EvalRecord]) -> list[str]:
+    """What the strong column is, and what the diagnostics say of each row."""
+    if not strong:
+        return []
+    record = next(iter(strong.values()))
+    lines = [
+        "",
+        f"strong: APGD on cross-entropy, APGD on targeted DLR, Square, each on what is left of the first {record.n} images;",
+        "AutoAttack's line without FAB. Diagnostics on the same images (bin/evaluate --diagnose explains each):",
+    ]
+    for name, record in strong.items():
+        if record.diagnosis is not None:
+            found = Diagnosis.from_dict(record.diagnosis)
+            asked = [check.name for check in found.checks if check.verdict == "PASS"]
+            warned = "; ".join(f"{check.name} ({check.says})" for check in found.warnings)
+            lines.append(f"  {name}: " + (f"WARN {warned}" if warned else f"PASS ({len(asked)} checks)"))
+    return lines
 
 
 def _conditions(table: Table, records: list[EvalRecord]) -> list[str]:
@@ -92,6 +121,15 @@ def progress(label: str) -> Progress | None:
         print(f"\r{label} ({mode}): {done}/{total}, {100 * accuracy:.1f} %", end=end, file=sys.stderr, flush=True)
 
     return show
+
+
+def write_arrays(path: pathlib.Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Writes a compressed .npz file as a whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    with temporary.open("wb") as stream:
+        np.savez_compressed(stream, **dict[str, Any](arrays))
+    os.replace(temporary, path)
 
 
 def write_text(path: pathlib.Path, text: str) -> None:

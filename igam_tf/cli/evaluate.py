@@ -1,10 +1,17 @@
 """evaluate: clean and attacked accuracy of a model, with everything that the numbers need to be believed.
 
-MODEL is a run directory, a .keras file or a TensorFlow 1 checkpoint.
+MODEL is a run directory, a .keras file or a TensorFlow 1 checkpoint. With --output an evaluation that was killed goes on where
+it stopped.
 
   evaluate runs/STUDENT --dataset=shapes32 --attacks=fgsm,pgd20,pgd100-margin --statistics=moving,batch
+  evaluate runs/STUDENT --attacks=pgd20,strong --num_examples=200 --diagnose --output=student.json
+
+Attacks: fgsm, pgdK, apgdK-ce, apgdK-dlr, apgdK-t (towards nine classes), squareQ (black box, Q queries); strong is apgd-ce,
+apgd-t and square in turn on what is left. -margin or -dlr behind fgsm and pgdK for that loss, -l2 for that ball, -xR for R
+restarts. transfer- before any of them: made on --surrogate.
 """
 
+import dataclasses
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -26,8 +33,19 @@ flags.DEFINE_enum(
     "sets dataset, attacks, epsilon and step_size.",
     flag_values=_VALUES,
 )
-flags.DEFINE_list(
-    "attacks", ["fgsm", "pgd20"], "fgsm, pgdK; -margin behind for that loss, -xR for R restarts.", flag_values=_VALUES
+flags.DEFINE_list("attacks", ["fgsm", "pgd20"], "Names as above, comma-separated.", flag_values=_VALUES)
+flags.DEFINE_string(
+    "surrogate", None, "Another model (as MODEL) that transfer- attacks are made on.", flag_values=_VALUES
+)
+flags.DEFINE_enum(
+    "attack_head",
+    "target",
+    ["target", "source"],
+    "Of a fine-tuned teacher, the head that attacks are made on; source is the release's way.",
+    flag_values=_VALUES,
+)
+flags.DEFINE_bool(
+    "diagnose", False, "Check for masked gradients and the like, on the first 200 images at most.", flag_values=_VALUES
 )
 flags.DEFINE_string(
     "epsilon", "8/255", "Radius: n/255 of the pixel range, or a number in its unit.", flag_values=_VALUES
@@ -40,6 +58,7 @@ flags.DEFINE_integer(
 flags.DEFINE_integer("batch_size", 100, "Images at a time.", lower_bound=1, flag_values=_VALUES)
 flags.DEFINE_integer("seed", 0, "Of the random starts.", flag_values=_VALUES)
 flags.DEFINE_string("output", None, "Write the record there, as JSON.", flag_values=_VALUES)
+flags.DEFINE_string("save_adversarial", None, "Write the adversarial images there, as .npz.", flag_values=_VALUES)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,10 +66,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(values: Any) -> None:
-    from igam_tf import data, evaluation, report
+    from igam_tf import data, diagnostics, evaluation, report
     from igam_tf.attacks.spec import Suite, madry_suite
     from igam_tf.experiments import trained
-    from igam_tf.experiments.reproduce import CALIBRATION_SIZE
+    from igam_tf.experiments.scoring import CALIBRATION_SIZE
 
     suite = Suite(values.dataset, values.epsilon, values.step_size, tuple(values.attacks))
     if values.suite == "madry":
@@ -59,8 +78,12 @@ def _run(values: Any) -> None:
     dataset = data.load(
         suite.dataset, values.data_dir, train_size=None if recalibrates else 1, test_size=values.num_examples
     )
+    model = trained.load_for(dataset, values.target, values.kind)
+    surrogate = trained.load_for(dataset, values.surrogate) if values.surrogate else None
+    output = pathlib.Path(values.output) if values.output else None
+    images: dict[str, Any] | None = {} if values.save_adversarial else None
     record = evaluation.evaluate(
-        trained.load_for(dataset, values.target, values.kind),
+        model,
         dataset.test,
         attacks=suite.attacks,
         epsilon=suite.epsilon,
@@ -69,11 +92,35 @@ def _run(values: Any) -> None:
         batch_size=values.batch_size,
         seed=values.seed,
         calibration=dataset.train.first(CALIBRATION_SIZE) if recalibrates else None,
+        surrogate=surrogate,
+        attack_head=values.attack_head,
         progress=report.progress(values.target),
+        parts_dir=output.with_name(output.name + ".parts") if output else None,
+        images=images,
     )
+    if values.diagnose:
+        found = diagnostics.diagnose(
+            model,
+            dataset.test.first(values.num_examples),
+            epsilon=suite.epsilon,
+            step_size=suite.step_size,
+            batch_size=values.batch_size,
+            seed=values.seed,
+            statistics=_trained_mode(values.statistics),
+            surrogate=surrogate,
+            progress=report.progress(values.target),
+        )
+        record = dataclasses.replace(record, diagnosis=found.to_dict())
     print(report.record_text(record, _published(suite.dataset) if values.suite else None))
-    if values.output:
-        report.write_text(pathlib.Path(values.output), record.to_json() + "\n")
+    if output:
+        report.write_text(output, record.to_json() + "\n")
+    if images is not None:
+        report.write_arrays(pathlib.Path(values.save_adversarial), images)
+
+
+def _trained_mode(statistics: list[str]) -> str:
+    """The first mode that the model itself runs in."""
+    return next((mode for mode in statistics if mode != "recalibrated"), "batch")
 
 
 def _published(dataset: str) -> dict[str, float]:

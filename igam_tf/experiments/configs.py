@@ -125,7 +125,10 @@ def verb_of(run: Run) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Scoring:
-    """How the rows of a table are scored: attacks by name, each BatchNorm mode on its own."""
+    """How the rows of a table are scored: attacks by name, each BatchNorm mode on its own.
+
+    `strong_examples`: the first so many images also meet the chain `strong` and the diagnostics, in the first mode.
+    """
 
     dataset: str
     num_examples: int
@@ -135,6 +138,7 @@ class Scoring:
     statistics: tuple[str, ...] = ("moving", "batch")
     batch_size: int = 100
     seed: int = 0
+    strong_examples: int | None = dataclasses.field(default=None, metadata={"identity": False})
 
 
 @dataclasses.dataclass(frozen=True)

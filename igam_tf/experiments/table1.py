@@ -125,6 +125,10 @@ def _paper(seed: int, teacher: Weights | None) -> Table:
     return _table("paper", "MNIST -> CIFAR-10", "cifar10", 10_000, standard, baseline, student, robust)
 
 
+# Images for the strong attacks: some thousand gradients each where a model is robust.
+_STRONG = {"demo": 100, "cpu": 500, "paper": 1000}
+
+
 def _table(
     preset: str,
     path: str,
@@ -140,6 +144,12 @@ def _table(
         preset,
         f"upwards transfer, {path}",
         {"Standard": standard, "FT-MNIST": head, "IGAM-MNIST": student, "PGD7-trained": robust},
-        Scoring(dataset, num_examples, ("fgsm", "pgd5", "pgd10", "pgd20"), seed=standard.seed),
+        Scoring(
+            dataset,
+            num_examples,
+            ("fgsm", "pgd5", "pgd10", "pgd20"),
+            seed=standard.seed,
+            strong_examples=_STRONG[preset],
+        ),
         paper.TABLE_1,
     )

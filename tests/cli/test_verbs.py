@@ -15,6 +15,7 @@ import time
 from types import ModuleType
 
 import keras
+import numpy as np
 import pytest
 
 from igam_tf import config, evaluation
@@ -25,7 +26,7 @@ from .. import tiny
 from ..experiments import small, test_reproduce
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-VERBS = ("train_robust", "finetune_teacher", "train_student", "evaluate", "reproduce_table")
+VERBS = ("train_robust", "finetune_teacher", "train_student", "evaluate", "reproduce_table", "benchmark")
 verbs = pytest.mark.parametrize("verb", VERBS)
 
 
@@ -253,12 +254,37 @@ def test_evaluate(path: Path, capsys: pytest.CaptureFixture[str], tmp_path: path
     assert record.attacks["fgsm"]["epsilon"] == 4
     assert f"{100 * record.accuracy('pgd2-margin'):.1f} %" in text
     assert json.loads(output.read_text())["environment"]["tensorflow"]
+    assert not list(output.parent.glob("*.parts"))
+
+
+def test_evaluate_with_all_that_it_has(path: Path, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -> None:
+    """Transfer, doubts, diagnosis, images."""
+    output, saved = tmp_path / "record.json", tmp_path / "images.npz"
+    arguments = [str(path.student), "--attacks=pgd2,transfer-pgd3", f"--surrogate={path.finetuned}", "--num_examples=8"]
+    arguments += ["--diagnose", "--batch_size=8", f"--output={output}", f"--save_adversarial={saved}"]
+    assert module("evaluate").main(arguments) == 0
+    text, _ = capsys.readouterr()
+    assert "WARNING pgd2: 2 steps of 2 do not reach its radius 8" in text
+    assert "made on the surrogate" in text
+    record = evaluation.EvalRecord.from_json(output.read_text())
+    assert record.diagnosis["settings"]["n"] == 8
+    assert re.search(r"(PASS|WARN|SKIP) +transfer_beats_white_box", text)
+    with np.load(saved) as images:
+        assert set(images) == {"moving/pgd2", "moving/transfer-pgd3"}
+        assert all(images[name].shape == (8, 32, 32, 3) for name in images)
+    assert (
+        module("evaluate").main([str(path.finetuned), "--attacks=fgsm", "--attack_head=source", "--num_examples=4"])
+        == 0
+    )
+    assert "made on the source head" in capsys.readouterr()[0]
+    assert module("evaluate").main([str(path.student), "--attacks=fgsm", "--attack_head=source"]) == 2
+    assert "it has no source head" in capsys.readouterr()[1]
 
 
 @pytest.mark.parametrize(
     ("verb", "arguments", "message"),
     [
-        ("evaluate", ["--attacks=pgd"], "attacks: expected fgsm or pgdK"),
+        ("evaluate", ["--attacks=pgd"], r"attacks: expected fgsm\[-margin"),
         ("evaluate", ["--statistics=train"], "statistics: expected moving, batch, recalibrated, got train"),
         ("evaluate", ["--epsilon=-1"], "epsilon: expected 0 to 255"),
         (

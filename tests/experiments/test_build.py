@@ -67,7 +67,10 @@ def test_optimizers() -> None:
     for made in (momentum, adam):
         rates = [float(made._learning_rate(step)) for step in (0, 4, 5)]
         assert rates == pytest.approx([0.1, 0.1, 0.01])
-    with pytest.raises(InputError, match=r"^optimizer: expected momentum or adam, got 'sgd'$"):
+    stock = build.optimizer(dataclasses.replace(schedule, optimizer="keras_momentum"))
+    assert isinstance(stock, keras.optimizers.SGD)
+    assert (stock.momentum, stock.nesterov) == (0.9, False)
+    with pytest.raises(InputError, match=r"^optimizer: expected momentum, keras_momentum or adam, got 'sgd'$"):
         build.optimizer(dataclasses.replace(schedule, optimizer="sgd"))
 
 

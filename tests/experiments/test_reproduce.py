@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import re
 
 import pytest
 
@@ -145,7 +146,26 @@ class TestOnFinishedRuns:
 
         reproduce.reproduce(TABLE, options, ("FT",), num_examples=3, progress=progress)
         assert asked == ["FT"]
-        assert [news[:3] for news in told] == [("moving", 3, 3), ("batch", 3, 3)]
+        parts = [(f"{mode}, {attack}", 3, 3) for mode in ("moving", "batch") for attack in TABLE.scoring.attacks]
+        assert [news[:3] for news in told] == parts
+
+    def test_strong_attacks_and_diagnosis_stand_beside(
+        self, results: dict[str, Result], options: runs.Options, tmp_path: pathlib.Path
+    ) -> None:
+        scoring = dataclasses.replace(TABLE.scoring, strong_examples=4, attacks=("fgsm",))
+        table = dataclasses.replace(TABLE, scoring=scoring)
+        told: list[object] = []
+        found = reproduce.reproduce(table, options, ("FT",), progress=lambda row: lambda *news: told.append(news))["FT"]
+        assert found.strong.n == 4
+        assert list(found.strong.results["moving"]) == ["clean", "strong: apgd-ce", "strong: apgd-t", "strong"]
+        assert found.strong.diagnosis["settings"]["n"] == 4
+        text = report.table_text(table, {"FT": found})
+        assert re.search(r"^ +Clean +FGSM +strong$", text, re.M)
+        assert re.search(r"^  FT: (PASS|WARN)", text, re.M)
+        del told[:]
+        again = reproduce.reproduce(table, options, ("FT",), progress=lambda row: lambda *news: told.append(news))["FT"]
+        assert again == found
+        assert not told  # both records were read back
 
     @pytest.mark.parametrize("settings", [{"rows": ("FT", "Nope")}, {"given": {"Nope": None}}])
     def test_unknown_rows(self, options: runs.Options, settings: dict[str, object]) -> None:

@@ -1,0 +1,99 @@
+"""Trained models scored as a table's rows are; records are kept beside the models and read back."""
+
+import dataclasses
+import os
+import pathlib
+from typing import Any
+
+from igam_tf import config, data, diagnostics, evaluation
+from igam_tf.experiments import trained
+from igam_tf.experiments.configs import Scoring, Weights
+from igam_tf.experiments.runs import Options
+
+CALIBRATION_SIZE = 5000  # training images from which "recalibrated" re-estimates moving averages
+
+
+def score(
+    directory: pathlib.Path,
+    model: str,
+    scoring: Scoring,
+    options: Options,
+    progress: Any = None,
+    given: Weights | None = None,
+) -> evaluation.EvalRecord:
+    """The record of a model under a scoring: read back if it is in `directory`, else made and kept there."""
+    path = directory / f"evaluation-{config.digest(scoring)}.json"
+    if path.exists():
+        return evaluation.EvalRecord.from_json(path.read_text())
+    recalibrates = "recalibrated" in scoring.statistics
+    dataset = data.load(
+        scoring.dataset, options.data_dir, train_size=None if recalibrates else 1, test_size=scoring.num_examples
+    )
+    record = evaluation.evaluate(
+        trained.load_for(dataset, model, given.kind if given else None),
+        dataset.test,
+        attacks=scoring.attacks,
+        epsilon=scoring.epsilon,
+        step_size=scoring.step_size,
+        statistics=scoring.statistics,
+        batch_size=scoring.batch_size,
+        seed=scoring.seed,
+        calibration=dataset.train.first(CALIBRATION_SIZE) if recalibrates else None,
+        progress=progress,
+        parts_dir=path.with_suffix(".parts"),
+    )
+    _write(path, record)
+    return record
+
+
+def score_strongly(
+    directory: pathlib.Path,
+    model: str,
+    scoring: Scoring,
+    options: Options,
+    progress: Any = None,
+    given: Weights | None = None,
+) -> evaluation.EvalRecord | None:
+    """The record of the chain `strong` with a diagnosis, on the scoring's first images and in its first mode.
+
+    Read back if it is in `directory`, else made and kept there; None where the scoring asks for none.
+    """
+    count = scoring.strong_examples
+    if not count:
+        return None
+    mode = next((m for m in scoring.statistics if m != "recalibrated"), "batch")
+    asked = dataclasses.replace(
+        scoring, num_examples=min(count, scoring.num_examples), attacks=("strong",), statistics=(mode,)
+    )
+    path = directory / f"strong-{config.digest(asked)}.json"
+    if path.exists():
+        return evaluation.EvalRecord.from_json(path.read_text())
+    dataset = data.load(scoring.dataset, options.data_dir, train_size=1, test_size=asked.num_examples)
+    subject = trained.load_for(dataset, model, given.kind if given else None)
+    shared: dict[str, Any] = {
+        "epsilon": scoring.epsilon,
+        "step_size": scoring.step_size,
+        "batch_size": scoring.batch_size,
+    }
+    record = evaluation.evaluate(
+        subject,
+        dataset.test,
+        attacks=asked.attacks,
+        statistics=(mode,),
+        seed=scoring.seed,
+        progress=progress,
+        parts_dir=path.with_suffix(".parts"),
+        **shared,
+    )
+    diagnosis = diagnostics.diagnose(
+        subject, dataset.test, statistics=mode, seed=scoring.seed, num_examples=None, progress=progress, **shared
+    )
+    record = dataclasses.replace(record, diagnosis=diagnosis.to_dict())
+    _write(path, record)
+    return record
+
+
+def _write(path: pathlib.Path, record: evaluation.EvalRecord) -> None:
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(record.to_json() + "\n")
+    os.replace(temporary, path)
