@@ -42,6 +42,7 @@ class Kind:
     random_start: bool = True
     targeted: bool = False
     uint8_first_step: bool = False
+    readings: bool = True
 
 
 def pgd_curve(
@@ -90,6 +91,48 @@ def pgd_curve(
     Raises:
       InputError: any argument out of its range, with the range.
     """
+    return _curve(
+        model,
+        x,
+        y,
+        epsilon=epsilon,
+        step_size=step_size,
+        record_at=record_at,
+        steps=steps,
+        bounds=bounds,
+        norm=norm,
+        random_start=random_start,
+        loss=loss,
+        targets=targets,
+        restarts=restarts,
+        statistics=statistics,
+        seed=seed,
+        indices=indices,
+        uint8_first_step=uint8_first_step,
+    )
+
+
+def _curve(
+    model: Any,
+    x: Any,
+    y: Any,
+    *,
+    epsilon: Amount,
+    step_size: Amount,
+    record_at: Iterable[int],
+    steps: int | None = None,
+    bounds: Any = None,
+    norm: str = "linf",
+    random_start: bool = True,
+    loss: str = "xent",
+    targets: Any = None,
+    restarts: int = 1,
+    statistics: str = "moving",
+    seed: int | None = None,
+    indices: Any = None,
+    uint8_first_step: bool = False,
+    readings: bool = True,
+) -> Curve:
     wanted = sorted({int(k) for k in record_at})
     length = max(wanted) if steps is None and wanted else int(steps or 0)
     if not wanted or wanted[0] < 0 or wanted[-1] > length or restarts < 1:
@@ -98,7 +141,7 @@ def pgd_curve(
     aims = labels if targets is None else common.checked_targets(model, labels, targets)
     if uint8_first_step and (random_start or (limits.low, limits.high) != (0, 255)):
         raise InputError("uint8_first_step: it is for pixels in [0, 255] and no random start, as in the release")
-    kind = Kind(loss, statistics, norm, random_start, targets is not None, uint8_first_step)
+    kind = Kind(loss, statistics, norm, random_start, targets is not None, uint8_first_step, readings)
     run = _compiled(model, images.shape[1:], kind)
     radius = limits.radius(epsilon, norm, images.shape[1:])
     stride = limits.radius(step_size, norm, images.shape[1:], "step_size")
@@ -129,9 +172,12 @@ def pgd_curve(
     return Curve({k: correct[k] for k in wanted}, {k: sofar[k] for k in wanted}, clean, x_adv)
 
 
-def pgd(model: Any, x: Any, y: Any, *, steps: int, **settings: Any) -> np.ndarray:
-    """Adversarial images, float32 like x, after `steps` steps; arguments and errors as `pgd_curve`."""
-    return pgd_curve(model, x, y, record_at=(steps,), **settings).x_adv
+def pgd(model: Any, x: Any, y: Any, *, steps: int, restarts: int = 1, **settings: Any) -> np.ndarray:
+    """Adversarial images, float32 like x, after `steps` steps; arguments and errors as `pgd_curve`.
+
+    Without restarts it costs its gradients alone: the images' classes, before and after, are not asked for.
+    """
+    return _curve(model, x, y, record_at=(steps,), restarts=restarts, readings=restarts > 1, **settings).x_adv
 
 
 def fgsm(model: Any, x: Any, y: Any, *, epsilon: Amount, uint8_first_step: bool = False, **settings: Any) -> np.ndarray:
@@ -179,6 +225,9 @@ def _compile(
         last, correct = ascent.ascend(
             logits_fn, raised, x, y, start, **amounts, norm=kind.norm, uint8_first_step=kind.uint8_first_step
         )
+        if not kind.readings:
+            unread = tf.zeros([steps + 1, tf.size(y)], tf.bool)
+            return last, unread[0], unread
         right = correct.write(steps, ascent.is_correct(y, logits_fn(last))).stack()
         return last, ascent.is_correct(y, logits_fn(x)) if kind.random_start else right[0], right
 
