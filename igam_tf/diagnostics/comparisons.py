@@ -19,7 +19,7 @@ FALLS = 0.03
 # PGD on the margin is often 1-3 points below PGD on the cross-entropy on adversarially trained networks, without masking.
 MARGIN_GAIN = 0.05
 
-# In results/ the two modes are at most 1.4 points apart under PGD-20 on PGD7-trained networks, and 10 and more on the others.
+# In results/ the two modes are at most 1.6 points apart under PGD-20 on PGD7-trained networks, and 10 and more on the others.
 MODE_CHANGE = 0.05
 
 # Share of examples that only an attack without gradients (or of one step) may fool: PGD with one start misses some by luck.
