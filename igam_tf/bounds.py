@@ -59,7 +59,10 @@ class Bounds:
         if norm == "linf":
             return self.amount(value, name)
         diagonal = math.sqrt(math.prod(image_shape)) * self.range
-        return Bounds(0.0, diagonal).amount(self._exact(value, name), name)
+        exact = self._exact(value, name)
+        if not 0 <= exact <= Fraction(diagonal):
+            raise InputError(f"{name}: expected 0 to {diagonal:g}, the diagonal of images in {self}, got {value}")
+        return float(exact)
 
     def describe(self, amount: float) -> str:
         """`amount` as a share of the range, with its value in the range's own unit: `8/255 (8 of [0, 255])`."""

@@ -74,7 +74,8 @@ def evaluate(
       progress: called after every part.
       parts_dir: finished parts are kept there until the record is whole, and an evaluation with the same settings goes on
         from them; without it nothing is kept.
-      images: filled with the adversarial images, float32 [N, H, W, C], by `mode/attack`.
+      images: filled with the adversarial images, float32 [N, H, W, C], by `mode/attack`; of attacks that are read off one
+        trajectory, with the longest's.
 
     Raises:
       InputError: empty data, an unknown or repeated attack, an unknown mode, bad amounts, images outside the bounds, a
@@ -94,15 +95,16 @@ def evaluate(
         specs = [_through(spec, "source head") for spec in specs]
         single = [_through(spec, "source head") for spec in single]
     _require_logits(model, split, limits, statistics[0])
-    described = {spec.name: _described(spec, limits) for spec in single}
+    described = {spec.name: _described(spec, limits, split.images.shape[1:]) for spec in single}
     ledger = Ledger(
         parts_dir,
         {
             "model": _digest(model, split),
             "surrogate": _digest(surrogate, split) if surrogate is not None else None,
-            "attacks": {
-                spec.name: described.get(spec.name, [s.name for s in getattr(spec, "stages", ())]) for spec in specs
-            },
+            "data": _digest_of_data(split),
+            "calibration": _digest_of_data(_split(calibration)) if "recalibrated" in statistics else None,
+            "attacks": described,
+            "counts": [name for spec in specs for name in _names(spec)],
             "statistics": list(statistics),
             "numbers": [len(split), batch_size, seed, limits.low, limits.high, images is not None],
         },
@@ -110,7 +112,8 @@ def evaluate(
     results, flags = {}, {}
     for mode in statistics:
         subject = recalibrated(model, _split(calibration), batch_size) if mode == "recalibrated" else model
-        target = Target(subject, mode if mode in STATISTICS else "moving", limits, seed, surrogate)
+        made_on = source_view(subject) if attack_head == "source" else surrogate
+        target = Target(subject, mode if mode in STATISTICS else "moving", limits, seed, made_on)
         found = _Mode(mode, target, split, batch_size, ledger, progress, images).run(specs)
         results[mode] = {
             name: Count(int(last.sum()), len(split), None if always is None else int(always.sum()))
@@ -126,7 +129,7 @@ def evaluate(
         described,
         results,
         runtime.environment(),
-        [doubt for spec in single for doubt in spec.doubts(limits)],
+        [doubt for spec in single for doubt in spec.doubts(limits, split.images.shape[1:])],
         flags,
     )
 
@@ -165,6 +168,8 @@ class _Mode:
     def _chained(self, chain: Chain, clean: np.ndarray) -> Readings:
         """Each stage on what is left; of a batch whose statistics are part of the model, all stay in."""
         standing = clean.copy()
+        if self.images is not None:
+            self.images[f"{self.mode}/{chain.name}"] = self.split.pixels()
         found: Readings = {}
         for name, stage in zip(_names(chain), chain.stages, strict=True):
             left = np.flatnonzero(standing) if self.target.statistics == "moving" else np.arange(len(standing))
@@ -273,14 +278,14 @@ def _require_logits(model: Any, split: Split, bounds: Bounds, mode: str) -> None
         raise InputError(f"labels: the model has {found.shape[1]} classes, got labels up to {split.labels.max()}")
 
 
-def _described(spec: AttackSpec, bounds: Bounds) -> dict[str, Any]:
-    epsilon = bounds.amount(spec.epsilon)
+def _described(spec: AttackSpec, bounds: Bounds, image_shape: tuple[int, ...]) -> dict[str, Any]:
+    epsilon, step_size = spec.amounts(bounds, image_shape)
     return {
         **dataclasses.asdict(spec),
         "epsilon": epsilon,
-        "step_size": bounds.amount(spec.step_size, "step_size"),
+        "step_size": step_size,
         "epsilon_shown": bounds.describe(epsilon),
-        "shown": spec.describe(bounds),
+        "shown": spec.describe(bounds, image_shape),
     }
 
 
@@ -290,6 +295,14 @@ def _digest(model: Any, split: Split) -> str:
         arrays = [np.asarray(weight) for weight in model.weights]
     else:
         arrays = [np.asarray(model(split.pixels(0, 4)))]
+    return _digest_of(arrays)
+
+
+def _digest_of_data(split: Split) -> str:
+    return _digest_of([split.images, split.labels, np.asarray(split.scale)])
+
+
+def _digest_of(arrays: Iterable[np.ndarray]) -> str:
     content = hashlib.sha256()
     for array in arrays:
         content.update(np.ascontiguousarray(array).tobytes())

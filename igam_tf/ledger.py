@@ -19,7 +19,7 @@ class Ledger:
       settings: what the parts are parts of, as plain data.
 
     Raises:
-      InputError: the directory holds parts of something else.
+      InputError: the directory holds parts of something else, or other files.
     """
 
     def __init__(self, directory: pathlib.Path | None, settings: Mapping[str, Any]) -> None:
@@ -33,6 +33,8 @@ class Ledger:
                 f"{directory} holds an unfinished evaluation with other settings; remove it, or finish that one"
             )
         directory.mkdir(parents=True, exist_ok=True)
+        if not begun.exists() and any(path.name != f"{begun.name}.tmp" for path in directory.iterdir()):
+            raise InputError(f"{directory} holds other files; parts need a directory of their own, removed at the end")
         _replace(begun, lambda path: path.write_text(text))
 
     def part(self, key: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -68,9 +68,15 @@ class EvalRecord:
         return self.count(attack, statistics).accuracy
 
     def right(self, attack: str = "clean", statistics: str | None = None) -> np.ndarray:
-        """Which examples are right at the attack's end, bool [n]; as `count` for the names."""
+        """Which examples are right at the attack's end, bool [n]; as `count` for the names.
+
+        Raises:
+          InputError: no such result, or a record from before records said so.
+        """
         self.count(attack, statistics)
         mode = next(iter(self.results)) if statistics is None else statistics
+        if attack not in self.flags.get(mode, {}):
+            raise InputError("record: it does not say which examples are right; evaluate again")
         return np.unpackbits(np.frombuffer(bytes.fromhex(self.flags[mode][attack]), np.uint8), count=self.n).astype(
             bool
         )

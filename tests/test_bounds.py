@@ -59,3 +59,42 @@ def test_what_is_no_pair(value: object) -> None:
 def test_what_is_no_range(value: tuple[float, float]) -> None:
     with pytest.raises(InputError, match=r"^bounds: low must be below high, got \["):
         as_bounds(value)
+
+
+RGB = (32, 32, 3)
+DIAGONAL = 3072**0.5
+
+
+@pytest.mark.parametrize(
+    ("bounds", "value", "norm", "shape", "radius"),
+    [
+        (PIXELS, "8/255", "linf", RGB, 8.0),
+        (PIXELS, 255, "linf", RGB, 255.0),
+        (UNIT, 0.3, "linf", (28, 28, 1), 0.3),
+        (PIXELS, 128, "l2", RGB, 128.0),
+        (UNIT, "128/255", "l2", RGB, 128 / 255),
+        (UNIT, 3, "l2", RGB, 3.0),
+        (UNIT, "2/1", "l2", (2, 2, 1), 2.0),
+        (Bounds(-1, 1), 2 * DIAGONAL, "l2", RGB, 2 * DIAGONAL),
+    ],
+)
+def test_radii(bounds: Bounds, value: object, norm: str, shape: tuple[int, ...], radius: float) -> None:
+    assert bounds.radius(value, norm, shape) == radius
+    if norm == "linf":
+        assert bounds.radius(value, norm, shape) == bounds.amount(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "norm", "message"),
+    [
+        (1.01, "linf", r"^step_size: expected 0 to 1, the width of the pixel range \[0, 1\], got 1.01$"),
+        (2.01, "l2", r"^step_size: expected 0 to 2, the diagonal of images in \[0, 1\], got 2.01$"),
+        ("3/1", "l2", r"^step_size: expected 0 to 2, the diagonal of images in \[0, 1\], got 3/1$"),
+        (-1, "l2", "^step_size: expected 0 to 2"),
+        ("far", "l2", "^step_size: expected a number or a fraction such as 8/255, got 'far'$"),
+        (float("nan"), "l2", "^step_size: expected a number"),
+    ],
+)
+def test_radii_that_make_no_sense_are_named(value: object, norm: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        UNIT.radius(value, norm, (2, 2, 1), "step_size")

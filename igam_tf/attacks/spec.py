@@ -1,7 +1,9 @@
 """An attack as data: what is printed beside every number it gives."""
 
 import dataclasses
+import functools
 import re
+from collections.abc import Sequence
 
 from igam_tf.bounds import Amount, Bounds
 from igam_tf.errors import InputError
@@ -19,6 +21,7 @@ _GRAMMAR = (
     "fgsm[-margin|-dlr][-uint8], pgdK[-margin|-dlr][-l2][-xR] (K steps, R restarts), apgd[K]-ce|-dlr|-t[-xR], squareQ (Q "
     "queries), transfer- before any of them, or strong"
 )
+METHODS = ("pgd", "apgd", "square")
 _APGD_LOSSES = {"ce": "xent", "dlr": "dlr", "t": "targeted_dlr"}
 
 
@@ -46,6 +49,13 @@ class AttackSpec:
     norm: str = "linf"
     uint8_first_step: bool = False
     through: str = ""
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS or (self.norm != "linf" and self.method != "pgd"):
+            raise InputError(
+                f"attacks: {self.name}: expected one of {', '.join(METHODS)}, with pgd alone in another norm than linf, "
+                f"got {self.method!r} in {self.norm!r}"
+            )
 
     @classmethod
     def named(cls, name: str, epsilon: Amount = "8/255", step_size: Amount = "2/255") -> "AttackSpec":
@@ -84,9 +94,15 @@ class AttackSpec:
             *(self.norm, self.uint8_first_step),
         )
 
-    def describe(self, bounds: Bounds) -> str:
+    def amounts(self, bounds: Bounds, image_shape: Sequence[int] = ()) -> tuple[float, float]:
+        """Radius and step size in the range's unit; without the images' shape, l2 radii are taken up to the range alone."""
+        radius = functools.partial(bounds.radius, norm=self.norm, image_shape=image_shape)
+        return radius(self.epsilon), radius(self.step_size, name="step_size")
+
+    def describe(self, bounds: Bounds, image_shape: Sequence[int] = ()) -> str:
         """All of it in one line, amounts as shares of the pixel range and in its unit."""
-        epsilon = f"{self.norm}, eps {bounds.describe(bounds.amount(self.epsilon))}"
+        radius, step_size = self.amounts(bounds, image_shape)
+        epsilon = f"{self.norm}, eps {bounds.describe(radius)}"
         made = f", made on the {self.through}" if self.through else ""
         restarts = f", {self.restarts} restarts" if self.restarts > 1 else ""
         if self.method == "square":
@@ -95,15 +111,15 @@ class AttackSpec:
         if self.method == "apgd":
             targets = " towards 9 classes" if self.loss == "targeted_dlr" else ""
             return f"{epsilon}, {self.steps} steps, {start}{restarts}, loss {self.loss}{targets}{made}"
-        step = f"{self.steps} steps of {bounds.amount(self.step_size, 'step_size'):g}"
+        step = f"{self.steps} steps of {step_size:g}"
         slip = ", first step in 8 bits that wrap around" if self.uint8_first_step else ""
         return f"{epsilon}, {step}, {start}{restarts}, loss {self.loss}, right at the last step{slip}{made}"
 
-    def doubts(self, bounds: Bounds) -> list[str]:
+    def doubts(self, bounds: Bounds, image_shape: Sequence[int] = ()) -> list[str]:
         """What makes a PGD weaker than its radius says, one sentence each."""
-        if self.method != "pgd" or self.norm != "linf":
+        if self.method != "pgd":
             return []
-        epsilon, step = bounds.amount(self.epsilon), bounds.amount(self.step_size, "step_size")
+        epsilon, step = self.amounts(bounds, image_shape)
         doubts = []
         if step > epsilon:
             doubts.append(f"{self.name}: its step {step:g} is larger than its radius {epsilon:g}")

@@ -1,0 +1,159 @@
+"""What every attack begins with: checked inputs, logits, seeds, and what is compiled once per model."""
+
+import gc
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from igam_tf import gradients
+from igam_tf.attacks import common
+from igam_tf.bounds import PIXELS, UNIT
+from igam_tf.errors import InputError
+
+from .. import tiny
+
+X, Y = tiny.batch(5)
+
+
+def linear(x: tf.Tensor) -> tf.Tensor:
+    return tf.reshape(x, (-1, 192))[:, :4]
+
+
+def test_inputs_become_float32_and_int64() -> None:
+    bounds, images, labels = common.checked(tiny.classifier(), X.astype(np.uint8), Y.astype(np.uint8), None)
+    assert bounds == PIXELS
+    np.testing.assert_array_equal(images, np.floor(X), strict=True)
+    np.testing.assert_array_equal(labels, Y.astype(np.int64), strict=True)
+    assert common.checked(linear, X / 255, Y, (0, 1))[0] == UNIT
+
+
+def test_a_rounding_error_outside_the_range_is_none() -> None:
+    x = X.copy()
+    x[0, 0, 0, 0] = 255.0001
+    assert common.checked(linear, x, Y, PIXELS)[1].max() == np.float32(255.0001)
+    x[0, 0, 0, 0] = 255.001
+    with pytest.raises(InputError, match=r"^images: expected pixels within \[0, 255\], got .* to 255.001$"):
+        common.checked(linear, x, Y, PIXELS)
+
+
+def ending(layer: keras.layers.Layer) -> keras.Model:
+    return keras.Sequential([keras.Input(tiny.SHAPE), keras.layers.Flatten(), keras.layers.Dense(3), layer], name="it")
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        lambda: keras.layers.Softmax(),
+        lambda: keras.layers.Activation("softmax"),
+        lambda: keras.layers.Dense(3, activation="softmax"),
+    ],
+)
+def test_models_that_say_that_they_give_probabilities(last: Callable[[], keras.layers.Layer]) -> None:
+    with pytest.raises(InputError, match=r"^it: the model gives probabilities, attacks need logits; end it before"):
+        common.checked(ending(last()), X, Y, PIXELS)
+    common.checked(ending(keras.layers.Dense(3)), X, Y, PIXELS)
+
+
+@pytest.mark.parametrize(
+    ("targets", "message"),
+    [
+        ([0, 1, 2, 0], r"^targets: expected 5 integer classes below 3, got array"),
+        ([[0], [1], [2], [0], [1]], "^targets: expected 5 integer classes"),
+        ([0.0, 1, 2, 0, 1], "^targets: expected 5 integer classes"),
+        ([0, 1, 2, 0, 3], "^targets: expected 5 integer classes"),
+        ([0, 1, 2, 0, -1], "^targets: expected 5 integer classes"),
+        (2, "^targets: expected 5 integer classes"),
+    ],
+)
+def test_targets_that_are_none(targets: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        common.checked_targets(tiny.classifier(), Y, targets)
+
+
+def test_targets() -> None:
+    found = common.checked_targets(tiny.classifier(), Y, np.array([0, 1, 2, 0, 1], np.uint8))
+    np.testing.assert_array_equal(found, np.array([0, 1, 2, 0, 1], np.int64), strict=True)
+    assert common.checked_targets(linear, Y, [7] * 5).tolist() == [7] * 5  # a callable does not say its classes
+
+
+@pytest.mark.parametrize("statistics", ["moving", "batch"])
+def test_logits(statistics: str) -> None:
+    model = tiny.classifier()
+    before = tiny.values(model)
+    found = common.logits(model, X, statistics)
+    np.testing.assert_allclose(found, gradients.logits_of(model, X, statistics), rtol=1e-5, atol=1e-5)
+    other = common.logits(model, X, "batch" if statistics == "moving" else "moving")
+    assert np.abs(found - other).max() > 1e-2
+    assert tiny.equal(tiny.values(model), before)
+
+
+def test_logits_are_traced_once_for_all_batches() -> None:
+    calls: list[Any] = []
+
+    def counted(x: tf.Tensor) -> tf.Tensor:
+        calls.append(x.shape)
+        return linear(x)
+
+    for size in (5, 2, 1):
+        np.testing.assert_array_equal(common.logits(counted, X[:size], "moving"), linear(X[:size]))
+    assert [tuple(shape) for shape in calls] == [(None, *tiny.SHAPE)]
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (lambda x: linear(x) + np.nan, "its logits are not all finite$"),
+        (lambda x: tf.where(x[:, :2, 0, 0] > 100, np.inf, 0.0), "its logits are not all finite$"),
+        (lambda x: linear(x)[:, 0], r"its logits have the shape \(5,\), expected \[B, classes\]$"),
+        (lambda x: linear(x)[:, None], r"its logits have the shape \(5, 1, 4\), expected \[B, classes\]$"),
+    ],
+)
+def test_outputs_that_are_no_logits(model: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        common.logits(model, X, "moving")
+
+
+def test_seeds_of_restarts() -> None:
+    assert common.restart_seed(3, 0) == 3
+    assert common.restart_seed(3, 2) == 3 + 2 * 7919
+    found = [common.restart_seed(2**31 - 1, restart) for restart in range(1000)]
+    assert found[1] == 7918  # around the end
+    assert len(set(found)) == 1000
+    assert 0 <= min(found) < max(found) < 2**31
+
+
+def test_seeds_and_orders_are_given_or_made() -> None:
+    assert common.drawn(5) == 5
+    assert len({common.drawn(None) for _ in range(5)}) > 1
+    np.testing.assert_array_equal(common.order_of(None, 3), np.array([0, 1, 2], np.int32), strict=True)
+    np.testing.assert_array_equal(common.order_of([7, 9], 2), np.array([7, 9], np.int32), strict=True)
+
+
+def test_things_are_built_once_per_model_and_key_and_die_with_the_model() -> None:
+    built: list[str] = []
+
+    def builder(name: str) -> Callable[..., Callable[..., Any]]:
+        def build(reference: Callable[[], Any]) -> Callable[..., Any]:
+            built.append(name)
+            return lambda: (name, reference())
+
+        return build
+
+    def first() -> None: ...
+
+    def second() -> None: ...
+
+    for _ in range(2):
+        assert common.compiled(first, "a", builder("first a"))() == ("first a", first)
+        assert common.compiled(first, "b", builder("first b"))() == ("first b", first)
+        assert common.compiled(second, "a", builder("second a"))() == ("second a", second)
+    assert built == ["first a", "first b", "second a"]
+    reference = weakref.ref(second)
+    del second
+    gc.collect()
+    assert reference() is None
