@@ -28,7 +28,7 @@ flags.DEFINE_list(
     "adapter",
     [],
     "Target image to teacher input, parts in order: mean, crop:SIZE, scale:FACTOR, resize:SIZE, resize_legacy:SIZE, "
-    "resize_mean:SIZE.",
+    "resize_mean:SIZE, pad:SIZE, pad_random:SIZE, transposed:SIZE.",
     flag_values=_VALUES,
 )
 flags.DEFINE_enum(
@@ -36,6 +36,14 @@ flags.DEFINE_enum(
     "batch",
     ["moving", "batch"],
     "BatchNorm mode of the frozen body (the release: batch).",
+    flag_values=_VALUES,
+)
+flags.DEFINE_enum(
+    "normalization",
+    None,
+    ["per_image", "unit_norm", "l2"],
+    "Rebuild the teacher with this input normalisation instead of its own; the release does so (l2) with its Tiny-ImageNet "
+    "teacher, which was trained on unit_norm.",
     flag_values=_VALUES,
 )
 shared.define_kind(_COMMAND)
@@ -59,5 +67,6 @@ def _run(values: Any) -> None:
             tuple(values.adapter),
             values.statistics,
             values.seed,
+            values.normalization,
         ),
     )

@@ -292,6 +292,7 @@ def test_evaluate_with_all_that_it_has(path: Path, capsys: pytest.CaptureFixture
             ["--dataset=shapes28"],
             r"takes \(32, 32, 3\) images of 10 classes; shapes28 has \(28, 28, 1\) and 10",
         ),
+        ("finetune_teacher", ["--normalization=l2"], "there is no layer `normalization` to replace"),
         ("finetune_teacher", ["--adapter=mean"], r"adapter: it gives \(32, 32, 1\)"),
         ("finetune_teacher", ["--adapter=shrink:2"], "adapter: expected parts such as"),
         ("train_student", ["--gradient_crop=40"], "center crop: a 40x40 window does not fit"),

@@ -12,7 +12,7 @@ from igam_tf.bounds import PIXELS, UNIT
 from igam_tf.data import Dataset, Split
 from igam_tf.errors import InputError
 from igam_tf.experiments import build
-from igam_tf.experiments.configs import Adversary, Network, Schedule
+from igam_tf.experiments.configs import Adversary, Data, FinetuneRun, Network, Schedule, Weights
 from igam_tf.training.protocol import PROTOCOLS, Protocol
 
 from . import small
@@ -54,6 +54,18 @@ def test_networks() -> None:
 def test_networks_that_are_not(network: Network, shape: tuple[int, int, int], message: str) -> None:
     with pytest.raises(InputError, match=message):
         build.network(network, dataset(shape))
+
+
+def test_a_teacher_may_be_rebuilt_on_another_normalization() -> None:
+    """As the release does with the teacher that it trained on `unit_norm`."""
+    task = dataset((16, 16, 3))
+    source = build.network(dataclasses.replace(WIDE, normalization="unit_norm"), task)
+    run = FinetuneRun(Data("shapes32"), Weights("ab", "x"), Schedule(2, 2, (0.1,)), normalization="l2")
+    rebuilt = build.build(run, task, source).products["model"].layers[-1]
+    kept = build.build(dataclasses.replace(run, normalization=None), task, source).products["model"].layers[-1]
+    assert rebuilt.get_layer("normalization").zero_mean is False
+    assert kept.get_layer("normalization").zero_mean is True
+    np.testing.assert_array_equal(rebuilt.weights[0], kept.weights[0])
 
 
 def test_optimizers() -> None:
