@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import pathlib
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -9,8 +11,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from igam_tf import attacks, gradients, layers
-from igam_tf.attacks.spec import AttackSpec
+from igam_tf import adapters, attacks, calibration, evaluation, gradients, layers, models
+from igam_tf.attacks.spec import AttackSpec, Chain
 from igam_tf.data import Split
 from igam_tf.errors import InputError
 from igam_tf.evaluation import Count, EvalRecord, evaluate
@@ -253,6 +255,9 @@ def test_wilson_intervals(correct: int, n: int, low: float, high: float) -> None
         ({"dataset": (X[..., :1], Y)}, r"images: the model takes \(8, 8, 3\), got \(8, 8, 1\)$"),
         ({"dataset": (X, Y + 1)}, "labels: the model has 3 classes, got labels 1 to 3$"),
         ({"dataset": (X, Y - 1)}, "labels: the model has 3 classes, got labels -1 to 1$"),
+        ({"attacks": ("transfer-pgd2",)}, "surrogate: attacks named transfer-... need a model to be made on$"),
+        ({"attack_head": "teacher"}, "attack_head: expected one of target, source, got 'teacher'$"),
+        ({"attack_head": "source"}, ".*: no fine-tuned teacher, it has no source head$"),
         ({"dataset": (X[..., 0], Y)}, r"expected images \[B, H, W, C\] and labels \[B\]"),
     ],
 )
@@ -272,3 +277,360 @@ def test_a_model_without_moving_averages_is_refused_in_that_mode() -> None:
     with pytest.raises(InputError, match="no moving averages"):
         evaluate(model, (X, Y), attacks=("fgsm",))
     assert evaluate(model, (X, Y), attacks=("fgsm",), statistics=("batch",)).n == SIZE
+
+
+CLASSES = 5
+RELATED = np.random.default_rng(6).normal(0, 0.01, HIDDEN.shape).astype(np.float32)
+WIDE = np.random.default_rng(5).normal(size=(6, CLASSES)).astype(np.float32)
+RANGE: dict[str, Any] = {"bounds": (0, 255)}
+
+
+def five(x: tf.Tensor) -> tf.Tensor:
+    """Of five classes, since APGD on targeted DLR needs four."""
+    return tf.sin(tf.reshape(x, (-1, HIDDEN.shape[0])) @ HIDDEN / 10) @ WIDE
+
+
+def related(x: tf.Tensor) -> tf.Tensor:
+    """Close enough to `five` that attacks pass over."""
+    return tf.sin(tf.reshape(x, (-1, HIDDEN.shape[0])) @ (HIDDEN + RELATED) / 10) @ WIDE
+
+
+FIVE = five(X).numpy().argmax(1)
+FIVE[:3] = (FIVE[:3] + 1) % CLASSES  # wrong from the start
+STAGES = ("square30", "apgd3-ce", "apgd9-t")
+
+
+def chain(epsilon: float) -> Chain:
+    """Like `strong`, but short, and from the weakest to the strongest."""
+    return Chain("strong", tuple(AttackSpec.named(stage, epsilon) for stage in STAGES))
+
+
+def in_turn(
+    model: Any, y: np.ndarray, epsilon: float, statistics: str, batch_size: int
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """The stages by hand: who stands after each, and the images that it ends at."""
+
+    def right(x: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+        return gradients.logits_of(model, x, statistics).numpy().argmax(1) == y[chosen]
+
+    batches = np.split(np.arange(SIZE), range(batch_size, SIZE, batch_size))
+    standing, images = np.concatenate([right(X[some], some) for some in batches]), X.copy()
+    after = [standing]
+    for call in (
+        lambda *given, **named: attacks.square(*given, queries=30, **named),
+        lambda *given, **named: attacks.apgd(*given, steps=3, **named),
+        lambda *given, **named: attacks.apgd(*given, steps=9, loss="targeted_dlr", **named),
+    ):
+        left = np.flatnonzero(standing) if statistics == "moving" else np.arange(SIZE)
+        standing = standing.copy()
+        for some in (left[start : start + batch_size] for start in range(0, len(left), batch_size)):
+            settings = {"epsilon": epsilon, "bounds": (0, 255), "statistics": statistics, "seed": 3, "indices": some}
+            found = call(model, X[some], y[some], **settings)
+            was = standing[some]
+            images[some[was]] = found[was]
+            standing[some] &= right(found, some)
+        after.append(standing)
+    return after, images
+
+
+def small() -> keras.Model:
+    """Of five classes, with BatchNorm."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input(tiny.SHAPE)
+    x = layers.PixelRange(0.0, 255.0)(inputs)
+    x = keras.layers.Rescaling(1 / 255)(x)
+    x = layers.BatchNorm()(keras.layers.Conv2D(4, 3, strides=4)(x))
+    return tiny.shaken(keras.Model(inputs, keras.layers.Dense(CLASSES)(keras.layers.Flatten()(layers.LeakyReLU()(x)))))
+
+
+@pytest.mark.parametrize("statistics", ["moving", "batch"])
+def test_a_chain_is_its_stages_in_turn(monkeypatch: pytest.MonkeyPatch, statistics: str) -> None:
+    """On survivors with moving statistics; on everyone where the batch is part of the model."""
+    subject, epsilon = (five, 0.5) if statistics == "moving" else (small(), 8.0)
+    y = FIVE if statistics == "moving" else gradients.logits_of(subject, X, statistics).numpy().argmax(1)
+    attack, sizes = evaluation.attack, []
+
+    def counting(target: Any, specs: Any, x: np.ndarray, *rest: Any) -> Any:
+        sizes.append((specs[0].name, len(x)))
+        return attack(target, specs, x, *rest)
+
+    monkeypatch.setattr(evaluation, "attack", counting)
+    images: dict[str, np.ndarray] = {}
+    record = evaluate(
+        subject, (X, y), attacks=(chain(epsilon),), statistics=(statistics,), batch_size=10, seed=3, images=images, **RANGE
+    )  # fmt: skip
+    after, expected = in_turn(subject, y, epsilon, statistics, 10)
+    names = ["clean", "strong: square30", "strong: apgd3-ce", "strong"]
+    assert list(record.results[statistics]) == names
+    for name, standing in zip(names, after, strict=True):
+        np.testing.assert_array_equal(record.right(name), standing)
+        assert record.count(name) == Count(int(standing.sum()), SIZE)
+    np.testing.assert_allclose(images[f"{statistics}/strong"], expected, atol=1e-3)
+    counts = [int(standing.sum()) for standing in after]
+    assert counts[0] > counts[1] > counts[-1] > 0  # or this test would tell little
+    whole = counts[:-1] if statistics == "moving" else [SIZE] * 3
+    assert {stage: sum(n for name, n in sizes if name == stage) for stage in STAGES} == dict(
+        zip(STAGES, whole, strict=True)
+    )
+    assert list(record.attacks) == list(STAGES)
+
+
+def test_strong_by_name() -> None:
+    """All of them fooled at once, so that its full length costs nothing."""
+    record = evaluate(five, (X, FIVE), attacks=("strong",), epsilon=100, step_size=0, **RANGE)
+    assert list(record.results["moving"]) == ["clean", "strong: apgd-ce", "strong: apgd-t", "strong"]
+    assert list(record.attacks) == ["apgd-ce", "apgd-t", "square"]
+    assert record.count("strong").correct == 0 < record.count().correct
+
+
+@pytest.mark.parametrize("start", [five(X).numpy().argmin(1), FIVE])
+def test_images_of_a_chain_begin_as_the_clean_ones(start: np.ndarray) -> None:
+    """Where nothing is right to begin with there is no stage; what was in the dictionary is replaced."""
+    images = {"moving/strong": np.full_like(X, -1)}
+    record = evaluate(five, (X, start), attacks=(chain(100),), images=images, **RANGE)
+    wrong = ~record.right()
+    assert wrong.any()
+    np.testing.assert_array_equal(images["moving/strong"][wrong], X[wrong])
+
+
+L2 = AttackSpec("l2", 5, 2, 3, True, "margin", 3, norm="l2")
+ALL = ("fgsm", "pgd2", "pgd5", L2, "apgd5-ce", "square30", "transfer-fgsm", "transfer-pgd4", chain(0.5))
+SMALL: dict[str, Any] = {"epsilon": 0.5, "step_size": 0.2, **RANGE}
+
+
+def test_batches_make_no_difference_to_any_attack() -> None:
+    settings = {"attacks": ALL, "surrogate": related, "seed": 3, **SMALL}
+    records = [evaluate(five, (X, FIVE), batch_size=size, **settings) for size in (5, 100)]
+    assert records[0].results == records[1].results
+    assert records[0].flags == records[1].flags
+    assert all(0 < count.correct < SIZE - 3 for name, count in records[0].results["moving"].items() if name != "clean")
+
+
+def test_a_transfer_attack_is_made_on_one_model_and_judged_by_another() -> None:
+    names = ("transfer-fgsm", "transfer-pgd4", "pgd4", "transfer-pgd2")
+    images: dict[str, np.ndarray] = {}
+    record = evaluate(five, (X, FIVE), attacks=names, surrogate=related, images=images, seed=3, **SMALL)
+    made = {
+        "transfer-fgsm": attacks.fgsm(related, X, FIVE, epsilon=0.5, **RANGE),
+        "transfer-pgd4": attacks.pgd(related, X, FIVE, steps=4, seed=3, **SMALL),
+        "pgd4": attacks.pgd(five, X, FIVE, steps=4, seed=3, **SMALL),
+        "transfer-pgd2": attacks.pgd(related, X, FIVE, steps=2, seed=3, **SMALL),
+    }
+    for name, expected in made.items():
+        np.testing.assert_array_equal(images[f"moving/{name}"], expected)
+        np.testing.assert_array_equal(record.right(name), five(expected).numpy().argmax(1) == FIVE)
+        assert (record.count(name).never_fooled is None) is ("transfer" in name)
+    assert record.count("pgd4").correct < record.count("transfer-pgd4").correct < record.count().correct
+    assert record.attacks["transfer-pgd4"]["through"] == "surrogate"
+
+
+@pytest.mark.parametrize("adapter", [None, adapters.ChannelMean])
+def test_attacks_on_the_source_head_are_judged_by_the_target_head(adapter: Callable[[], Any] | None) -> None:
+    shape = tiny.SHAPE if adapter is None else (8, 8, 1)
+    teacher = tiny.shaken(models.with_new_head(tiny.classifier(2, shape), tiny.CLASSES), 5, 0.3)
+    source = keras.Model(teacher.input, teacher.get_layer("source_logits").output)
+    adapt = adapter() if adapter else tf.identity
+    subject = models.adapted(teacher, adapter() if adapter else None, tiny.SHAPE, layers.bounds_of(teacher))
+    y = gradients.logits_of(subject, X).numpy().argmax(1)
+    images: dict[str, np.ndarray] = {}
+    record = evaluate(subject, (X, y), attacks=("fgsm",), attack_head="source", epsilon=20, images=images)
+    made_on = [attacks.fgsm(lambda x, m=m: m(adapt(x)), X, y, epsilon=20, **RANGE) for m in (source, teacher)]
+    np.testing.assert_allclose(images["moving/fgsm"], made_on[0], atol=1e-3)
+    assert np.abs(made_on[0] - made_on[1]).max() == pytest.approx(40)  # or it might be either
+    judged = gradients.logits_of(subject, made_on[0]).numpy().argmax(1) == y
+    np.testing.assert_array_equal(record.right("fgsm"), judged)
+    assert record.attacks["fgsm"]["through"] == "source head"
+    assert record.attacks["fgsm"]["shown"].endswith("made on the source head")
+
+
+def test_the_source_head_of_a_recalibrated_teacher_is_recalibrated_too() -> None:
+    """One without moving averages of its own, like the release's, has no other."""
+    inputs = keras.Input(tiny.SHAPE)
+    x = keras.layers.Flatten()(layers.BatchNorm(moving_averages=False)(layers.PixelRange(0.0, 255.0)(inputs)))
+    teacher = models.with_new_head(keras.Model(inputs, keras.layers.Dense(tiny.CLASSES)(x)), tiny.CLASSES)
+    settings = {"attacks": ("fgsm",), "epsilon": 20, "attack_head": "source", "batch_size": 10}
+    images: dict[str, np.ndarray] = {}
+    evaluate(
+        teacher, (X, Y), statistics=("recalibrated",), calibration=(X[::-1], Y), images=images, **settings
+    )  # fmt: skip
+    copy = calibration.recalibrated(teacher, Split(X[::-1], Y), 10)
+    source = keras.Model(copy.input, copy.get_layer("source_logits").output)
+    np.testing.assert_array_equal(images["recalibrated/fgsm"], attacks.fgsm(source, X, Y, epsilon=20, **RANGE))
+
+
+@pytest.mark.parametrize(
+    ("outputs", "message"),
+    [
+        (lambda x: tf.nn.softmax(five(x)), "the model gives probabilities, attacks need logits"),
+        (lambda x: five(x) + np.nan, "its logits are not all finite$"),
+        (lambda x: tf.where(five(x) > 0, np.inf, five(x)), "its logits are not all finite$"),
+        (lambda x: five(x)[:, :, None], r"its logits have the shape \(23, 5, 1\), expected \[B, classes\]$"),
+        (lambda x: five(x)[:, 0], r"its logits have the shape \(23,\), expected \[B, classes\]$"),
+        (lambda x: five(x)[:, :4], "labels: the model has 4 classes, got labels up to 4$"),
+    ],
+)
+def test_outputs_that_are_no_logits(outputs: Callable[[tf.Tensor], tf.Tensor], message: str) -> None:
+    """By a first look, before any work; without attacks too."""
+    called: list[object] = []
+    for names in ((), ("fgsm",)):
+        with pytest.raises(InputError, match=message) as error:
+            evaluate(outputs, (X, FIVE), attacks=names, progress=lambda *news: called.append(news), **RANGE)
+        assert "\n" not in str(error.value)
+    assert not called
+    assert evaluate(lambda x: tf.nn.log_softmax(five(x)), (X, FIVE), attacks=(), **RANGE).n == SIZE
+
+
+def test_models_that_end_in_a_softmax(model: keras.Model) -> None:
+    """Their own layer says so; within another model the outputs do."""
+    ending = keras.Model(model.input, keras.layers.Softmax()(model.output), name="shares")
+    for subject in (ending, models.adapted(ending, None, tiny.SHAPE, layers.bounds_of(model))):
+        with pytest.raises(InputError, match="shares: the model gives probabilities, attacks need logits"):
+            evaluate(subject, (X, Y))
+
+
+def test_doubts_are_recorded() -> None:
+    names = ("fgsm", "pgd2", "pgd5", chain(8))
+    record = evaluate(five, (X[:4], FIVE[:4]), attacks=names, epsilon=8, step_size=2, **RANGE)
+    assert record.doubts == ["pgd2: 2 steps of 2 do not reach its radius 8"]
+    assert EvalRecord.from_json(record.to_json()).doubts == record.doubts
+
+
+def test_an_l2_radius_may_exceed_the_range() -> None:
+    record = evaluate(five, (X, FIVE), attacks=("pgd2-l2",), epsilon=300, step_size=300, **RANGE)
+    assert (record.attacks["pgd2-l2"]["epsilon"], record.attacks["pgd2-l2"]["norm"]) == (300, "l2")
+    assert record.attacks["pgd2-l2"]["shown"].startswith("l2, eps 300/255 (300 of [0, 255]), 2 steps of 300")
+
+
+def test_flags_and_images_say_the_same() -> None:
+    """Of bytes too: the model on the images that are handed out is right where the record says so."""
+    stored = Split(np.round(X).astype(np.uint8), FIVE)
+    images: dict[str, np.ndarray] = {}
+    settings = {"attacks": ALL, "surrogate": related, "batch_size": 10, **SMALL}
+    record = evaluate(five, stored, images=images, **settings)
+    longest = ["fgsm", "pgd5", "l2", "apgd5-ce", "square30", "transfer-fgsm", "transfer-pgd4", "strong"]
+    assert sorted(images) == sorted(f"moving/{name}" for name in longest)
+    again = EvalRecord.from_json(record.to_json())
+    for name in longest:
+        found = images[f"moving/{name}"]
+        assert (found.shape, found.dtype) == (X.shape, np.float32)
+        assert 0 <= found.min() <= found.max() <= 255
+        change = found - stored.pixels()
+        lengths = np.linalg.norm(change.reshape(SIZE, -1), axis=1) if name == "l2" else np.abs(change).max((1, 2, 3))
+        radius = 5 if name == "l2" else 0.5
+        assert 0.99 * radius < lengths.max() <= radius + 1e-3
+        np.testing.assert_array_equal(record.right(name), five(found).numpy().argmax(1) == FIVE)
+        np.testing.assert_array_equal(again.right(name), record.right(name))
+        assert record.right(name).sum() == record.count(name).correct < record.count().correct
+    others: dict[str, np.ndarray] = {}
+    assert plain(evaluate(five, stored, images=others, **settings)) == plain(record)
+    for name, found in images.items():
+        np.testing.assert_array_equal(others[name], found)
+    evaluate(five, stored, images=others, seed=1, **settings)
+    assert {name for name in images if np.array_equal(others[name], images[name])} == {
+        "moving/fgsm",
+        "moving/transfer-fgsm",
+    }
+
+
+class Killed(Exception):
+    pass
+
+
+LONG: dict[str, Any] = {"attacks": ("pgd2", "pgd5", chain(0.5)), "batch_size": 6, **SMALL}
+
+
+def plain(record: EvalRecord) -> dict[str, Any]:
+    return {name: value for name, value in dataclasses.asdict(record).items() if name != "environment"}
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[int]]]:
+    """Attack and examples of every part that is worked out."""
+    attack, calls = evaluation.attack, []
+
+    def counting(target: Any, specs: Any, x: Any, y: Any, indices: np.ndarray) -> Any:
+        calls.append((specs[0].name, indices.tolist()))
+        return attack(target, specs, x, y, indices)
+
+    monkeypatch.setattr(evaluation, "attack", counting)
+    return calls
+
+
+@pytest.mark.parametrize("where", ["moving, pgd5", "moving, strong-apgd3-ce"])
+def test_a_killed_evaluation_goes_on_where_it_stopped(tmp_path: pathlib.Path, made: list[Any], where: str) -> None:
+    whole_images: dict[str, np.ndarray] = {}
+    whole = evaluate(five, (X, FIVE), images=whole_images, **LONG)
+    every = list(made)
+    made.clear()
+
+    def killed(label: str, done: int, *rest: Any) -> None:
+        if label == where and done == 12:
+            raise Killed
+
+    parts = tmp_path / "parts"
+    with pytest.raises(Killed):
+        evaluate(five, (X, FIVE), images={}, parts_dir=parts, progress=killed, **LONG)
+    finished = list(made)
+    made.clear()
+    for part in list(parts.glob("*.npz")):
+        part.with_name(part.name.replace("-0", "-9") + ".tmp").write_bytes(b"half of it")
+    told: list[tuple[Any, ...]] = []
+    images: dict[str, np.ndarray] = {}
+    record = evaluate(
+        five, (X, FIVE), images=images, parts_dir=parts, progress=lambda *news: told.append(news), **LONG
+    )  # fmt: skip
+    assert plain(record) == plain(whole)
+    for name, found in whole_images.items():
+        np.testing.assert_array_equal(images[name], found)
+    assert finished + made == every
+    assert len(finished) == (2 if where == "moving, pgd5" else 4 + 4 + 2)
+    assert len(told) == len(every)
+    assert not parts.exists()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"attacks": ("pgd2", "pgd5", chain(0.4))},
+        {"attacks": ("pgd2", chain(0.5), "pgd5", "fgsm")},
+        {"epsilon": 2},
+        {"step_size": 0.1},
+        {"seed": 1},
+        {"batch_size": 7},
+        {"num_examples": 20},
+        {"bounds": (0, 256)},
+        {"images": {}},
+        {"surrogate": related},
+        {"model": related},
+        {"dataset": (X, (FIVE + 1) % CLASSES)},
+        {"dataset": (X[::-1].copy(), FIVE)},
+        {"dataset": (np.concatenate([X[:10], X[10:] * 0.9]), FIVE)},  # the first ones are the same
+    ],
+)
+def test_parts_of_other_settings_are_refused(tmp_path: pathlib.Path, made: list[Any], changed: dict[str, Any]) -> None:
+    settings = {"model": five, "dataset": (X, FIVE), "parts_dir": tmp_path, **LONG}
+
+    def killed(*news: Any) -> None:
+        raise Killed
+
+    with pytest.raises(Killed):
+        evaluate(progress=killed, **settings)
+    assert len(made) == 1
+    with pytest.raises(InputError, match="holds an unfinished evaluation with other settings; remove it") as error:
+        evaluate(**{**settings, **changed})
+    assert "\n" not in str(error.value)
+    assert len(made) == 1
+
+
+def test_parts_of_another_model_or_calibration_are_refused(tmp_path: pathlib.Path, model: keras.Model) -> None:
+    settings = {"attacks": ("fgsm",), "batch_size": 10, "statistics": ("recalibrated",), "parts_dir": tmp_path}
+
+    def killed(*news: Any) -> None:
+        raise Killed
+
+    with pytest.raises(Killed):
+        evaluate(model, (X, Y), calibration=(X, Y), progress=killed, **settings)
+    for subject, images in ((tiny.classifier(1), X), (model, X[::-1])):
+        with pytest.raises(InputError, match="holds an unfinished evaluation with other settings"):
+            evaluate(subject, (X, Y), calibration=(images, Y), **settings)
+    assert evaluate(model, (X, Y), calibration=(X, Y), **settings).n == SIZE

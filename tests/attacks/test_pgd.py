@@ -1,14 +1,18 @@
 """Attacks against a loop in NumPy; their promises on ball, range, seeds, batches, traces and memory."""
 
 import gc
+import importlib
 import logging
 import weakref
+from typing import Any
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from igam_tf import attacks, gradients, losses
+from igam_tf import attacks, gradients, layers, losses
+from igam_tf.attacks import common
 from igam_tf.errors import InputError
 
 from .. import tiny
@@ -24,11 +28,11 @@ def network(x: tf.Tensor) -> tf.Tensor:
     return tf.sin(tf.reshape(x, (-1, 9)) @ HIDDEN) @ OUT
 
 
-def logits_and_gradient(x: np.ndarray, loss: str) -> tuple[np.ndarray, np.ndarray]:
+def logits_and_gradient(x: np.ndarray, loss: str, labels: np.ndarray = Y) -> tuple[np.ndarray, np.ndarray]:
     """By hand: of the summed loss with respect to the images."""
     inner = x.reshape(-1, 9) @ HIDDEN
     logits = np.sin(inner) @ OUT
-    truth = np.eye(tiny.CLASSES)[Y]
+    truth = np.eye(tiny.CLASSES)[labels]
     if loss == "xent":
         residual = np.exp(logits) / np.exp(logits).sum(1, keepdims=True) - truth
     else:
@@ -59,6 +63,123 @@ def test_the_loop_is_that_of_the_paper(random_start: bool, loss: str) -> None:
         np.testing.assert_array_equal(start, X)
     found = attacks.pgd(network, X, Y, steps=4, random_start=random_start, loss=loss, **SETTINGS)
     np.testing.assert_allclose(found, trajectory(start, 60, 25, 4, loss)[-1], rtol=1e-5, atol=1e-4)
+
+
+def l2_trajectory(start: np.ndarray, epsilon: float, step_size: float, steps: int, loss: str) -> list[np.ndarray]:
+    """One image after the other."""
+    found = [start]
+    for _ in range(steps):
+        gradients_now, after = logits_and_gradient(found[-1], loss)[1], []
+        for x, at, gradient in zip(X, found[-1], gradients_now, strict=True):
+            offset = at + step_size * gradient / np.linalg.norm(gradient) - x
+            if np.linalg.norm(offset) > epsilon:
+                offset *= epsilon / np.linalg.norm(offset)
+            after.append(np.clip(x + offset, 0, 255))
+        found.append(np.stack(after).astype(np.float32))
+    return found
+
+
+@pytest.mark.parametrize("loss", ["xent", "margin"])
+@pytest.mark.parametrize("random_start", [False, True])
+def test_the_loop_in_l2(random_start: bool, loss: str) -> None:
+    settings = {**SETTINGS, "epsilon": 35, "random_start": random_start, "loss": loss, "norm": "l2"}
+    start = attacks.pgd(network, X, Y, steps=0, **settings)
+    assert np.any(start != X) == random_start
+    found = attacks.pgd(network, X, Y, steps=4, **settings)
+    expected = l2_trajectory(start, 35, 25, 4, loss)
+    np.testing.assert_allclose(found, expected[-1], rtol=1e-4, atol=1e-3)
+    # Or this test would tell little: steps were cut at the ball and at the range.
+    lengths = np.linalg.norm((found - X).reshape(len(X), -1), axis=1)
+    assert lengths.max() == pytest.approx(35, abs=1e-3)
+    assert found.min() == 0
+
+
+def test_l2_steps_have_their_length_whatever_the_gradients() -> None:
+    """Gradients whose squares vanish in float32, and one that is 0."""
+
+    def faint(x: tf.Tensor) -> tf.Tensor:
+        return 1e-24 * network(x) * tf.cast(tf.range(len(X))[:, None] > 0, tf.float32)
+
+    found = attacks.pgd(faint, X, Y, steps=1, norm="l2", random_start=False, **{**SETTINGS, "bounds": (-300, 600)})
+    lengths = np.linalg.norm((found - X).reshape(len(X), -1), axis=1)
+    np.testing.assert_allclose(lengths, [0, *[25] * (len(X) - 1)], rtol=1e-4)
+
+
+def test_l2_starts_are_uniform_in_the_ball() -> None:
+    count, x = 1500, 100.0
+    start = attacks.pgd(
+        network, np.full((count, *SHAPE), x), np.zeros(count, int), steps=0, epsilon=10, step_size=1, norm="l2",
+        bounds=(0, 255), seed=0,
+    )  # fmt: skip
+    noise = (start - x).reshape(count, 9) / 10
+    lengths = np.linalg.norm(noise, axis=1)
+    assert lengths.max() <= 1 + 1e-5
+    volumes = np.sort(lengths**9)  # of the ball inside: uniform
+    assert np.abs(volumes - (np.arange(count) + 0.5) / count).max() < 0.04
+    towards = noise / lengths[:, None]
+    np.testing.assert_allclose(towards.T @ towards / count, np.eye(9) / 9, atol=0.02)  # no direction is preferred
+    assert np.abs(towards.mean(0)).max() < 0.03
+
+
+def test_an_l2_radius_may_exceed_the_range() -> None:
+    settings = {"step_size": 300, "steps": 3, "bounds": (0, 255), "norm": "l2", "random_start": False}
+    found = attacks.pgd(network, X, Y, epsilon=500, **settings)
+    assert 255 < np.linalg.norm((found - X).reshape(len(X), -1), axis=1).max() <= 500 + 1e-3
+    with pytest.raises(InputError, match="epsilon: expected 0 to 765, the diagonal"):
+        attacks.pgd(network, X, Y, epsilon=766, **settings)
+
+
+@pytest.mark.parametrize("loss", ["xent", "margin"])
+def test_targets_are_aimed_for(loss: str) -> None:
+    aims = (right_class() + 1) % tiny.CLASSES
+    at, seen = [X], [right(X)]
+    for _ in range(4):
+        moved = at[-1] - 25 * np.sign(logits_and_gradient(at[-1], loss, aims)[1])
+        at.append(np.clip(np.clip(moved, X - 60, X + 60), 0, 255).astype(np.float32))
+        seen.append(right(at[-1]))
+    settings = {**SETTINGS, "random_start": False, "loss": loss}
+    curve = attacks.pgd_curve(network, X, Y, targets=aims, record_at=(0, 1, 4), **settings)
+    np.testing.assert_allclose(curve.x_adv, at[-1], rtol=1e-5, atol=1e-4)
+    for k in (0, 1, 4):  # right is what says Y, whatever is aimed for
+        np.testing.assert_array_equal(curve.last[k], seen[k])
+        np.testing.assert_array_equal(curve.any[k], np.all(seen[: k + 1], 0))
+    reached = logits_and_gradient(curve.x_adv, loss)[0].argmax(1) == aims
+    assert reached.any()  # none was the model's class
+    assert np.any(attacks.pgd(network, X, Y, steps=4, **settings) != curve.x_adv)
+
+
+def right_class() -> np.ndarray:
+    return logits_and_gradient(X, "xent")[0].argmax(1)
+
+
+BYTES = np.random.default_rng(0).choice([0, 3, 8, 100, 250, 255], X.shape).astype(np.uint8)
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_the_first_step_in_8_bits(steps: int) -> None:
+    """As the release: `x += step` on bytes, then clipped to the ball; what follows is in floats."""
+    first = BYTES.copy()
+    change = (8 * np.sign(logits_and_gradient(BYTES.astype(np.float32), "xent")[1])).astype(np.int64)
+    np.add(first, change, out=first, casting="unsafe")
+    low, high = np.maximum(BYTES - 8.0, 0), np.minimum(BYTES + 8.0, 255)
+    at = np.clip(first.astype(np.float32), low, high).astype(np.float32)
+    for _ in range(steps - 1):
+        at = np.clip(at + 8 * np.sign(logits_and_gradient(at, "xent")[1]), low, high).astype(np.float32)
+    settings = {"epsilon": 8, "bounds": (0, 255), "uint8_first_step": True}
+    found = attacks.pgd(network, BYTES, Y, step_size=8, steps=steps, random_start=False, **settings)
+    np.testing.assert_array_equal(found, at)
+    if steps == 1:
+        np.testing.assert_array_equal(attacks.fgsm(network, BYTES, Y, **settings), at)
+        assert np.all(found[(BYTES == 3) & (change < 0)] == 11)  # 3 - 8 is 251
+        assert np.all(found[(BYTES == 250) & (change > 0)] == 242)  # 250 + 8 is 2
+        assert np.any(found != attacks.fgsm(network, BYTES, Y, epsilon=8, bounds=(0, 255)))
+
+
+@pytest.mark.parametrize("arguments", [{"random_start": True}, {"bounds": (0, 256)}, {"x": X / 255, "bounds": (0, 1)}])
+def test_where_8_bits_make_no_sense(arguments: dict[str, Any]) -> None:
+    given = {"x": X, "epsilon": 1, "step_size": 1, "bounds": (0, 255), "random_start": False, **arguments}
+    with pytest.raises(InputError, match=r"^uint8_first_step: it is for pixels in \[0, 255\] and no random start"):
+        attacks.pgd(network, given.pop("x"), Y, steps=1, uint8_first_step=True, **given)
 
 
 def test_fgsm_is_one_step_of_epsilon() -> None:
@@ -92,6 +213,54 @@ def test_restarts_keep_what_fools_first() -> None:
         assert not np.any(more.any[3] & ~fewer.any[3])
     assert many.last[3].sum() < one.last[3].sum()
     np.testing.assert_array_equal(right(many.x_adv), many.last[3])
+
+
+def normalised() -> keras.Model:
+    """The network with BatchNorm within."""
+    inputs = keras.Input(SHAPE)
+    x = keras.layers.Flatten()(layers.PixelRange(0.0, 255.0)(inputs))
+    x = layers.BatchNorm()(keras.layers.Dense(6, keras.ops.sin, use_bias=False)(x))
+    model = keras.Model(inputs, keras.layers.Dense(tiny.CLASSES, use_bias=False)(x))
+    model.layers[3].kernel.assign(HIDDEN)
+    model.layers[-1].kernel.assign(OUT)
+    return model
+
+
+@pytest.mark.parametrize("statistics", ["moving", "batch"])
+def test_restarts_are_for_those_that_they_can_change(monkeypatch: pytest.MonkeyPatch, statistics: str) -> None:
+    """Against each restart on its own, on everyone; batch statistics need everyone."""
+    module = importlib.import_module("igam_tf.attacks.pgd")
+    compiled, sizes = module._compiled, []
+
+    def counting(*given: Any) -> Any:
+        run = compiled(*given)
+        return lambda images, *rest: (sizes.append(len(images)), run(images, *rest))[1]
+
+    monkeypatch.setattr(module, "_compiled", counting)
+    model = normalised()
+    x, _ = tiny.batch(120, SHAPE)
+    y = gradients.logits_of(model, x, statistics).numpy().argmax(1)
+    y[:3] = (y[:3] + 1) % tiny.CLASSES
+    at, restarts = (1, 3), 4
+    settings = {"epsilon": 6, "step_size": 6, "record_at": at, "statistics": statistics}
+    found = attacks.pgd_curve(model, x, y, restarts=restarts, seed=3, **settings)
+    used = list(sizes)
+    alone = [attacks.pgd_curve(model, x, y, seed=common.restart_seed(3, r), **settings) for r in range(restarts)]
+    for k in at:
+        np.testing.assert_array_equal(found.last[k], np.all([one.last[k] for one in alone], 0))
+        np.testing.assert_array_equal(found.any[k], np.all([one.any[k] for one in alone], 0))
+    np.testing.assert_array_equal(found.clean, alone[0].clean)
+    ended = np.array([one.last[3] for one in alone])
+    first = np.where(ended.all(0), restarts - 1, ended.argmin(0))
+    expected = np.stack([alone[r].x_adv[i] for i, r in enumerate(first)])
+    np.testing.assert_allclose(found.x_adv, expected, atol=1e-3)
+    assert len(set(first)) > 2  # or this test would tell little
+    if statistics == "batch":
+        assert used == [len(x)] * restarts
+    else:
+        left = [np.any([np.all([one.last[k] for one in alone[:r]], 0) for k in at], 0) for r in range(1, restarts)]
+        assert used == [len(x), *(int(some.sum()) for some in left)]
+        assert 0 < used[-1] < used[1] < len(x)
 
 
 @pytest.mark.parametrize("statistics", ["moving", "batch"])
@@ -143,7 +312,7 @@ def test_batches_make_no_difference_and_no_second_trace() -> None:
     traced = len(calls)
     np.testing.assert_allclose(attacked(5), whole, rtol=1e-6)
     np.testing.assert_allclose(attacked(1), whole, rtol=1e-6)
-    attacks.pgd(counted, X, Y, steps=7, epsilon=1, step_size=0.5, bounds=(-1, 256), seed=9, restarts=2)
+    attacks.pgd(counted, X, Y, steps=7, epsilon=1, step_size=0.5, bounds=(-1, 256), seed=9)
     assert len(calls) == traced
     assert all(shape == (None, *SHAPE) for shape in calls)
 
@@ -204,6 +373,9 @@ def test_a_callable_without_weak_references_is_attacked_too() -> None:
         ({"step_size": -1}, "step_size: expected 0 to 255"),
         ({"steps": -1}, "pgd: need 0 <= record_at <= steps and restarts >= 1"),
         ({"restarts": 0}, "pgd: need 0 <= record_at <= steps and restarts >= 1"),
+        ({"norm": "l1"}, "norm: expected one of linf, l2, got 'l1'"),
+        ({"targets": Y[:-1]}, "targets: expected 12 integer classes"),
+        ({"targets": Y - 1}, "targets: expected 12 integer classes"),
         ({"loss": "cw"}, "loss: expected one of xent, margin, dlr, got 'cw'"),
         ({"statistics": "train"}, "statistics: expected one of moving, batch, got 'train'"),
         ({"bounds": (255, 0)}, "bounds: low must be below high"),

@@ -1,5 +1,7 @@
 """Models made of models: what is shared, what is kept, what is new."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -36,6 +38,44 @@ def test_a_second_new_head_stands_beside_the_first() -> None:
     second = models.with_new_head(first, 2)
     old = keras.Model(second.input, second.get_layer("source_logits").output)
     np.testing.assert_allclose(old(x), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("behind", ["nothing", "range", "adapter", "two adapters"])
+def test_a_teachers_source_logits_on_the_same_input(behind: str) -> None:
+    original = tiny.classifier(shape=(8, 8, 1))
+    teacher = tiny.shaken(models.with_new_head(original, 7), 5)
+    x, _ = tiny.batch(shape=(8, 8, 1) if behind in ("nothing", "range") else tiny.SHAPE)
+    model, seen = teacher, x
+    if behind == "range":
+        model = models.adapted(teacher, None, (8, 8, 1), PIXELS)
+    elif behind != "nothing":
+        model, seen = models.adapted(teacher, adapters.ChannelMean(), tiny.SHAPE, PIXELS), x.mean(-1, keepdims=True)
+    if behind == "two adapters":
+        model, seen = models.adapted(model, adapters.Scale(0.5), tiny.SHAPE, PIXELS), seen / 2
+    view = models.source_view(model)
+    assert view.input_shape == model.input_shape
+    assert (view(x).shape[1], model(x).shape[1]) == (tiny.CLASSES, 7)
+    source = keras.Model(teacher.input, teacher.get_layer("source_logits").output)
+    np.testing.assert_allclose(view(x), source(seen), rtol=1e-4, atol=1e-5)
+    head = teacher.get_layer("source_logits")
+    before = view(x).numpy()
+    head.kernel.assign_add(tf.ones_like(head.kernel))
+    assert np.abs(view(x) - before).max() > 1e-2  # a view, no copy
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        tiny.classifier(),
+        models.adapted(tiny.classifier(), None, tiny.SHAPE, PIXELS),
+        keras.Sequential([], name="empty"),
+        lambda x: x,
+    ],
+)
+def test_what_has_no_source_head(model: Any) -> None:
+    with pytest.raises(InputError, match=r"no fine-tuned teacher, it has no source head$") as error:
+        models.source_view(model)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(
