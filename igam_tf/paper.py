@@ -43,3 +43,23 @@ TABLE_3 = _rows(
         "PGD7-trained": (60.4, 29.1, 29.3, 24.3, 23.5),
     },
 )
+
+# Tables 4 and 5: IGAM-CIFAR10 on CIFAR-100; lambda_adv = 2 in the first, lambda_diff = 10 in the second.
+TABLE_4 = _rows(
+    ("pgd20", "clean"),
+    {
+        "lambda_diff 0": (16.0, 58.9),
+        "lambda_diff 2.5": (16.3, 61.8),
+        "lambda_diff 5": (21.7, 62.9),
+        "lambda_diff 10": (21.7, 62.4),
+    },
+)
+TABLE_5 = _rows(
+    ("pgd20", "clean"),
+    {
+        "lambda_adv 0": (3.9, 78.4),
+        "lambda_adv 0.5": (4.34, 77.4),
+        "lambda_adv 1": (7.37, 74.3),
+        "lambda_adv 2": (21.7, 62.4),
+    },
+)

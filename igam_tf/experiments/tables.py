@@ -3,13 +3,15 @@
 from collections.abc import Callable
 
 from igam_tf.errors import InputError
-from igam_tf.experiments import protocols, table1, table2, table3
+from igam_tf.experiments import ablations, protocols, table1, table2, table3
 from igam_tf.experiments.configs import Table, Weights
 
 TABLES: dict[str, Callable[[str, int, Weights | None], Table]] = {
     "1": table1.declare,
     "2": table2.declare,
     "3": table3.declare,
+    "4": ablations.declare_diff,
+    "5": ablations.declare_adv,
     "protocols": protocols.declare,
     "protocols_upsize": protocols.declare_upsize,
 }

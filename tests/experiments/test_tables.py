@@ -1,5 +1,7 @@
 """The declarations: the paper's rows with the paper's figures, runs that share what they can and can be built."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -118,10 +120,43 @@ def test_the_paper_preset_is_appendix_a() -> None:
     assert tables.table("1", "paper").scoring.num_examples == 10_000
 
 
+@pytest.mark.parametrize(("name", "term"), [("4", "lambda_diff"), ("5", "lambda_adv")])
+@pytest.mark.parametrize("preset", ["demo", "paper"])
+def test_ablations_change_one_term_alone(name: str, term: str, preset: str) -> None:
+    table = tables.table(name, preset)
+    runs = list(table.rows.values())
+    assert list(table.rows) == list({"4": paper.TABLE_4, "5": paper.TABLE_5}[name])
+    values = [getattr(run, term) for run in runs]
+    assert values == [share * values[-1] for share in (0, 0.25, 0.5, 1)]
+    assert {config.digest(dataclasses.replace(run, **{term: 0.0})) for run in runs} == {config.digest(runs[0])}
+    if preset == "paper":  # the rows' names are the paper's lambdas
+        assert [float(row.split()[1]) for row in table.rows] == values
+
+
+def test_the_demos_ablations_end_at_the_student_of_table_1() -> None:
+    """So that it is trained once."""
+    student = tables.table("1", "demo").rows["IGAM-MNIST"]
+    assert tables.table("4", "demo").rows["lambda_diff 10"] == student
+    assert tables.table("5", "demo").rows["lambda_adv 2"] == student
+    assert tables.table("protocols", "demo").rows["release"] == student
+
+
+@pytest.mark.parametrize("name", ["protocols", "protocols_upsize"])
+def test_protocol_tables_change_one_setting_at_a_time(name: str) -> None:
+    table = tables.table(name, "demo", 3)
+    first = table.rows["release"]
+    assert table.against_first
+    for row, run in table.rows.items():
+        changed = [f.name for f in dataclasses.fields(run) if getattr(run, f.name) != getattr(first, f.name)]
+        assert len(changed) == (row != "release"), row
+        assert run.seed == 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("9", "demo"), "^table: expected one of 1.*, got '9'$"),
+        (("4", "cpu"), "^table 4: it has the presets demo and paper, got 'cpu'$"),
         (("1", "tiny"), "^preset: expected one of demo, cpu, paper, got 'tiny'$"),
     ],
 )
