@@ -2,15 +2,13 @@
 
 import dataclasses
 import functools
-import hashlib
 import pathlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import keras
 import numpy as np
 
-from igam_tf import runtime
+from igam_tf import fingerprints, runtime
 from igam_tf.attacks import common
 from igam_tf.attacks.outcome import Outcome, Target, attack, right
 from igam_tf.attacks.spec import AttackSpec, Chain, parse
@@ -99,10 +97,10 @@ def evaluate(
     ledger = Ledger(
         parts_dir,
         {
-            "model": _digest(model, split),
-            "surrogate": _digest(surrogate, split) if surrogate is not None else None,
-            "data": _digest_of_data(split),
-            "calibration": _digest_of_data(_split(calibration)) if "recalibrated" in statistics else None,
+            "model": fingerprints.of_model(model, split),
+            "surrogate": fingerprints.of_model(surrogate, split) if surrogate is not None else None,
+            "data": fingerprints.of_data(split),
+            "calibration": fingerprints.of_data(_split(calibration)) if "recalibrated" in statistics else None,
             "attacks": described,
             "counts": [name for spec in specs for name in _names(spec)],
             "statistics": list(statistics),
@@ -287,26 +285,6 @@ def _described(spec: AttackSpec, bounds: Bounds, image_shape: tuple[int, ...]) -
         "epsilon_shown": bounds.describe(epsilon),
         "shown": spec.describe(bounds, image_shape),
     }
-
-
-def _digest(model: Any, split: Split) -> str:
-    """Of a model's weights, or of a callable's outputs on a few images."""
-    if isinstance(model, keras.Model):
-        arrays = [np.asarray(weight) for weight in model.weights]
-    else:
-        arrays = [np.asarray(model(split.pixels(0, 4)))]
-    return _digest_of(arrays)
-
-
-def _digest_of_data(split: Split) -> str:
-    return _digest_of([split.images, split.labels, np.asarray(split.scale)])
-
-
-def _digest_of(arrays: Iterable[np.ndarray]) -> str:
-    content = hashlib.sha256()
-    for array in arrays:
-        content.update(np.ascontiguousarray(array).tobytes())
-    return content.hexdigest()[:16]
 
 
 def _split(dataset: Any) -> Split:

@@ -53,7 +53,9 @@ def ascend(
             loss = tf.reduce_sum(loss_fn(y, logits))
         gradient = tape.gradient(loss, at)
         if gradient is None:
-            raise InputError("the model's output does not depend on the images differentiably; a black-box attack may do")
+            raise InputError(
+                "the model's output does not depend on the images differentiably; a black-box attack may do"
+            )
         moved = at + step_size * direction(gradient, norm)
         if uint8_first_step:
             wrapped = tf.math.floormod(tf.cast(tf.cast(moved, tf.int32), moved.dtype), 256.0)
