@@ -1,10 +1,15 @@
 """Affine maps from a target image to a teacher's input (paper §4.3), as Keras layers that compose.
 
 They work on tensors, inside models and in `tf.data` pipelines alike. The MNIST teacher of Table 1 sees CIFAR images
-through `keras.Sequential([ChannelMean(), CenterCrop(28), Scale(1 / 255)])`.
+through `keras.Sequential([ChannelMean(), CenterCrop(28), Scale(1 / 255)])`. `TransposedConv` alone has weights: phase 1
+trains them with the teacher's new head. `Pad(size, "random")` alone is random, and inside `random_places` only.
 """
 
-from collections.abc import Sequence
+import contextlib
+import functools
+import random
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -12,6 +17,8 @@ import keras
 import tensorflow as tf
 
 from igam_tf.errors import InputError
+
+_drawing = threading.local()
 
 
 @keras.saving.register_keras_serializable("igam_tf")
@@ -100,6 +107,119 @@ class Resize(keras.layers.Layer):
         return {**super().get_config(), "size": self.size, "sampling": self.sampling}
 
 
+PLACES = ("center", "random")
+
+
+@contextlib.contextmanager
+def random_places(step: Any) -> Iterator[None]:
+    """Inside, every `Pad(size, "random")` draws its place, from its own seed and `step`; outside it pads at the centre.
+
+    The two trainers call their teacher inside this, with their iteration. As the place is a function of seed and step,
+    there is nothing to save and a resumed run draws what an uninterrupted one would have drawn.
+
+    It acts while a call is traced, so it belongs inside a `tf.function` (or the function given to `Dataset.map`), not
+    around the call of one.
+
+    Args:
+      step: integer, or integer scalar tensor or variable. Inside a compiled function it must be one of the latter, or all
+        steps have the place of the first.
+    """
+    before = getattr(_drawing, "step", None)
+    _drawing.step = tf.cast(step, tf.int64)
+    try:
+        yield
+    finally:
+        _drawing.step = before
+
+
+@keras.saving.register_keras_serializable("igam_tf")
+class Pad(keras.layers.Layer):
+    """Images in a field of zeros of `size` x `size` (§4.3.3).
+
+    Args:
+      size: side of the result.
+      place: where the image lies. `"center"` (an odd pixel goes to the bottom and right); or `"random"` (Table 2's
+        IGAM-RandomPad): uniform over all places, one for the whole batch, as the release's random crop has it.
+      seed: of random places; None draws one from Python's generator, which `keras.utils.set_random_seed` seeds. It is
+        saved with the layer.
+
+    A random place is drawn inside `random_places` only, where phase 1 and J_t are computed; a place is drawn once a call,
+    so a teacher's output and its gradient have the same. Everywhere else the image lies at the centre, whatever
+    `training` says: phase 1 and J_t run the teacher in inference mode as evaluations do, and an evaluation must not depend
+    on a draw, nor an image's result on its batch.
+
+    Raises:
+      InputError: unknown place, or images larger than `size`.
+    """
+
+    def __init__(self, size: int, place: str = "center", seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if place not in PLACES:
+            raise InputError(f"place: expected one of {', '.join(PLACES)}, got {place!r}")
+        self.size, self.place = int(size), place
+        self.seed = random.randrange(2**31) if seed is None and place == "random" else seed
+
+    def build(self, input_shape: tuple[int, ...]) -> None:
+        self._margins(input_shape)
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        margins = self._margins(inputs.shape)
+        step = getattr(_drawing, "step", None)
+        if self.place == "center" or step is None:
+            around = [[margin // 2, margin - margin // 2] for margin in margins]
+            return tf.pad(inputs, [[0, 0], *around, [0, 0]])
+        key = tf.stack([tf.constant(self.seed, tf.int64), step])
+        draws = tf.random.stateless_uniform([2], key, alg="philox")  # by default XLA has an algorithm of its own
+        place = tf.cast(draws * [margin + 1 for margin in margins], tf.int32)
+        corner = tf.pad(inputs, [[0, 0], *([0, margin] for margin in margins), [0, 0]])
+        return tf.roll(corner, place, (1, 2))  # paddings that are no constants would have no static shape, nor XLA
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "size": self.size, "place": self.place, "seed": self.seed}
+
+    def _margins(self, shape: tuple[int, ...] | tf.TensorShape) -> list[int]:
+        height, width = shape[1:3]
+        if height > self.size or width > self.size:
+            raise InputError(f"pad: {height}x{width} images do not fit into {self.size}x{self.size}")
+        return [self.size - height, self.size - width]
+
+
+@keras.saving.register_keras_serializable("igam_tf")
+class TransposedConv(keras.layers.Layer):
+    """Images doubled to `size` x `size` by a learned 3x3 transposed convolution of stride 2 (§5.1.2).
+
+    From C channels to C channels, each from all, without a bias: a linear map, as the paper's other transformations. It is
+    trained with the teacher's new head and frozen after. It starts as bilinear upsampling, channel by channel: the pixels
+    themselves at the odd places, means of neighbours between them, zeros beyond the top and left edges.
+
+    Raises:
+      InputError: images whose sides are not half of `size`.
+    """
+
+    def __init__(self, size: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.size = int(size)
+
+    def build(self, input_shape: tuple[int, ...]) -> None:
+        height, width, channels = input_shape[1:]
+        if (2 * height, 2 * width) != (self.size, self.size):
+            raise InputError(f"transposed: {height}x{width} images do not double to {self.size}x{self.size}")
+        self.kernel = self.add_weight(shape=(3, 3, channels, channels), initializer=_bilinear, name="kernel")
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        shape = [tf.shape(inputs)[0], self.size, self.size, inputs.shape[-1]]
+        return tf.nn.conv2d_transpose(inputs, self.kernel, shape, 2, "SAME")
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "size": self.size}
+
+
+def _bilinear(shape: tuple[int, ...], dtype: Any = None) -> tf.Tensor:
+    """A kernel [3, 3, C, C] that interpolates each channel on its own."""
+    weights = tf.constant([0.5, 1.0, 0.5], dtype)
+    return weights[:, None, None, None] * weights[:, None, None] * tf.eye(shape[-1], dtype=dtype)
+
+
 def center_crop(images: tf.Tensor, size: int) -> tf.Tensor:
     """The central `size` x `size` window of images [B, H, W, C]."""
     top, left = _window(images.shape, size)
@@ -117,13 +237,25 @@ def _window(shape: tuple[int, ...] | tf.TensorShape, size: int) -> tuple[int, in
 def parse(specs: Sequence[str]) -> keras.layers.Layer | None:
     """An adapter from a configuration: `("mean", "crop:28", "scale:1/255")`, applied in that order; None if empty.
 
-    Parts: `mean`, `crop:SIZE`, `scale:FACTOR`, `resize:SIZE`, `resize_legacy:SIZE`, `resize_mean:SIZE`.
+    Parts: `mean`, `crop:SIZE`, `scale:FACTOR`, `resize:SIZE`, `resize_legacy:SIZE`, `resize_mean:SIZE`, `pad:SIZE`,
+    `pad_random:SIZE`, `transposed:SIZE`.
 
     Raises:
       InputError: an unknown part, or one without its number; names it.
     """
     layers = [_part(spec) for spec in specs]
     return keras.Sequential(layers, name="adapter") if layers else None
+
+
+_SIZED: dict[str, Callable[[int], keras.layers.Layer]] = {
+    "crop": CenterCrop,
+    "resize": Resize,
+    "resize_legacy": functools.partial(Resize, sampling="legacy"),
+    "resize_mean": functools.partial(Resize, sampling="mean"),
+    "pad": Pad,
+    "pad_random": functools.partial(Pad, place="random"),
+    "transposed": TransposedConv,
+}
 
 
 def _part(spec: str) -> keras.layers.Layer:
@@ -134,16 +266,11 @@ def _part(spec: str) -> keras.layers.Layer:
             return ChannelMean()
         if number is not None and name == "scale":
             return Scale(float(number))
-        if number is not None and number.denominator == 1 and name == "crop":
-            return CenterCrop(int(number))
-        if number is not None and number.denominator == 1 and name in _RESIZES:
-            return Resize(int(number), _RESIZES[name])
+        if number is not None and number.denominator == 1 and number > 0 and name in _SIZED:
+            return _SIZED[name](int(number))
     except (ValueError, ZeroDivisionError):
         pass
     raise InputError(
-        "adapter: expected parts such as mean, crop:28, scale:1/255, resize:64, resize_legacy:64, resize_mean:32, "
-        f"got {spec!r}"
+        "adapter: expected parts such as mean, crop:28, scale:1/255, resize:64, resize_legacy:64, resize_mean:32, pad:64, "
+        f"pad_random:64, transposed:64, got {spec!r}"
     )
-
-
-_RESIZES = {"resize": "tf2", "resize_legacy": "legacy", "resize_mean": "mean"}

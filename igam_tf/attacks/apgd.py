@@ -74,8 +74,7 @@ def apgd(
     check_statistics(statistics, model)
     radius = limits.amount(epsilon)
     kind = (images.shape[1:], statistics)
-    clean = common.compiled(model, ("logits", *kind), functools.partial(_compile_logits, *kind))
-    logits = clean(tf.constant(images)).numpy()
+    logits = common.logits(model, images, statistics)
     if logits.shape[1] < _LOSSES[loss][1]:
         raise InputError(f"loss: {loss} needs {_LOSSES[loss][1]} classes or more, the model has {logits.shape[1]}")
     run = common.compiled(model, ("apgd", loss, *kind), functools.partial(_compile, loss, *kind))
@@ -200,13 +199,6 @@ def _ascend(
 
 def _where(chosen: tf.Tensor, images: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
     return tf.where(chosen[:, None, None, None], images, others)
-
-
-def _compile_logits(shape: tuple[int, ...], statistics: str, reference: Callable[[], Any]) -> Callable[..., Any]:
-    def run(x: tf.Tensor) -> tf.Tensor:
-        return tf.cast(gradients.logits_of(reference(), x, statistics), tf.float32)
-
-    return tf.function(run, autograph=False).get_concrete_function(tf.TensorSpec((None, *shape), tf.float32))
 
 
 def _compile(

@@ -85,7 +85,7 @@ def logits(model: Any, x: np.ndarray, statistics: str) -> np.ndarray:
 
     def build(reference: Callable[[], Any]) -> Callable[..., Any]:
         def run(images: tf.Tensor) -> tf.Tensor:
-            return gradients.logits_of(reference(), images, statistics)
+            return tf.cast(gradients.logits_of(reference(), images, statistics), tf.float32)
 
         images = tf.TensorSpec((None, *x.shape[1:]), tf.float32)
         return tf.function(run, autograph=False).get_concrete_function(images)

@@ -98,6 +98,8 @@ def _run(values: Any) -> None:
         parts_dir=output.with_name(output.name + ".parts") if output else None,
         images=images,
     )
+    if output:
+        report.write_text(output, record.to_json() + "\n")
     if values.diagnose:
         found = diagnostics.diagnose(
             model,
@@ -111,9 +113,9 @@ def _run(values: Any) -> None:
             progress=report.progress(values.target),
         )
         record = dataclasses.replace(record, diagnosis=found.to_dict())
+        if output:
+            report.write_text(output, record.to_json() + "\n")
     print(report.record_text(record, _published(suite.dataset) if values.suite else None))
-    if output:
-        report.write_text(output, record.to_json() + "\n")
     if images is not None:
         report.write_arrays(pathlib.Path(values.save_adversarial), images)
 

@@ -41,7 +41,7 @@ class Igam(Trainer):
       disc_every: iterations per discriminator step.
       weight_decay: of the student's kernels, and of the discriminator's.
       adapter: affine map from the student's images to the teacher's input; J_t is taken through it, with respect to the
-        student's pixels.
+        student's pixels. A random pad, here or in the teacher, draws a place at each iteration.
       gradient_crop: side of the central window of both gradients that the discriminator sees (§4.3.2); L_diff stays on
         the whole image.
       steps_before_matching: iterations on cross-entropy and decay alone, without any discriminator step.
@@ -180,9 +180,10 @@ class Igam(Trainer):
     def _matching_step(self, x: tf.Tensor, y: tf.Tensor, iteration: tf.Tensor) -> dict[str, tf.Tensor]:
         # Outside the tape: nothing flows into the teacher, and its weight gradients are never formed.
         of = self.protocol.gradient_of
-        teacher_gradient = gradients.input_gradient(
-            self.teacher, x, y, of, self.protocol.teacher_statistics, self.adapter
-        )
+        with adapters.random_places(iteration):
+            teacher_gradient = gradients.input_gradient(
+                self.teacher, x, y, of, self.protocol.teacher_statistics, self.adapter
+            )
         with tf.GradientTape() as tape:
             logits, student_gradient = self._student_gradient(x, y)
             parts = self._objective(y, logits, student_gradient, teacher_gradient)
