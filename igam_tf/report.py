@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from igam_tf import claims
 from igam_tf.bounds import Bounds
 from igam_tf.diagnostics import Diagnosis, diagnosis_text
 from igam_tf.evaluation import MODES, Count, EvalRecord, Progress
@@ -68,7 +69,7 @@ def table_text(table: Table, results: dict[str, Result]) -> str:
             + f"{'paper':<{_MODE}}"
             + "".join(f"{_beside(published.get(column), compared[column]):>16}" for column in columns)
         )
-    return "\n".join([*lines, *_strong_lines(strong)])
+    return "\n".join([*lines, *_strong_lines(strong), *_claim_lines(table, results)])
 
 
 def _strong_lines(strong: Mapping[str, EvalRecord]) -> list[str]:
@@ -88,6 +89,23 @@ def _strong_lines(strong: Mapping[str, EvalRecord]) -> list[str]:
             warned = "; ".join(f"{check.name} ({check.says})" for check in found.warnings)
             lines.append(f"  {name}: " + (f"WARN {warned}" if warned else f"PASS ({len(asked)} checks)"))
     return lines
+
+
+def _claim_lines(table: Table, results: Mapping[str, Result]) -> list[str]:
+    """The paper's claims on our figures, in the mode that stands against the paper's."""
+
+    def figure(row: str, column: str) -> float | None:
+        record = results[row].record if row in results else None
+        if record is None or column not in record.results[_compared(record)]:
+            return None
+        return 100 * record.accuracy(column, _compared(record))
+
+    found = [claims.find(claim, figure) for claim in claims.of_table(table.name)]
+    return (
+        ["", "The paper's claims, on these figures:", *(f"  {claims.finding_text(each)}" for each in found)]
+        if found
+        else []
+    )
 
 
 def _conditions(table: Table, records: list[EvalRecord]) -> list[str]:

@@ -33,7 +33,7 @@ def record(right: int = 40) -> EvalRecord:
 
 def table(published: dict[str, dict[str, float]]) -> Table:
     rows = dict.fromkeys(("Standard", "IGAM"), RUN)
-    return Table(1, "demo", "a title", rows, Scoring("shapes32", 100, ("fgsm", "pgd20")), published)
+    return Table("ours", "demo", "a title", rows, Scoring("shapes32", 100, ("fgsm", "pgd20")), published)
 
 
 def test_a_record() -> None:
@@ -61,7 +61,7 @@ def test_a_table() -> None:
         table(published), {"Standard": Result(record()), "IGAM": Result(None, "dataset cifar10: not found")}
     )
     lines = [line.split() for line in text.splitlines()]
-    assert text.startswith("Table 1: a title\n")
+    assert text.startswith("Table ours: a title\n")
     assert "n = 100 test images of shapes32" in text
     assert "eps 8/255 (8 of [0, 255])" in text
     assert "steps of 2/255 (2 of [0, 255])" in text
@@ -91,7 +91,7 @@ def test_a_table_of_which_nothing_ran() -> None:
         table({}), {"Standard": Result(None, "why"), "IGAM": Result(None, "not asked for (--rows)")}
     )
     lines = text.splitlines()
-    assert lines[0] == "Table 1: a title"
+    assert lines[0] == "Table ours: a title"
     assert lines[-2].split(maxsplit=1) == ["Standard", "not run: why"]
     assert lines[-1].split(maxsplit=1) == ["IGAM", "not run: not asked for (--rows)"]
 
@@ -118,3 +118,11 @@ def test_files_are_written_whole(tmp_path: pathlib.Path) -> None:
     report.write_text(path, "ε\n")
     assert path.read_text() == "ε\n"
     assert [file.name for file in path.parent.iterdir()] == ["file.txt"]
+
+
+def test_claims_stand_under_the_table() -> None:
+    rows = {"Standard": Result(record(70)), "IGAM-MNIST": Result(record(60)), "FT-MNIST": Result(record(30))}
+    declared = dataclasses.replace(table({}), name="1", rows=dict.fromkeys(rows, RUN))
+    lines = report.table_text(declared, rows).splitlines()
+    assert "The paper's claims, on these figures:" in lines
+    assert any(line.startswith("  not tested: IGAM-MNIST beats FT-MNIST in every column (§5.1.1)") for line in lines)

@@ -22,7 +22,7 @@ ROWS = {
     "Wild": dataclasses.replace(small.ROBUST, schedule=Schedule(6, 8, (1e30,))),
     "IGAM": small.STUDENT,
 }
-TABLE = Table(1, "tiny", "a tiny table", ROWS, SCORING, {"FT": {"clean": 33.4, "pgd2": 0.5}})
+TABLE = Table("1", "tiny", "a tiny table", ROWS, SCORING, {"FT": {"clean": 33.4, "pgd2": 0.5}})
 RAN = ("Standard", "FT", "IGAM")
 
 
