@@ -367,6 +367,15 @@ def test_reproduce_table(
     shown = [re.sub("not run: .*", "not run", part[part.index("Table 1: ") :]) for part in (text, again)]
     assert shown[0] == shown[1]
 
+    assert module("reproduce_table").main([*arguments[:-1], "--num_examples=6", "--seed=4,5"]) == 0
+    text, _ = capsys.readouterr()
+    assert text.count("Table 1: ") == 2
+    assert "Over seeds 4, 5: mean and its 95 % interval" in text
+    assert "Absent: not run with every seed" in text
+    assert (tmp_path / "table1-demo-seeds4-5.txt").read_text() in text
+    assert module("reproduce_table").main([*arguments[:-1], "--seed=4,4"]) == 2
+    assert capsys.readouterr().err == ("reproduce_table: seed: expected one or more different numbers, got '4,4'\n")
+
 
 def _rows(file: pathlib.Path) -> list[dict[str, str]]:
     if not file.exists():
