@@ -147,7 +147,7 @@ def _ascend(
             tape.watch(s.at)
             logits = tf.cast(logits_fn(s.at), tf.float32)
             loss = loss_fn(y, logits)
-        gradient = tape.gradient(loss, s.at)
+        gradient = ascent.gradient_of(tape, loss, s.at)
         fooled = s.open & ~ascent.is_correct(y, logits)
         improved = loss > s.best_loss
         best, best_gradient = _where(improved, s.at, s.best), _where(improved, gradient, s.best_gradient)

@@ -51,12 +51,7 @@ def ascend(
             tape.watch(at)
             logits = logits_fn(at)
             loss = tf.reduce_sum(loss_fn(y, logits))
-        gradient = tape.gradient(loss, at)
-        if gradient is None:
-            raise InputError(
-                "the model's output does not depend on the images differentiably; a black-box attack may do"
-            )
-        moved = at + step_size * direction(gradient, norm)
+        moved = at + step_size * direction(gradient_of(tape, loss, at), norm)
         if uint8_first_step:
             wrapped = tf.math.floormod(tf.cast(tf.cast(moved, tf.int32), moved.dtype), 256.0)
             moved = tf.where(tf.equal(index, 0), wrapped, moved)
@@ -70,6 +65,18 @@ def ascend(
         maximum_iterations=steps,
     )
     return last, correct
+
+
+def gradient_of(tape: tf.GradientTape, loss: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
+    """The gradient with respect to the images.
+
+    Raises:
+      InputError: there is none.
+    """
+    gradient = tape.gradient(loss, images)
+    if gradient is None:
+        raise InputError("the model's output does not depend on the images differentiably; a black-box attack may do")
+    return gradient
 
 
 def direction(gradient: tf.Tensor, norm: str) -> tf.Tensor:

@@ -427,3 +427,5 @@ def test_a_model_without_a_gradient_is_told_so() -> None:
 
     with pytest.raises(InputError, match="does not depend on the images differentiably"):
         attacks.pgd(rounded, X, Y, steps=1, **SETTINGS)
+    with pytest.raises(InputError, match="does not depend on the images differentiably"):
+        attacks.apgd(rounded, X, Y, steps=1, epsilon=8, bounds=(0, 255), seed=0)
