@@ -122,7 +122,7 @@ def random_places(step: Any) -> Iterator[None]:
 
     Args:
       step: integer, or integer scalar tensor or variable. Inside a compiled function it must be one of the latter, or all
-        steps have the place of the first.
+        steps have the place of the first. XLA draws other places than the rest of TensorFlow.
     """
     before = getattr(_drawing, "step", None)
     _drawing.step = tf.cast(step, tf.int64)
@@ -169,7 +169,7 @@ class Pad(keras.layers.Layer):
             around = [[margin // 2, margin - margin // 2] for margin in margins]
             return tf.pad(inputs, [[0, 0], *around, [0, 0]])
         key = tf.stack([tf.constant(self.seed, tf.int64), step])
-        draws = tf.random.stateless_uniform([2], key, alg="philox")  # by default XLA has an algorithm of its own
+        draws = tf.random.stateless_uniform([2], key)
         place = tf.cast(draws * [margin + 1 for margin in margins], tf.int32)
         corner = tf.pad(inputs, [[0, 0], *([0, margin] for margin in margins), [0, 0]])
         return tf.roll(corner, place, (1, 2))  # paddings that are no constants would have no static shape, nor XLA

@@ -1,10 +1,13 @@
-"""Phase 1: the new head learns and nothing else moves."""
+"""Phase 1: the new head learns, and a learned adapter, and nothing else moves."""
+
+import pathlib
 
 import keras
 import numpy as np
 import pytest
 
-from igam_tf import gradients, losses, models
+from igam_tf import adapters, gradients, losses, models
+from igam_tf.bounds import PIXELS
 from igam_tf.errors import InputError
 from igam_tf.training import HeadTrainer
 
@@ -50,3 +53,46 @@ def test_a_step_descends_the_mean_cross_entropy(statistics: str) -> None:
 def test_unknown_statistics() -> None:
     with pytest.raises(InputError, match=r"^statistics: expected one of moving, batch, got 'train'"):
         HeadTrainer(teacher(), [], statistics="train")
+
+
+def behind(spec: str, size: int) -> tuple[keras.Model, keras.layers.Layer, keras.layers.Layer]:
+    """A teacher of larger images with a new head, behind an adapter; head and adapter."""
+    keras.utils.set_random_seed(0)
+    body = models.with_new_head(tiny.classifier(shape=(size, size, 3)), tiny.CLASSES)
+    adapter = adapters.parse((spec,))
+    return models.adapted(body, adapter, tiny.SHAPE, PIXELS), body.get_layer("logits"), adapter
+
+
+@pytest.mark.parametrize("statistics", ["moving", "batch"])
+def test_a_transposed_convolution_learns_with_the_head_and_is_saved(tmp_path: pathlib.Path, statistics: str) -> None:
+    model, head, adapter = behind("transposed:16", 16)
+    (kernel,) = adapter.trainable_variables
+    learned = {id(v) for v in (*head.trainable_variables, kernel)}
+    before = [v.numpy() for v in model.weights]
+    trainer = HeadTrainer(model, [head, adapter], statistics)
+    trainer.compile(keras.optimizers.Adam(0.01))
+    x, y = tiny.batch(32)
+    history = trainer.fit(x, y, batch_size=16, epochs=5, verbose=0).history
+    assert history["loss"][-1] < history["loss"][0]
+    for variable, old in zip(model.weights, before, strict=True):
+        assert (variable.numpy() != old).any() == (id(variable) in learned)
+    model.save(tmp_path / "m.keras")
+    loaded = keras.saving.load_model(tmp_path / "m.keras")
+    np.testing.assert_array_equal(loaded.get_layer("adapter").weights[0], kernel)
+    np.testing.assert_array_equal(loaded(x), model(x))
+
+
+def test_random_pads_draw_a_place_at_every_step() -> None:
+    model, head, adapter = behind("pad_random:12", 12)
+    (pad,) = adapter.layers
+    trainer = HeadTrainer(model, [head, adapter])
+    trainer.compile(keras.optimizers.SGD(0.1))
+    for step in range(4):
+        x, y = tiny.batch(seed=step)
+        with adapters.random_places(step):
+            seen = pad(x)
+        logits = gradients.logits_of(model.layers[-1], seen, "batch")
+        expected = float(np.mean(losses.cross_entropy(y, logits)))
+        trainer.reset_metrics()
+        logs = trainer.train_on_batch(x, y, return_dict=True)
+        assert float(logs["loss"]) == pytest.approx(expected, rel=1e-5)

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from igam_tf import adapters, gradients, models
+from igam_tf.bounds import PIXELS
 from igam_tf.errors import InputError
 from igam_tf.training import PROTOCOLS, AdversarialTrainer, Igam, Momentum
 
@@ -164,6 +165,25 @@ def test_the_teacher_is_seen_through_the_adapter_and_the_discriminator_sees_its_
     logits = gradients.logits_of(trainer.discriminator, window, "batch").numpy()
     signed = np.where(np.arange(len(logits)) < len(Y), 1, -1) * (logits[:, 0] - logits[:, 1])
     assert -float(logs["adv"]) == pytest.approx(np.mean(np.logaddexp(0, -signed)), rel=1e-3)
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["an adapter", "in the teacher"])
+def test_a_random_pad_has_one_place_at_every_iteration(inside: bool) -> None:
+    adapter, teacher = adapters.parse(("pad_random:12",)), tiny.classifier(2, (12, 12, 3))
+    settings = {"teacher": models.adapted(teacher, adapter, tiny.SHAPE, PIXELS)}
+    if not inside:
+        settings = {"teacher": teacher, "adapter": adapter}
+    trainer = tiny.igam(0.0, steps_before_matching=1, **settings)
+    before, norms = tiny.values(trainer.teacher), []
+    for iteration in range(5):
+        trainer.reset_metrics()
+        logs = trainer.train_on_batch(X, Y, return_dict=True)
+        with adapters.random_places(iteration):
+            expected = gradients.input_gradient(teacher, X, Y, statistics="batch", adapter=adapter)
+        norms.append(float(logs["teacher_norm"]))
+        assert norms[-1] == pytest.approx(mean_norm(expected) if iteration else 0, rel=1e-5)
+    assert len(set(norms)) == 5
+    assert tiny.equal(tiny.values(trainer.teacher), before)
 
 
 SETTINGS = ("gradient_of", "diff_reduction", "adversarial_reduction", "discriminator_update", "teacher_statistics")
