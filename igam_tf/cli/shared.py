@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 def define_data(command: Command, dataset: str) -> None:
     values = command.flags
     flags.DEFINE_string(
-        "dataset", dataset, "shapes28, shapes32, shapes64 (embedded), mnist, cifar10 or cifar100.", flag_values=values
+        "dataset",
+        dataset,
+        "shapes28, shapes32, shapes64 (embedded), mnist, cifar10, cifar100 or tiny_imagenet.",
+        flag_values=values,
     )
     flags.DEFINE_string(
         "data_dir",
         None,
-        "Where TFDS's prepared data is; TFDS_DATA_DIR, else ~/tensorflow_datasets.",
+        "Where TFDS's prepared data, or tiny-imagenet-200, is; TFDS_DATA_DIR, else ~/tensorflow_datasets.",
         flag_values=values,
     )
 

@@ -1,4 +1,4 @@
-"""`load`: every data set by its name. Prepared TFDS data is read without touching the network."""
+"""`load`: every data set by its name. Stored data is read without touching the network."""
 
 import dataclasses
 import logging
@@ -12,6 +12,7 @@ import numpy as np
 from igam_tf.bounds import PIXELS, UNIT, Bounds
 from igam_tf.data import shapes
 from igam_tf.data.splits import Dataset, Split
+from igam_tf.data.tiny_imagenet import tiny_imagenet
 from igam_tf.errors import InputError
 
 
@@ -29,7 +30,7 @@ _EMBEDDED: dict[str, Callable[[int, int, int], Dataset]] = {
     "shapes32": shapes.shapes32,
     "shapes64": shapes.shapes64,
 }
-DATASETS = (*_EMBEDDED, *_TFDS)
+DATASETS = (*_EMBEDDED, *_TFDS, "tiny_imagenet")
 
 
 def load(
@@ -43,8 +44,9 @@ def load(
 
     Args:
       name: `shapes28`, `shapes32`, `shapes64` (embedded: drawn from `seed`), `mnist` (pixels in [0, 1]), `cifar10` or
-        `cifar100` (in [0, 255], fine labels), the last three as TFDS has prepared them.
-      data_dir: where TFDS's prepared data is; by default `TFDS_DATA_DIR`, else TFDS's own default.
+        `cifar100` (in [0, 255], fine labels), these three as TFDS has prepared them, or `tiny_imagenet` (in [0, 255]), the
+        original folder or zip.
+      data_dir: where TFDS's prepared data, or Tiny-ImageNet's, is; by default `TFDS_DATA_DIR`, else TFDS's own default.
       train_size, test_size: examples wanted of each split, the first ones in stored order; None for all (embedded, which has no
         end: 4000 and 1000).
 
@@ -59,6 +61,8 @@ def load(
             raise InputError(f"{flag}: expected at least 1, got {size}")
     if name in _EMBEDDED:
         return _EMBEDDED[name](train_size or 4000, test_size or 1000, seed)
+    if name == "tiny_imagenet":
+        return tiny_imagenet(_root(data_dir), train_size, test_size)
     prepared = _TFDS[name]
     directory = prepared_directory(name, data_dir)
     scale = prepared.bounds.high / 255
@@ -75,7 +79,7 @@ def prepared_directory(name: str, data_dir: str | os.PathLike[str] | None = None
     Raises:
       InputError: there is none; the message says where it was looked for and how to prepare it.
     """
-    root = pathlib.Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+    root = _root(data_dir)
     versions = [path.parent for path in root.glob(f"{name}/*/dataset_info.json")]
     if not versions:
         raise InputError(
@@ -83,6 +87,10 @@ def prepared_directory(name: str, data_dir: str | os.PathLike[str] | None = None
             f"`tfds build {name} --data_dir={root}` downloads and prepares it"
         )
     return max(versions, key=lambda path: [int(part) if part.isdigit() else -1 for part in path.name.split(".")])
+
+
+def _root(data_dir: str | os.PathLike[str] | None) -> pathlib.Path:
+    return pathlib.Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
 
 
 def _arrays(directory: pathlib.Path, split: str, size: int | None) -> tuple[np.ndarray, np.ndarray]:

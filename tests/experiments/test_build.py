@@ -42,6 +42,26 @@ def test_networks() -> None:
     assert build.network(dataclasses.replace(WIDE, width=2), dataset((16, 16, 3))).count_params() > wide.count_params()
 
 
+def test_networks_of_tiny_imagenet() -> None:
+    """64x64 images of 200 classes, as teacher and as student, whatever the adapter between them and CIFAR's."""
+    tiny, cifar = dataset((64, 64, 3), 200), dataset((32, 32, 3))
+    wide = build.network(WIDE, tiny)
+    assert (wide.input_shape, wide.output_shape) == ((None, 64, 64, 3), (None, 200))
+    for adapter in ("pad:64", "pad_random:64", "transposed:64", "resize_legacy:64"):
+        run = dataclasses.replace(small.FINETUNED, adapter=(adapter,))
+        trainer = build.build(run, cifar, wide).trainer
+        assert trainer.model.input_shape == (None, 32, 32, 3)
+        assert [tuple(v.shape) for v in trainer.head_variables] == [
+            (64, 10),
+            (10,),
+            *([(3, 3, 3, 3)] if adapter == "transposed:64" else []),
+        ]
+    for adapter in ("resize_mean:32", "crop:32"):
+        run = dataclasses.replace(small.FINETUNED, adapter=(adapter,))
+        model = build.build(run, tiny, build.network(WIDE, cifar)).trainer.model
+        assert (model.input_shape, model.output_shape) == ((None, 64, 64, 3), (None, 200))
+
+
 @pytest.mark.parametrize(
     ("network", "shape", "message"),
     [
