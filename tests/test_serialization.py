@@ -39,6 +39,7 @@ def built() -> dict[str, keras.Model]:
     }
     single = [layers.normalization(kind) for kind in layers.NORMALIZATIONS]
     single += [adapters.Resize(4, sampling) for sampling in adapters.SAMPLINGS]
+    single += [adapters.Pad(12), adapters.Pad(12, "random", name="pad_random"), adapters.TransposedConv(16)]
     for layer in single:
         found[layer.name] = keras.Sequential([keras.Input(tiny.SHAPE), layers.PixelRange(-1, 1), layer])
     return found

@@ -77,8 +77,6 @@ def test_the_releases_scripts() -> None:
 @pytest.mark.parametrize(("table", "row"), [key for key in APPENDIX if key[0] in tables.TABLES])
 def test_rows_are_built_of_them(table: str, row: str) -> None:
     declared = APPENDIX[table, row]
-    if declared.source == "tiny_imagenet":
-        return
     run = tables.table(table, "paper").rows[row]
     assert isinstance(run, StudentRun)
     assert (run.lambda_adv, run.lambda_diff, run.gradient_crop) == (
@@ -94,11 +92,12 @@ def test_rows_are_built_of_them(table: str, row: str) -> None:
     assert (run.schedule.steps, run.schedule.batch_size, run.steps_before_matching) == (320_000, 32, 280_000)
     assert (run.teacher.adapter, run.protocol, run.weight_decay) == (declared.adapter, "release", 2e-4)
     epochs = run.teacher.schedule.steps * run.teacher.schedule.batch_size / 50_000
+    assert run.teacher.normalization == ("l2" if declared.source == "tiny_imagenet" else None)
     assert math.isclose(epochs, declared.finetune_epochs, rel_tol=1e-2)
 
 
 def test_baselines_have_a_hundred_epochs_of_fine_tuning() -> None:
-    for table, row in (("1", "FT-MNIST"), ("3", "FT-CIFAR10")):
+    for table, row in (("1", "FT-MNIST"), ("2", "FT-TinyImagenet"), ("3", "FT-CIFAR10")):
         run = tables.table(table, "paper").rows[row]
         assert run.schedule.steps * run.schedule.batch_size == pytest.approx(100 * 50_000, rel=1e-2)
     assert recipes.baselines("cifar10", 0)[1].adversary.steps == 7
