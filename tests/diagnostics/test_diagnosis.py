@@ -59,7 +59,7 @@ def test_unknown_names_and_verdicts_are_mistakes() -> None:
     with pytest.raises(InputError, match="there is no 'falling', only still_falling, large_epsilon"):
         DIAGNOSIS.check("falling")
     with pytest.raises(InputError, match="verdict: expected one of PASS, WARN, SKIP, got 'FAIL'"):
-        Check("x", "FAIL", {}, "", "")  # type: ignore[arg-type]
+        Check("x", "FAIL", {}, "", "")
 
 
 @pytest.mark.parametrize(

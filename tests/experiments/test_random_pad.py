@@ -26,8 +26,9 @@ def test_a_resumed_run_draws_the_same_places(
 ) -> None:
     options = small.options(tmp_path_factory.getbasetemp() / "random_pad")
     whole, parts = runs.ensure(run, options), tmp_path_factory.mktemp("parts")
+    calls: list[int] = []
 
-    def end(self: Keeper, batch: int, logs: object = None, calls: list[int] = []) -> None:  # noqa: B006
+    def end(self: Keeper, batch: int, logs: object = None) -> None:
         calls.append(batch)
         if len(calls) == 5:
             raise Interrupted
