@@ -68,8 +68,8 @@ def train(run: Run, directory: pathlib.Path, options: Options, resume: bool = Fa
     built = build.build(run, dataset, teacher)
     if not resuming:
         directory.mkdir(parents=True, exist_ok=True)
-        _write(directory / "environment.json", json.dumps(runtime.environment(), indent=1))
-        _write(directory / "config.json", config.to_json(run))
+        write_whole(directory / "environment.json", json.dumps(runtime.environment(), indent=1))
+        write_whole(directory / "config.json", config.to_json(run))
     # The teacher is no part of the state: it is loaded anew and never written to.
     state = State(directory / "state", **built.products, **built.progress)
     done = state.restore()
@@ -148,7 +148,8 @@ def _save(model: keras.Model, path: pathlib.Path) -> None:
     os.replace(temporary, path)
 
 
-def _write(path: pathlib.Path, text: str) -> None:
+def write_whole(path: pathlib.Path, text: str) -> None:
+    """Text and a line's end, as a whole or not at all."""
     temporary = path.with_name(path.name + ".tmp")
     temporary.write_text(text + "\n")
     os.replace(temporary, path)

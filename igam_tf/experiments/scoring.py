@@ -1,14 +1,13 @@
 """Trained models scored as a table's rows are; records are kept beside the models and read back."""
 
 import dataclasses
-import os
 import pathlib
 from typing import Any
 
 from igam_tf import config, data, diagnostics, evaluation
 from igam_tf.experiments import trained
 from igam_tf.experiments.configs import Scoring, Weights
-from igam_tf.experiments.runs import Options
+from igam_tf.experiments.runs import Options, write_whole
 
 CALIBRATION_SIZE = 5000  # training images from which "recalibrated" re-estimates moving averages
 
@@ -42,7 +41,7 @@ def score(
         progress=progress,
         parts_dir=path.with_suffix(".parts"),
     )
-    _write(path, record)
+    write_whole(path, record.to_json())
     return record
 
 
@@ -89,11 +88,5 @@ def score_strongly(
         subject, dataset.test, statistics=mode, seed=scoring.seed, num_examples=None, progress=progress, **shared
     )
     record = dataclasses.replace(record, diagnosis=diagnosis.to_dict())
-    _write(path, record)
+    write_whole(path, record.to_json())
     return record
-
-
-def _write(path: pathlib.Path, record: evaluation.EvalRecord) -> None:
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(record.to_json() + "\n")
-    os.replace(temporary, path)
