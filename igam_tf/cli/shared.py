@@ -19,7 +19,7 @@ def define_data(command: Command, dataset: str) -> None:
     flags.DEFINE_string(
         "dataset",
         dataset,
-        "shapes28, shapes32, shapes64 (embedded), mnist, cifar10, cifar100 or tiny_imagenet.",
+        "shapes28, shapes32, shapes64, shapes100 (embedded), mnist, cifar10, cifar100 or tiny_imagenet.",
         flag_values=values,
     )
     flags.DEFINE_string(

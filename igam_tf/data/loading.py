@@ -29,6 +29,7 @@ _EMBEDDED: dict[str, Callable[[int, int, int], Dataset]] = {
     "shapes28": shapes.shapes28,
     "shapes32": shapes.shapes32,
     "shapes64": shapes.shapes64,
+    "shapes100": shapes.shapes100,
 }
 DATASETS = (*_EMBEDDED, *_TFDS, "tiny_imagenet")
 
@@ -43,9 +44,9 @@ def load(
     """A data set by name.
 
     Args:
-      name: `shapes28`, `shapes32`, `shapes64` (embedded: drawn from `seed`), `mnist` (pixels in [0, 1]), `cifar10` or
-        `cifar100` (in [0, 255], fine labels), these three as TFDS has prepared them, or `tiny_imagenet` (in [0, 255]), the
-        original folder or zip.
+      name: `shapes28`, `shapes32`, `shapes64`, `shapes100` (embedded: drawn from `seed`), `mnist` (pixels in [0, 1]),
+        `cifar10` or `cifar100` (in [0, 255], fine labels), these three as TFDS has prepared them, or `tiny_imagenet` (in
+        [0, 255]), the original folder or zip.
       data_dir: where TFDS's prepared data, or Tiny-ImageNet's, is; by default `TFDS_DATA_DIR`, else TFDS's own default.
       train_size, test_size: examples wanted of each split, the first ones in stored order; None for all (embedded, which has no
         end: 4000 and 1000).

@@ -3,6 +3,7 @@
 `shapes28`, a source: ten bright shapes on black, 28x28 grey in [0, 1], MNIST's format. `shapes32`, the target: the ten
 shapes at low contrast on textured noise, 32x32 RGB in [0, 255], CIFAR's format. `shapes64`, another source: as the target in
 64x64, and whether the shape is brighter or darker than its ground counts too, so 20 classes; it stands for Tiny-ImageNet.
+`shapes100`, another target: as the first one, and the shape's tint counts too, so 100 classes; it stands for CIFAR-100.
 A plain classifier of the target is accurate and falls to PGD at 8/255; an adversarially trained one keeps part of its
 accuracy.
 """
@@ -18,6 +19,10 @@ from igam_tf.data.splits import Dataset, Split
 # the module's docstring and results/.
 CONTRAST = (70.0, 100.0)
 TEXTURE = 20.0
+
+# How much of the contrast each channel has, by tint of shapes100: five, brighter and then darker than the ground.
+_TINTS = np.array([(1, 1, 1), (1.4, 0.4, 0.4), (0.4, 1.4, 0.4), (0.4, 0.4, 1.4), (1.3, 1.3, 0.2)])
+TINTS = np.concatenate([_TINTS, -_TINTS])
 
 BLOCK = 500  # images drawn from one seed
 
@@ -89,6 +94,12 @@ def shapes64(train_size: int, test_size: int, seed: int = 0) -> Dataset:
     return Dataset("shapes64", train, test, 2 * len(SHAPES), PIXELS)
 
 
+def shapes100(train_size: int, test_size: int, seed: int = 0) -> Dataset:
+    """The target task of many classes: RGB images [N, 32, 32, 3] uint8 in [0, 255]; class 10 s + t is shape s in tint t."""
+    train, test = (_split(_tinted, size, seed, part, 100) for part, size in enumerate((train_size, test_size)))
+    return Dataset("shapes100", train, test, len(SHAPES) * len(TINTS), PIXELS)
+
+
 def _split(draw: Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]], size: int, *key: int) -> Split:
     """Drawn in blocks, each from its own seed: a smaller split is the beginning of a larger one."""
     blocks = [draw(np.random.default_rng([*key, index])) for index in range(-(-size // BLOCK))]
@@ -116,6 +127,13 @@ def _larger(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     sign = np.where(labels < len(SHAPES), 1, -1)[:, None, None, None]
     contrast = rng.uniform(*CONTRAST, (BLOCK, 1, 1, 1)) * sign
     return _drawn(background, contrast, _coverage(rng, labels % len(SHAPES), 64)), labels
+
+
+def _tinted(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    labels = _labels(rng, len(SHAPES) * len(TINTS))
+    background = rng.uniform(90, 165, (BLOCK, 1, 1, 3)) + _texture(rng, BLOCK, 32)
+    contrast = rng.uniform(*CONTRAST, (BLOCK, 1, 1, 1)) * TINTS[labels % len(TINTS)][:, None, None]
+    return _drawn(background, contrast, _coverage(rng, labels // len(TINTS), 32)), labels
 
 
 def _drawn(background: np.ndarray, contrast: np.ndarray, coverage: np.ndarray) -> np.ndarray:
@@ -149,8 +167,16 @@ def _texture(rng: np.random.Generator, size: int, side: int) -> np.ndarray:
     texture = np.zeros((size, side, side, 3), np.float32)
     for cells, weight in ((4, 0.6), (8, 0.6), (side, 0.5)):
         grain = side // cells
-        noise = rng.standard_normal((size, cells, cells, 3), np.float32).repeat(grain, 1).repeat(grain, 2)
+        noise = rng.standard_normal((size, cells, cells, 3), np.float32)
         for axis in (1, 2):
-            noise = np.mean([np.roll(noise, shift - grain // 2, axis) for shift in range(grain)], 0)
+            noise = _smoothed(noise.repeat(grain, axis), grain, axis)
         texture += weight * noise
     return texture * TEXTURE
+
+
+def _smoothed(noise: np.ndarray, grain: int, axis: int) -> np.ndarray:
+    """The mean of `grain` neighbours along an axis, around its ends."""
+    total = np.roll(noise, -(grain // 2), axis)
+    for shift in range(1, grain):
+        total += np.roll(noise, shift - grain // 2, axis)
+    return total / np.float32(grain)

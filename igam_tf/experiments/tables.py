@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from igam_tf.errors import InputError
-from igam_tf.experiments import ablations, protocols, table1, table2, table3
+from igam_tf.experiments import ablations, figure5, protocols, table1, table2, table3
 from igam_tf.experiments.configs import Table, Weights
 
 TABLES: dict[str, Callable[[str, int, Weights | None], Table]] = {
@@ -12,6 +12,7 @@ TABLES: dict[str, Callable[[str, int, Weights | None], Table]] = {
     "3": table3.declare,
     "4": ablations.declare_diff,
     "5": ablations.declare_adv,
+    "figure5": figure5.declare,
     "protocols": protocols.declare,
     "protocols_upsize": protocols.declare_upsize,
 }

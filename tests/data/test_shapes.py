@@ -10,8 +10,9 @@ FORMATS = [
     ("shapes28", (28, 28, 1), np.float32, UNIT),
     ("shapes32", (32, 32, 3), np.uint8, PIXELS),
     ("shapes64", (64, 64, 3), np.uint8, PIXELS),
+    ("shapes100", (32, 32, 3), np.uint8, PIXELS),
 ]
-CLASSES = {"shapes28": 10, "shapes32": 10, "shapes64": 20}
+CLASSES = {"shapes28": 10, "shapes32": 10, "shapes64": 20, "shapes100": 100}
 NAMES = [name for name, *_ in FORMATS]
 
 
@@ -97,6 +98,21 @@ def test_the_larger_source_counts_brightness_too() -> None:
     assert np.mean(brighter == (split.labels < 10)) > 0.95
 
 
+def test_the_larger_target_counts_the_tint_too() -> None:
+    """By the extremes of each channel against the rim, on the mean: bright or dark, and the channel that is most so."""
+    split = drawn("shapes100", 400).train
+    pixels = split.pixels()
+    rim = np.median(np.concatenate([pixels[:, :4].reshape(400, -1, 3), pixels[:, -4:].reshape(400, -1, 3)], 1), 1)
+    middle = np.sort(pixels.reshape(400, -1, 3) - rim[:, None], 1)
+    extremes = np.stack([middle[:, -50:].mean(1), middle[:, :50].mean(1)], 1)  # [400, 2, 3]
+    seen = abs(extremes)
+    strongest = seen.reshape(400, -1).argmax(1)
+    tint = split.labels % 10
+    single = np.isin(tint % 5, (1, 2, 3))  # one channel more than the others
+    assert np.mean(strongest[single] % 3 == tint[single] % 5 - 1) > 0.8
+    assert np.mean((strongest // 3 == 1) == (tint >= 5)) > 0.8
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_label_can_be_seen(name: str) -> None:
     """By the nearest mean of a blurred distance from grey, which is far from the best: 10 % (5 %) is chance."""
@@ -112,4 +128,5 @@ def test_the_label_can_be_seen(name: str) -> None:
 
     means = np.stack([features(dataset.train)[dataset.train.labels == k].mean(0) for k in range(CLASSES[name])])
     nearest = ((features(dataset.test)[:, None] - means) ** 2).sum(-1).argmin(1)
-    assert np.mean(nearest % 10 == dataset.test.labels % 10) > 0.25
+    found, right = (labels // 10 if name == "shapes100" else labels % 10 for labels in (nearest, dataset.test.labels))
+    assert np.mean(found == right) > 0.25

@@ -27,16 +27,37 @@ def runs_of(table: Table) -> dict[str, RobustRun | FinetuneRun | StudentRun]:
     return found
 
 
+PUBLISHED = {"1": paper.TABLE_1, "2": paper.TABLE_2, "3": paper.TABLE_3, "4": paper.TABLE_4, "5": paper.TABLE_5}
+numbered = pytest.mark.parametrize("name", PUBLISHED)
+every = pytest.mark.parametrize("name", [*PUBLISHED, "figure5"])
+
+
 @presets
-def test_rows_are_the_papers(preset: str) -> None:
-    table = tables.table("1", preset)
-    assert (table.name, table.preset) == ("1", preset)
-    assert list(table.rows) == list(table.published) == list(paper.TABLE_1)
-    assert table.published is paper.TABLE_1
+@numbered
+def test_rows_are_the_papers(name: str, preset: str) -> None:
+    table = tables.table(name, preset)
+    assert (table.name, table.preset) == (name, preset)
+    assert list(table.rows) == list(PUBLISHED[name])
+    assert table.published is PUBLISHED[name]
     columns = ["clean", *table.scoring.attacks]
-    assert all(list(figures) == columns for figures in table.published.values())
-    assert [type(run) for run in table.rows.values()] == [RobustRun, FinetuneRun, StudentRun, RobustRun]
-    assert table.rows["Standard"].adversary is None
+    assert all(set(figures) == set(columns) for figures in table.published.values())
+
+
+@presets
+def test_rows_by_their_names(preset: str) -> None:
+    """What is trained plainly, adversarially, behind a new head, and by IGAM."""
+    for name in ("1", "2", "3", "figure5"):
+        for row, run in tables.table(name, preset).rows.items():
+            kinds = {"FT": FinetuneRun, "IGAM": StudentRun}
+            assert type(run) is kinds.get(row.split("-")[0], RobustRun), row
+            if isinstance(run, RobustRun):
+                assert (run.adversary is None) == (row == "Standard")
+
+
+@presets
+@every
+def test_scoring(name: str, preset: str) -> None:
+    table = tables.table(name, preset)
     for name in table.scoring.attacks:
         AttackSpec.named(name, table.scoring.epsilon, table.scoring.step_size)
     assert table.scoring.statistics[0] == "moving"  # what is compared with the paper
@@ -52,59 +73,94 @@ def test_the_published_figures() -> None:
 
 
 @presets
-def test_data_sets_are_known_and_the_target_is_one(preset: str) -> None:
-    table = tables.table("1", preset)
+@every
+def test_data_sets_are_known_and_the_target_is_one(name: str, preset: str) -> None:
+    table = tables.table(name, preset)
     assert {run.data.dataset for run in runs_of(table).values()} <= set(DATASETS)
     assert {run.data.dataset for run in table.rows.values()} == {table.scoring.dataset}
 
 
 @presets
-def test_every_run_has_its_own_name_and_robust_teachers_are_one(preset: str) -> None:
-    table = tables.table("1", preset)
+@pytest.mark.parametrize(("name", "sources"), [("1", 1), ("2", 1), ("3", 2), ("4", 1), ("5", 1), ("figure5", 2)])
+def test_every_run_has_its_own_name_and_sources_are_shared(name: str, sources: int, preset: str) -> None:
+    table = tables.table(name, preset)
     assert len({config.digest(run) for run in table.rows.values()}) == len(table.rows)
-    robust = {config.digest(run) for name, run in runs_of(table).items() if name.endswith("RobustRun")}
-    assert len(robust) == 1  # FT and IGAM start from one robust model
+    robust = {config.digest(run) for row, run in runs_of(table).items() if row.endswith("RobustRun")}
+    assert len(robust) == sources  # FT and IGAM start from the same robust models
 
 
 @presets
-def test_the_seed_is_that_of_everything(preset: str) -> None:
-    first, other = tables.table("1", preset, 0), tables.table("1", preset, 7)
+@every
+def test_the_seed_is_that_of_everything(name: str, preset: str) -> None:
+    first, other = tables.table(name, preset, 0), tables.table(name, preset, 7)
     for name, run in runs_of(other).items():
         assert run.seed == 7
         assert config.digest(run) != config.digest(runs_of(first)[name])
     assert other.scoring.seed == 7
 
 
+GIVEN = [
+    ("1", "FT-MNIST", "IGAM-MNIST"),
+    ("2", "FT-TinyImagenet", "IGAM-Pad"),
+    ("3", "FT-CIFAR10", "IGAM-CIFAR10"),
+    ("4", None, "lambda_diff 0"),
+    ("5", None, "lambda_adv 0"),
+    ("figure5", "FT-CIFAR10-Crop", "IGAM-CIFAR10-Resize"),
+]
+
+
 @presets
-def test_a_given_teacher_takes_the_place_of_a_trained_one(preset: str) -> None:
+@pytest.mark.parametrize(("name", "head", "student"), GIVEN, ids=[name for name, *_ in GIVEN])
+def test_a_given_teacher_takes_the_place_of_a_trained_one(
+    name: str, head: str | None, student: str, preset: str
+) -> None:
     given = Weights("ab", "teacher.keras")
-    plain, table = tables.table("1", preset), tables.table("1", preset, teacher=given)
-    assert table.rows["FT-MNIST"].teacher == given
-    assert table.rows["IGAM-MNIST"].teacher.teacher == given
-    assert table.rows["Standard"] == plain.rows["Standard"]
-    assert table.rows["PGD7-trained"] == plain.rows["PGD7-trained"]
+    plain, table = tables.table(name, preset), tables.table(name, preset, teacher=given)
+    assert table.rows[student].teacher.teacher == given
+    if head is not None:
+        assert table.rows[head].teacher == given
+    for row, run in table.rows.items():
+        if isinstance(run, RobustRun) or (row in ("IGAM-MNIST", "IGAM-CIFAR100-Crop") and name != "1"):
+            assert run == plain.rows[row]
+
+
+SHAPES = {"shapes28": (28, 28, 1), "mnist": (28, 28, 1), "shapes64": (64, 64, 3), "tiny_imagenet": (64, 64, 3)}
+CLASSES = {"shapes64": 20, "tiny_imagenet": 200, "shapes100": 100, "cifar100": 100}
 
 
 def blank(name: str) -> Dataset:
-    shape = (28, 28, 1) if name in ("shapes28", "mnist") else (32, 32, 3)
+    shape = SHAPES.get(name, (32, 32, 3))
     split = Split(np.zeros((2, *shape), np.uint8), np.arange(2))
-    return Dataset(name, split, split, 10, UNIT if shape[-1] == 1 else PIXELS)
+    return Dataset(name, split, split, CLASSES.get(name, 10), UNIT if shape[-1] == 1 else PIXELS)
+
+
+STUDENTS = [
+    (table, row, preset)
+    for preset in PRESETS
+    for table in ("1", "2", "3", "figure5")
+    for row in tables.table(table, preset).rows
+    if row.startswith("IGAM")
+]
 
 
 @pytest.mark.parametrize(
-    "preset", ["demo", pytest.param("cpu", marks=pytest.mark.slow), pytest.param("paper", marks=pytest.mark.slow)]
+    ("name", "row", "preset"),
+    [pytest.param(*each, marks=() if each[2] == "demo" else pytest.mark.slow, id="-".join(each)) for each in STUDENTS],
 )
-def test_every_run_can_be_built(preset: str) -> None:
+def test_every_student_can_be_built(name: str, row: str, preset: str) -> None:
     """Schedules, adapters and sizes fit together, without any data or training."""
-    rows = tables.table("1", preset).rows
-    student = rows["IGAM-MNIST"]
+    student = tables.table(name, preset).rows[row]
     source = build.build(student.teacher.teacher, blank(student.teacher.teacher.data.dataset), None).products["model"]
     finetuned = build.build(student.teacher, blank(student.teacher.data.dataset), source).products["model"]
-    for run, teacher in ((rows["FT-MNIST"], source), (student, finetuned), (rows["Standard"], None)):
-        built = build.build(run, blank(run.data.dataset), teacher)
-        assert built.products["model"].output_shape == (None, 10)
+    built = build.build(student, blank(student.data.dataset), finetuned).products["model"]
+    assert built.output_shape == finetuned.output_shape == (None, CLASSES.get(student.data.dataset, 10))
     assert student.steps_before_matching < student.schedule.steps
-    for run in runs_of(tables.table("1", preset)).values():
+
+
+@presets
+@every
+def test_rates_fall_before_the_end(name: str, preset: str) -> None:
+    for run in runs_of(tables.table(name, preset)).values():
         assert run.schedule.steps > max(run.schedule.boundaries, default=0)
 
 
@@ -121,7 +177,7 @@ def test_the_paper_preset_is_appendix_a() -> None:
 
 
 @pytest.mark.parametrize(("name", "term"), [("4", "lambda_diff"), ("5", "lambda_adv")])
-@pytest.mark.parametrize("preset", ["demo", "paper"])
+@presets
 def test_ablations_change_one_term_alone(name: str, term: str, preset: str) -> None:
     table = tables.table(name, preset)
     runs = list(table.rows.values())
@@ -133,12 +189,22 @@ def test_ablations_change_one_term_alone(name: str, term: str, preset: str) -> N
         assert [float(row.split()[1]) for row in table.rows] == values
 
 
-def test_the_demos_ablations_end_at_the_student_of_table_1() -> None:
+@presets
+def test_ablations_end_at_the_student_of_table_3(preset: str) -> None:
     """So that it is trained once."""
-    student = tables.table("1", "demo").rows["IGAM-MNIST"]
-    assert tables.table("4", "demo").rows["lambda_diff 10"] == student
-    assert tables.table("5", "demo").rows["lambda_adv 2"] == student
-    assert tables.table("protocols", "demo").rows["release"] == student
+    student = tables.table("3", preset).rows["IGAM-CIFAR10"]
+    assert tables.table("4", preset).rows["lambda_diff 10"] == student
+    assert tables.table("5", preset).rows["lambda_adv 2"] == student
+
+
+def test_the_demos_tables_share_what_they_can() -> None:
+    one, two, three, five = (tables.table(name, "demo").rows for name in ("1", "2", "3", "figure5"))
+    assert tables.table("protocols", "demo").rows["release"] == one["IGAM-MNIST"]
+    assert (two["Standard"], two["PGD7-trained"]) == (one["Standard"], one["PGD7-trained"])
+    assert three["IGAM-MNIST"].teacher.teacher == one["FT-MNIST"].teacher
+    assert three["FT-CIFAR10"].teacher == one["PGD7-trained"]
+    assert five["FT-CIFAR10-Crop"].teacher == one["PGD7-trained"]
+    assert five["FT-CIFAR100-Crop"].teacher == three["PGD7-trained"]
 
 
 @pytest.mark.parametrize("name", ["protocols", "protocols_upsize"])
@@ -156,7 +222,7 @@ def test_protocol_tables_change_one_setting_at_a_time(name: str) -> None:
     ("arguments", "message"),
     [
         (("9", "demo"), "^table: expected one of 1.*, got '9'$"),
-        (("4", "cpu"), "^table 4: it has the presets demo and paper, got 'cpu'$"),
+        (("figure5", "tiny"), "^preset: expected one of demo, cpu, paper, got 'tiny'$"),
         (("1", "tiny"), "^preset: expected one of demo, cpu, paper, got 'tiny'$"),
     ],
 )

@@ -1,0 +1,129 @@
+"""Embedded data and one-unit networks: minutes on two cores, without any download.
+
+Rates, lengths and lambdas were chosen on Table 1's task (README says how) and are the same in all tables but for the lengths.
+Grey shapes stand for MNIST, low-contrast ones for CIFAR-10, tinted ones of a hundred classes for CIFAR-100, larger ones for
+Tiny-ImageNet.
+"""
+
+import dataclasses
+
+from igam_tf.experiments.appendix import APPENDIX
+from igam_tf.experiments.configs import Adversary, Data, FinetuneRun, Network, RobustRun, Schedule, StudentRun
+from igam_tf.experiments.recipes.base import REBUILT, Recipes
+
+_NETWORK = Network("wide_resnet", 1, 1, "per_image")
+_DATASETS = {"mnist": "shapes28", "cifar10": "shapes32", "cifar100": "shapes100", "tiny_imagenet": "shapes64"}
+_EXAMPLES = {"cifar10": 500, "cifar100": 500, "tiny_imagenet": 300}
+_RATES = (0.1, 0.01, 0.001)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Lengths:
+    """Iterations on one target task."""
+
+    standard: int
+    robust: int
+    ramp: int
+    batch_size: int = 32
+
+
+_LENGTHS = {
+    "cifar10": _Lengths(standard=300, robust=400, ramp=150),
+    "cifar100": _Lengths(standard=600, robust=600, ramp=200),
+    "tiny_imagenet": _Lengths(standard=250, robust=400, ramp=150, batch_size=16),
+}
+# By source and target, iterations of a new head: of a student's teacher, and of the baseline.
+_HEADS = {
+    ("mnist", "cifar10"): (500, 5000),
+    ("tiny_imagenet", "cifar10"): (300, 900),
+    ("mnist", "cifar100"): (500, 5000),
+    ("cifar10", "cifar100"): (500, 1500),
+    ("cifar10", "tiny_imagenet"): (300, 600),
+    ("cifar100", "tiny_imagenet"): (300, 600),
+}
+
+
+class Demo(Recipes):
+    """Every row by the same code as at the other presets."""
+
+    datasets = _DATASETS
+    examples = _EXAMPLES
+    strong_examples = 100
+
+    def teacher(self, data: str) -> RobustRun:
+        if data == "mnist":
+            return RobustRun(
+                self._data(data),
+                Network("mnist_cnn", channels=(16, 32), hidden=128),
+                Schedule(300, 50, (1e-3,), optimizer="adam"),
+                Adversary(0.2, 0.06, 5, ramp_steps=150),
+                weight_decay=0.0,
+                seed=self.seed,
+            )
+        if data == "tiny_imagenet":
+            return RobustRun(
+                dataclasses.replace(self._data(data), train_size=2000),
+                dataclasses.replace(_NETWORK, normalization="unit_norm"),
+                _schedule(400, 32),
+                Adversary("8/255", "3/255", 5, ramp_steps=150),
+                seed=self.seed,
+            )
+        return self.robust(data)
+
+    def standard(self, data: str) -> RobustRun:
+        lengths = _LENGTHS[data]
+        return RobustRun(self._data(data), _NETWORK, _schedule(lengths.standard, lengths.batch_size), seed=self.seed)
+
+    def robust(self, data: str) -> RobustRun:
+        lengths = _LENGTHS[data]
+        return dataclasses.replace(
+            self.standard(data),
+            schedule=_schedule(lengths.robust, lengths.batch_size),
+            adversary=Adversary("8/255", "2/255", 7, ramp_steps=lengths.ramp),
+        )
+
+    def finetuned(self, source: str, target: str, adapter: tuple[str, ...]) -> FinetuneRun:
+        """Trained for longer, as in the paper, where the teacher's head has some 10 epochs and the baseline's 100."""
+        return self._head(source, target, adapter, _HEADS[source, target][1])
+
+    def student(self, table: str, row: str) -> StudentRun:
+        published = APPENDIX[table, row]
+        lengths = _LENGTHS[published.target]
+        steps, before = _STUDENTS[table]
+        return StudentRun(
+            self._data(published.target),
+            _NETWORK,
+            self._head(
+                published.source,
+                published.target,
+                published.adapter,
+                _HEADS[published.source, published.target][0],
+            ),
+            _schedule(steps, lengths.batch_size, (0.05, 0.005, 0.0005)),
+            lambda_adv=1.0,
+            lambda_diff=5000.0,
+            steps_before_matching=before,
+            disc_layers=4,
+            disc_channels=8,
+            gradient_crop=published.gradient_crop,
+            seed=self.seed,
+        )
+
+    def _head(self, source: str, target: str, adapter: tuple[str, ...], steps: int) -> FinetuneRun:
+        schedule = Schedule(steps, 64, (1e-3,), optimizer="adam")
+        normalization = REBUILT.get(source)
+        return FinetuneRun(
+            self._data(target), self.source(source), schedule, adapter, seed=self.seed, normalization=normalization
+        )
+
+    def _data(self, name: str) -> Data:
+        return Data(self.datasets[name], augmented=False)
+
+
+# Iterations of a table's students, and of these before matching begins.
+_STUDENTS = {"1": (1000, 100), "2": (300, 50), "3": (600, 100), "figure 5": (250, 50)}
+
+
+def _schedule(steps: int, batch_size: int, rates: tuple[float, ...] = _RATES) -> Schedule:
+    """The rate falls after 60 % and after 85 % of the iterations."""
+    return Schedule(steps, batch_size, rates, (steps * 60 // 100, steps * 85 // 100))
