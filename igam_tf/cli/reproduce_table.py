@@ -24,8 +24,8 @@ _VALUES = _COMMAND.flags
 flags.DEFINE_enum(
     "table",
     "1",
-    ["1", "2", "3", "4", "5", "protocols", "protocols_upsize"],
-    "Which table of the paper (2 and 3 at the preset paper alone), or what each setting between paper and release does "
+    ["1", "2", "3", "4", "5", "figure5", "protocols", "protocols_upsize"],
+    "Which table of the paper, the rows of its Figure 5, or what each setting between paper and release does "
     "(docs/protocols.md).",
     flag_values=_VALUES,
 )
