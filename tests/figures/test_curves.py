@@ -24,7 +24,7 @@ def test_lines_bands_and_labels() -> None:
     (axes,) = figure.axes
     robust, weak = axes.lines
     assert (robust.get_label(), weak.get_label()) == ("PGD7-trained", "Standard")
-    assert robust.get_xdata() == [0, 5, 20]
+    assert list(robust.get_xdata()) == [0, 5, 20]
     np.testing.assert_allclose(robust.get_ydata(), [98, 84, 80])
     np.testing.assert_allclose(weak.get_ydata(), [48, 9, 1])
     assert (robust.get_marker(), robust.get_linestyle()) != (weak.get_marker(), weak.get_linestyle())
