@@ -4,34 +4,43 @@ import dataclasses
 import logging
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from igam_tf.bounds import PIXELS, UNIT, Bounds
-from igam_tf.data import shapes
+from igam_tf.data import shapes, tiny_imagenet
 from igam_tf.data.splits import Dataset, Split
-from igam_tf.data.tiny_imagenet import tiny_imagenet
 from igam_tf.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
-class _Prepared:
-    """A TFDS data set: its classes and the pixel range that its models take."""
+class Format:
+    """What a data set's images are like, known without reading it."""
 
+    image_shape: tuple[int, int, int]
     num_classes: int
     bounds: Bounds
 
 
-_TFDS = {"mnist": _Prepared(10, UNIT), "cifar10": _Prepared(10, PIXELS), "cifar100": _Prepared(100, PIXELS)}
+FORMATS: Mapping[str, Format] = {
+    "shapes28": Format((28, 28, 1), 10, UNIT),
+    "shapes32": Format((32, 32, 3), 10, PIXELS),
+    "shapes64": Format((64, 64, 3), 20, PIXELS),
+    "shapes100": Format((32, 32, 3), 100, PIXELS),
+    "mnist": Format((28, 28, 1), 10, UNIT),
+    "cifar10": Format((32, 32, 3), 10, PIXELS),
+    "cifar100": Format((32, 32, 3), 100, PIXELS),
+    "tiny_imagenet": Format((64, 64, 3), 200, PIXELS),
+}
+DATASETS = tuple(FORMATS)
 _EMBEDDED: dict[str, Callable[[int, int, int], Dataset]] = {
     "shapes28": shapes.shapes28,
     "shapes32": shapes.shapes32,
     "shapes64": shapes.shapes64,
     "shapes100": shapes.shapes100,
 }
-DATASETS = (*_EMBEDDED, *_TFDS, "tiny_imagenet")
 
 
 def load(
@@ -63,15 +72,26 @@ def load(
     if name in _EMBEDDED:
         return _EMBEDDED[name](train_size or 4000, test_size or 1000, seed)
     if name == "tiny_imagenet":
-        return tiny_imagenet(_root(data_dir), train_size, test_size)
-    prepared = _TFDS[name]
+        return tiny_imagenet.tiny_imagenet(_root(data_dir), train_size, test_size)
+    stored = FORMATS[name]
     directory = prepared_directory(name, data_dir)
-    scale = prepared.bounds.high / 255
+    scale = stored.bounds.high / 255
     train, test = (
         Split(*_arrays(directory, split, size), scale=scale)
         for split, size in (("train", train_size), ("test", test_size))
     )
-    return Dataset(name, train, test, prepared.num_classes, prepared.bounds)
+    return Dataset(name, train, test, stored.num_classes, stored.bounds)
+
+
+def locate(name: str, data_dir: str | os.PathLike[str] | None = None) -> pathlib.Path | None:
+    """Where a data set's files are that `load` would read; None for embedded ones. Looks at the disk only.
+
+    Raises:
+      InputError: they are not there; the message says where they were looked for and how to fetch them.
+    """
+    if name in _EMBEDDED:
+        return None
+    return tiny_imagenet.locate(_root(data_dir)) if name == "tiny_imagenet" else prepared_directory(name, data_dir)
 
 
 def prepared_directory(name: str, data_dir: str | os.PathLike[str] | None = None) -> pathlib.Path:

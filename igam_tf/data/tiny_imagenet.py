@@ -75,31 +75,43 @@ def tiny_imagenet(root: pathlib.Path, train_size: int | None = None, test_size: 
     return Dataset("tiny_imagenet", train, test, len(wnids), PIXELS)
 
 
+def locate(root: pathlib.Path) -> pathlib.Path:
+    """The folder or the zip file that `tiny_imagenet` reads under `root`.
+
+    Raises:
+      InputError: there is none; the message says what was looked for and how to fetch it.
+    """
+    folder = root / NAME
+    archives = [place for place in (root / f"{NAME}.zip", folder / f"{NAME}.zip") if place.is_file()]
+    if (folder / "train").is_dir() or (folder.is_dir() and not archives):
+        return folder
+    if not archives:
+        raise InputError(
+            f"dataset tiny_imagenet: not found under {root}: expected {NAME}/, {NAME}.zip or {NAME}/{NAME}.zip there (set "
+            f"--data_dir or TFDS_DATA_DIR). {_how(root)}"
+        )
+    return archives[0]
+
+
 def _how(root: pathlib.Path) -> str:
     return f"With a network, `curl -O {URL}` in {root} fetches the original"
 
 
 @contextlib.contextmanager
 def _opened(root: pathlib.Path) -> Iterator[_Tree]:
-    folder = root / NAME
-    archives = [place for place in (root / f"{NAME}.zip", folder / f"{NAME}.zip") if place.is_file()]
-    if (folder / "train").is_dir() or (folder.is_dir() and not archives):
-        yield _Tree(str(folder), root, _scan(folder), lambda file: (folder / file).read_bytes())
+    place = locate(root)
+    if place.is_dir():
+        yield _Tree(str(place), root, _scan(place), lambda file: (place / file).read_bytes())
         return
-    if not archives:
-        raise InputError(
-            f"dataset tiny_imagenet: not found under {root}: expected {NAME}/, {NAME}.zip or {NAME}/{NAME}.zip there (set "
-            f"--data_dir or TFDS_DATA_DIR). {_how(root)}"
-        )
     try:
-        archive = zipfile.ZipFile(archives[0])
+        archive = zipfile.ZipFile(place)
     except (OSError, zipfile.BadZipFile) as error:
         raise InputError(
-            f"dataset tiny_imagenet: {archives[0]}: not a whole zip file ({error}), expected the original. {_how(root)}"
+            f"dataset tiny_imagenet: {place}: not a whole zip file ({error}), expected the original. {_how(root)}"
         ) from error
     with archive:
         stamps = {info.filename.removeprefix(f"{NAME}/"): f"{info.CRC:08x}" for info in archive.infolist()}
-        yield _Tree(f"{archives[0]}/{NAME}", root, stamps, lambda file: archive.read(f"{NAME}/{file}"))
+        yield _Tree(f"{place}/{NAME}", root, stamps, lambda file: archive.read(f"{NAME}/{file}"))
 
 
 def _scan(folder: pathlib.Path) -> dict[str, str]:

@@ -9,6 +9,7 @@ import pytest
 
 from igam_tf import data
 from igam_tf.bounds import PIXELS, UNIT
+from igam_tf.data.loading import prepared_directory
 from igam_tf.errors import InputError
 
 from . import prepared
@@ -80,6 +81,26 @@ def test_absent_data(tmp_path: pathlib.Path, name: str) -> None:
     assert message.startswith(f"dataset {name}: not found under {tmp_path} ")
     assert f"`tfds build {name} --data_dir={tmp_path}`" in message
     assert "\n" not in message
+
+
+def test_files_are_located_without_reading_them(tmp_path: pathlib.Path) -> None:
+    assert data.locate("shapes32") is None
+    prepared.write(tmp_path, "cifar10")
+    assert data.locate("cifar10", tmp_path) == prepared_directory("cifar10", tmp_path)
+    archive = tmp_path / "tiny-imagenet-200.zip"
+    archive.touch()
+    assert data.locate("tiny_imagenet", tmp_path) == archive
+    for name in ("mnist", "cifar100"):
+        with pytest.raises(InputError, match=f"^dataset {name}: not found under {tmp_path}"):
+            data.locate(name, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["shapes28", "shapes32", "shapes64", "shapes100", "mnist", "cifar10", "cifar100"])
+def test_formats_are_those_of_the_data(tmp_path: pathlib.Path, name: str) -> None:
+    if not name.startswith("shapes"):
+        prepared.write(tmp_path, name)
+    dataset = data.load(name, tmp_path, 2, 2)
+    assert data.Format(dataset.image_shape, dataset.num_classes, dataset.bounds) == data.FORMATS[name]
 
 
 def _truncate(path: pathlib.Path) -> None:

@@ -5,9 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from igam_tf import config, paper
+from igam_tf import config, data, paper
 from igam_tf.attacks.spec import AttackSpec
-from igam_tf.bounds import PIXELS, UNIT
 from igam_tf.data import DATASETS, Dataset, Split
 from igam_tf.errors import InputError
 from igam_tf.experiments import build, tables
@@ -124,14 +123,10 @@ def test_a_given_teacher_takes_the_place_of_a_trained_one(
             assert run == plain.rows[row]
 
 
-SHAPES = {"shapes28": (28, 28, 1), "mnist": (28, 28, 1), "shapes64": (64, 64, 3), "tiny_imagenet": (64, 64, 3)}
-CLASSES = {"shapes64": 20, "tiny_imagenet": 200, "shapes100": 100, "cifar100": 100}
-
-
 def blank(name: str) -> Dataset:
-    shape = SHAPES.get(name, (32, 32, 3))
-    split = Split(np.zeros((2, *shape), np.uint8), np.arange(2))
-    return Dataset(name, split, split, CLASSES.get(name, 10), UNIT if shape[-1] == 1 else PIXELS)
+    stored = data.FORMATS[name]
+    split = Split(np.zeros((2, *stored.image_shape), np.uint8), np.arange(2))
+    return Dataset(name, split, split, stored.num_classes, stored.bounds)
 
 
 STUDENTS = [
@@ -153,7 +148,7 @@ def test_every_student_can_be_built(name: str, row: str, preset: str) -> None:
     source = build.build(student.teacher.teacher, blank(student.teacher.teacher.data.dataset), None).products["model"]
     finetuned = build.build(student.teacher, blank(student.teacher.data.dataset), source).products["model"]
     built = build.build(student, blank(student.data.dataset), finetuned).products["model"]
-    assert built.output_shape == finetuned.output_shape == (None, CLASSES.get(student.data.dataset, 10))
+    assert built.output_shape == finetuned.output_shape == (None, data.FORMATS[student.data.dataset].num_classes)
     assert student.steps_before_matching < student.schedule.steps
 
 
