@@ -138,7 +138,7 @@ def test_damaged_data(tmp_path: pathlib.Path, file: str, damage: object) -> None
     [
         (
             {"name": "imagenet"},
-            r"^dataset: expected one of shapes28, shapes32, shapes64, mnist, cifar10, cifar100, tiny_imagenet, got 'imagenet'$",
+            r"^dataset: expected one of shapes28, .*tiny_imagenet, got 'imagenet'$",
         ),
         ({"name": "shapes28", "train_size": 0}, r"^train_size: expected at least 1, got 0$"),
         ({"name": "shapes32", "test_size": -1}, r"^test_size: expected at least 1, got -1$"),
