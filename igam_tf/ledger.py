@@ -1,7 +1,6 @@
 """Finished parts of a long evaluation on disk, so that a killed one goes on where it stopped."""
 
 import json
-import os
 import pathlib
 import shutil
 from collections.abc import Callable, Mapping
@@ -9,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from igam_tf import files
 from igam_tf.errors import InputError
 
 
@@ -35,7 +35,7 @@ class Ledger:
         directory.mkdir(parents=True, exist_ok=True)
         if not begun.exists() and any(path.name != f"{begun.name}.tmp" for path in directory.iterdir()):
             raise InputError(f"{directory} holds other files; parts need a directory of their own, removed at the end")
-        _replace(begun, lambda path: path.write_text(text))
+        files.write_text(begun, text)
 
     def part(self, key: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """The arrays of a part: read back if it was finished before, else made and kept."""
@@ -46,21 +46,10 @@ class Ledger:
             with np.load(path) as found:
                 return dict(found)
         arrays = make()
-
-        def write(temporary: pathlib.Path) -> None:
-            with temporary.open("wb") as stream:
-                np.savez(stream, **arrays)
-
-        _replace(path, write)
+        files.write_arrays(path, arrays, compressed=False)
         return arrays
 
     def close(self) -> None:
         """Removes the parts: what they were for is finished."""
         if self.directory is not None:
             shutil.rmtree(self.directory)
-
-
-def _replace(path: pathlib.Path, write: Callable[[pathlib.Path], Any]) -> None:
-    temporary = path.with_name(path.name + ".tmp")
-    write(temporary)
-    os.replace(temporary, path)

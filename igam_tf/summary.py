@@ -1,10 +1,79 @@
 """A table over several training seeds: means, intervals, and differences that chance does not explain."""
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 
 from igam_tf import intervals
 from igam_tf.experiments.configs import Table
 from igam_tf.experiments.reproduce import Result
+
+
+@dataclasses.dataclass(frozen=True)
+class Mean:
+    """Over seeds, in percent, with its 95 % interval (Student's t, over training runs)."""
+
+    mean: float
+    low: float
+    high: float
+
+    @property
+    def holds_zero(self) -> bool:
+        return self.low <= 0 <= self.high
+
+
+@dataclasses.dataclass(frozen=True)
+class Over:
+    """A row over all seeds: by BatchNorm mode and column its means, and differences to the reference paired by seed."""
+
+    name: str
+    means: dict[str, dict[str, Mean]]
+    differences: dict[str, dict[str, Mean]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """A table over several seeds.
+
+    Attributes:
+      reference: the row that others are compared with; None if there are no comparisons.
+      rows: those that every seed has.
+      incomplete: names of the others.
+    """
+
+    seeds: tuple[int, ...]
+    columns: tuple[str, ...]
+    modes: tuple[str, ...]
+    reference: str | None
+    rows: tuple[Over, ...]
+    incomplete: tuple[str, ...]
+
+
+def summarise(table: Table, by_seed: Mapping[int, Mapping[str, Result]]) -> Summary:
+    """Means over two or more seeds; where the table compares its rows with the first one, the differences to it."""
+    columns = ("clean", *table.scoring.attacks)
+    complete = {row: [seed[row].record for seed in by_seed.values()] for row in table.rows}
+    records = {row: [record for record in found if record] for row, found in complete.items()}
+    whole = {row: found for row, found in records.items() if len(found) == len(by_seed)}
+    modes = tuple(next(iter(whole.values()))[0].results) if whole else ()
+    values = {
+        row: {mode: {column: [100 * r.accuracy(column, mode) for r in found] for column in columns} for mode in modes}
+        for row, found in whole.items()
+    }
+    reference = next(iter(table.rows)) if table.against_first else None
+    rows = []
+    for row, found in values.items():
+        means = {mode: {column: _mean(each) for column, each in of.items()} for mode, of in found.items()}
+        differences = {}
+        if reference in values and row != reference:
+            base = values[reference]
+            differences = {
+                mode: {column: _difference(each, base[mode][column]) for column, each in of.items()}
+                for mode, of in found.items()
+            }
+        rows.append(Over(row, means, differences))
+    return Summary(
+        tuple(by_seed), columns, modes, reference, tuple(rows), tuple(row for row in table.rows if row not in whole)
+    )
 
 
 def summary_text(table: Table, by_seed: Mapping[int, Mapping[str, Result]]) -> str:
@@ -13,36 +82,42 @@ def summary_text(table: Table, by_seed: Mapping[int, Mapping[str, Result]]) -> s
     Where the table compares its rows with the first one, below it the difference to that row, paired by seed, and
     "not distinguishable" where its interval holds 0. Rows that some seed lacks are left out and named.
     """
-    complete = {row: [seed[row].record for seed in by_seed.values()] for row in table.rows}
-    records = {row: [r for r in found if r] for row, found in complete.items()}
-    whole = {row: found for row, found in records.items() if len(found) == len(by_seed)}
-    columns = ["clean", *table.scoring.attacks]
+    made = summarise(table, by_seed)
     width = max(map(len, table.rows)) + 2
-    seeds = ", ".join(map(str, by_seed))
-    lines = [f"Over seeds {seeds}: mean and its 95 % interval (Student's t, over training runs), in percent."]
-    reference = next(iter(table.rows))
-    if table.against_first:
-        lines.append(
-            f"Below: difference to {reference!r}, paired by seed; n.d.: not distinguishable (its interval holds 0)."
-        )
-    for mode in next(iter(whole.values()))[0].results if whole else ():
-        lines += ["", f"{mode:<{width}}" + "".join(f"{column:>28}" for column in columns)]
-        for row, found in whole.items():
-            values = {column: [100 * r.accuracy(column, mode) for r in found] for column in columns}
-            lines.append(f"{row:<{width}}" + "".join(f"{_mean(values[column]):>28}" for column in columns))
-            if table.against_first and row != reference and reference in whole:
-                base = {column: [100 * r.accuracy(column, mode) for r in whole[reference]] for column in columns}
-                cells = [_difference(values[column], base[column]) for column in columns]
+    lines = explained(made)
+    for mode in made.modes:
+        lines += ["", f"{mode:<{width}}" + "".join(f"{column:>28}" for column in made.columns)]
+        for row in made.rows:
+            lines.append(f"{row.name:<{width}}" + "".join(f"{mean_text(row.means[mode][c]):>28}" for c in made.columns))
+            if row.differences:
+                cells = [difference_text(row.differences[mode][column]) for column in made.columns]
                 lines.append(" " * width + "".join(f"{cell:>28}" for cell in cells))
-    lines += [f"{row}: not run with every seed" for row in table.rows if row not in whole]
+    lines += [f"{row}: not run with every seed" for row in made.incomplete]
     return "\n".join(lines)
 
 
-def _mean(values: list[float]) -> str:
-    mean, low, high = intervals.mean_interval(values)
-    return f"{mean:.1f} [{low:.1f}, {high:.1f}]"
+def explained(made: Summary) -> list[str]:
+    """What the figures are, in lines."""
+    seeds = ", ".join(map(str, made.seeds))
+    lines = [f"Over seeds {seeds}: mean and its 95 % interval (Student's t, over training runs), in percent."]
+    if made.reference is not None:
+        lines.append(
+            f"Below: difference to {made.reference!r}, paired by seed; n.d.: not distinguishable (its interval holds 0)."
+        )
+    return lines
 
 
-def _difference(values: list[float], base: list[float]) -> str:
-    mean, low, high = intervals.mean_interval([a - b for a, b in zip(values, base, strict=True)])
-    return f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]" + (" n.d." if low <= 0 <= high else "")
+def mean_text(each: Mean) -> str:
+    return f"{each.mean:.1f} [{each.low:.1f}, {each.high:.1f}]"
+
+
+def difference_text(each: Mean) -> str:
+    return f"{each.mean:+.1f} [{each.low:+.1f}, {each.high:+.1f}]" + (" n.d." if each.holds_zero else "")
+
+
+def _mean(values: Sequence[float]) -> Mean:
+    return Mean(*intervals.mean_interval(values))
+
+
+def _difference(values: Sequence[float], base: Sequence[float]) -> Mean:
+    return _mean([a - b for a, b in zip(values, base, strict=True)])

@@ -55,7 +55,7 @@ def _run(values: Any) -> None:
     if values.target != "attacks":
         raise InputError(f"expected attacks, got {values.target!r}")
     widths, batch_sizes = (_sizes(name, values[name].value) for name in ("widths", "batch_sizes"))
-    from igam_tf import report, runtime
+    from igam_tf import files, runtime
     from igam_tf.benchmark import attacks, text
     from igam_tf.benchmark.task import random_task
 
@@ -70,7 +70,7 @@ def _run(values: Any) -> None:
                 print(f"width {width}, blocks {values.blocks}; {text.table(measured)}\n", flush=True)
                 record["results"].append({"width": width, "blocks": values.blocks, **measured.record()})
                 if values.output:
-                    report.write_text(pathlib.Path(values.output), json.dumps(record, indent=1) + "\n")
+                    files.write_text(pathlib.Path(values.output), json.dumps(record, indent=1) + "\n")
 
 
 def _sizes(flag: str, texts: list[str]) -> list[int]:

@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(values: Any) -> None:
-    from igam_tf import data, diagnostics, evaluation, report
+    from igam_tf import data, diagnostics, evaluation, files, report
     from igam_tf.attacks.spec import Suite, madry_suite
     from igam_tf.experiments import trained
     from igam_tf.experiments.scoring import CALIBRATION_SIZE
@@ -99,7 +99,7 @@ def _run(values: Any) -> None:
         images=images,
     )
     if output:
-        report.write_text(output, record.to_json() + "\n")
+        files.write_text(output, record.to_json() + "\n")
     if values.diagnose:
         found = diagnostics.diagnose(
             model,
@@ -114,10 +114,10 @@ def _run(values: Any) -> None:
         )
         record = dataclasses.replace(record, diagnosis=found.to_dict())
         if output:
-            report.write_text(output, record.to_json() + "\n")
+            files.write_text(output, record.to_json() + "\n")
     print(report.record_text(record, _published(suite.dataset) if values.suite else None))
     if images is not None:
-        report.write_arrays(pathlib.Path(values.save_adversarial), images)
+        files.write_arrays(pathlib.Path(values.save_adversarial), images)
 
 
 def _trained_mode(statistics: list[str]) -> str:

@@ -62,6 +62,20 @@ flags.DEFINE_list(
 flags.DEFINE_string(
     "data_dir", None, "Where TFDS's prepared data is; TFDS_DATA_DIR, else ~/tensorflow_datasets.", flag_values=_VALUES
 )
+flags.DEFINE_enum(
+    "format",
+    "text",
+    ["text", "md", "json", "html"],
+    "Also write the table as Markdown, as JSON with every record, or as one HTML page with pictures; the text is printed "
+    "and kept in any case.",
+    flag_values=_VALUES,
+)
+flags.DEFINE_string(
+    "output",
+    None,
+    "Write the table there, in --format; all seeds in one file. By default beside the text in --runs_dir.",
+    flag_values=_VALUES,
+)
 shared.define_runs_dir(_COMMAND)
 
 
@@ -78,9 +92,11 @@ def _run(values: Any) -> None:
     seeds = shared.numbers("seed", values.seed, int)
     if not seeds or len(set(seeds)) < len(seeds):
         raise InputError(f"seed: expected one or more different numbers, got {','.join(values.seed)!r}")
-    from igam_tf import report, summary
+    from igam_tf import files, report, summary
     from igam_tf.experiments import reproduce, tables, trained
 
+    if values.output:
+        files.require_place(pathlib.Path(values.output), "output")
     teacher = trained.weights(values.teacher) if values.teacher else None
     declared = {seed: tables.table(values.table, values.preset, seed, teacher) for seed in seeds}
     options = shared.options(values)
@@ -95,14 +111,31 @@ def _run(values: Any) -> None:
     if len(seeds) > 1:
         text = summary.summary_text(declared[seeds[0]], found)
         _publish(text, options.runs_dir / f"{name}-seeds{'-'.join(map(str, seeds))}.txt")
+    if values.output or values.format != "text":
+        from igam_tf.report import publish
+
+        numbered = f"{name}-seed{'s' if len(seeds) > 1 else ''}{'-'.join(map(str, seeds))}.{values.format}"
+        again = {row: _again(values, row) for row in declared[seeds[0]].rows}
+        path = pathlib.Path(values.output) if values.output else options.runs_dir / numbered
+        publish.publish(declared, found, again, given, options, values.format, path)
+        print(f"written: {path}", flush=True)
 
 
 def _publish(text: str, path: pathlib.Path) -> None:
-    from igam_tf import report
+    from igam_tf import files
 
     print(text)
-    report.write_text(path, text + "\n")
+    files.write_text(path, text + "\n")
     print(f"written: {path}", flush=True)
+
+
+def _again(values: Any, row: str) -> list[str]:
+    """What makes a row again beyond its table, preset and seed: all that was asked for and changes its figures."""
+    asked = [f"--teacher={values.teacher}"] if values.teacher else []
+    asked += [f"--weights={each}" for each in values.weights if each.partition("=")[0] == row]
+    asked += [f"--statistics={','.join(values.statistics)}"] if values.statistics else []
+    asked += [f"--num_examples={values.num_examples}"] if values.num_examples else []
+    return [*asked, *(["--deterministic"] if values.deterministic else [])]
 
 
 def _given(text: str, weights: Callable[..., Any]) -> tuple[str, Any]:

@@ -17,7 +17,7 @@ from typing import Any
 
 import keras
 
-from igam_tf import config, data, runtime
+from igam_tf import config, data, files, runtime
 from igam_tf.errors import InputError
 from igam_tf.experiments import build, trained
 from igam_tf.experiments.configs import VERBS, RobustRun, Run, Weights, verb_of
@@ -37,6 +37,11 @@ class Options:
 
 def directory_of(run: Run, options: Options) -> pathlib.Path:
     return options.runs_dir / f"{verb_of(run)}-{config.digest(run)}"
+
+
+def directory_of_weights(weights: Weights, options: Options) -> pathlib.Path:
+    """Where the records of a model on disk are kept that no run of ours made."""
+    return options.runs_dir / f"given-{weights.sha256[:10]}"
 
 
 def is_finished(directory: pathlib.Path) -> bool:
@@ -68,8 +73,8 @@ def train(run: Run, directory: pathlib.Path, options: Options, resume: bool = Fa
     built = build.build(run, dataset, teacher)
     if not resuming:
         directory.mkdir(parents=True, exist_ok=True)
-        write_whole(directory / "environment.json", json.dumps(runtime.environment(), indent=1))
-        write_whole(directory / "config.json", config.to_json(run))
+        files.write_text(directory / "environment.json", json.dumps(runtime.environment(), indent=1) + "\n")
+        files.write_text(directory / "config.json", config.to_json(run) + "\n")
     # The teacher is no part of the state: it is loaded anew and never written to.
     state = State(directory / "state", **built.products, **built.progress)
     done = state.restore()
@@ -145,11 +150,4 @@ def _teacher(teacher: Run | Weights, options: Options) -> keras.Model:
 def _save(model: keras.Model, path: pathlib.Path) -> None:
     temporary = path.with_name(f"tmp-{path.name}")
     model.save(temporary)
-    os.replace(temporary, path)
-
-
-def write_whole(path: pathlib.Path, text: str) -> None:
-    """Text and a line's end, as a whole or not at all."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text + "\n")
     os.replace(temporary, path)

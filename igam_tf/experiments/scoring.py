@@ -4,10 +4,10 @@ import dataclasses
 import pathlib
 from typing import Any
 
-from igam_tf import config, data, diagnostics, evaluation
+from igam_tf import config, data, diagnostics, evaluation, files
 from igam_tf.experiments import trained
 from igam_tf.experiments.configs import Scoring, Weights
-from igam_tf.experiments.runs import Options, write_whole
+from igam_tf.experiments.runs import Options
 
 CALIBRATION_SIZE = 5000  # training images from which "recalibrated" re-estimates moving averages
 
@@ -21,7 +21,7 @@ def score(
     given: Weights | None = None,
 ) -> evaluation.EvalRecord:
     """The record of a model under a scoring: read back if it is in `directory`, else made and kept there."""
-    path = directory / f"evaluation-{config.digest(scoring)}.json"
+    path = _path(directory, scoring)
     if path.exists():
         return evaluation.EvalRecord.from_json(path.read_text())
     recalibrates = "recalibrated" in scoring.statistics
@@ -41,7 +41,7 @@ def score(
         progress=progress,
         parts_dir=path.with_suffix(".parts"),
     )
-    write_whole(path, record.to_json())
+    files.write_text(path, record.to_json() + "\n")
     return record
 
 
@@ -57,14 +57,11 @@ def score_strongly(
 
     Read back if it is in `directory`, else made and kept there; None where the scoring asks for none.
     """
-    count = scoring.strong_examples
-    if not count:
+    asked = _strong(scoring)
+    if asked is None:
         return None
-    mode = next((m for m in scoring.statistics if m != "recalibrated"), "batch")
-    asked = dataclasses.replace(
-        scoring, num_examples=min(count, scoring.num_examples), attacks=("strong",), statistics=(mode,)
-    )
-    path = directory / f"strong-{config.digest(asked)}.json"
+    mode = asked.statistics[0]
+    path = _strong_path(directory, asked)
     if path.exists():
         return evaluation.EvalRecord.from_json(path.read_text())
     dataset = data.load(scoring.dataset, options.data_dir, train_size=1, test_size=asked.num_examples)
@@ -88,5 +85,28 @@ def score_strongly(
         subject, dataset.test, statistics=mode, seed=scoring.seed, num_examples=None, progress=progress, **shared
     )
     record = dataclasses.replace(record, diagnosis=diagnosis.to_dict())
-    write_whole(path, record.to_json())
+    files.write_text(path, record.to_json() + "\n")
     return record
+
+
+def record_paths(directory: pathlib.Path, scoring: Scoring) -> list[pathlib.Path]:
+    """The files that `score` and `score_strongly` keep in a run's directory."""
+    asked = _strong(scoring)
+    return [_path(directory, scoring), *([_strong_path(directory, asked)] if asked else [])]
+
+
+def _path(directory: pathlib.Path, scoring: Scoring) -> pathlib.Path:
+    return directory / f"evaluation-{config.digest(scoring)}.json"
+
+
+def _strong_path(directory: pathlib.Path, asked: Scoring) -> pathlib.Path:
+    return directory / f"strong-{config.digest(asked)}.json"
+
+
+def _strong(scoring: Scoring) -> Scoring | None:
+    """The scoring of the chain `strong` that a table's scoring asks for."""
+    if not scoring.strong_examples:
+        return None
+    count = min(scoring.strong_examples, scoring.num_examples)
+    mode = next((m for m in scoring.statistics if m != "recalibrated"), "batch")
+    return dataclasses.replace(scoring, num_examples=count, attacks=("strong",), statistics=(mode,))

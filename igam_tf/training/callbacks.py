@@ -2,13 +2,14 @@
 
 import csv
 import io
-import os
 import pathlib
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+
+from igam_tf import files
 
 
 class DivergedError(RuntimeError):
@@ -81,6 +82,4 @@ def append_history(path: pathlib.Path, row: dict[str, float]) -> None:
     writer = csv.DictWriter(text, fieldnames=list(row), lineterminator="\n")
     writer.writeheader()
     writer.writerows([*rows, row])
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text.getvalue(), newline="")
-    os.replace(temporary, path)
+    files.write_text(path, text.getvalue())

@@ -2,7 +2,6 @@
 
 import dataclasses
 import io
-import pathlib
 import sys
 
 import pytest
@@ -110,14 +109,6 @@ def test_progress_is_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
     show("moving", 50, 100, 0.5)
     show("moving", 100, 100, 0.25)
     assert sys.stderr.getvalue() == "\ra model (moving): 50/100, 50.0 %\ra model (moving): 100/100, 25.0 %\n"
-
-
-def test_files_are_written_whole(tmp_path: pathlib.Path) -> None:
-    path = tmp_path / "deep/er/file.txt"
-    report.write_text(path, "first\n")
-    report.write_text(path, "ε\n")
-    assert path.read_text() == "ε\n"
-    assert [file.name for file in path.parent.iterdir()] == ["file.txt"]
 
 
 def test_claims_stand_under_the_table() -> None:

@@ -1,0 +1,29 @@
+"""Reports: a model's record, or a reproduced table beside the paper's, as text, Markdown, JSON or one HTML page.
+
+`data` gathers what all formats show, once; `text`, `markdown`, `schema` (JSON) and `html` only lay it out, and `pictures`
+draws what the page shows beside it::
+
+    results = reproduce.reproduce(table, options)
+    print(report.table_text(table, results))
+    page = report.report_html([report.document(table, results)])
+"""
+
+from igam_tf.report.data import Document, document
+from igam_tf.report.html import Picture, report_html
+from igam_tf.report.markdown import report_markdown
+from igam_tf.report.progress import progress
+from igam_tf.report.schema import report_json
+from igam_tf.report.text import document_text, record_text, table_text
+
+__all__ = [
+    "Document",
+    "Picture",
+    "document",
+    "document_text",
+    "progress",
+    "record_text",
+    "report_html",
+    "report_json",
+    "report_markdown",
+    "table_text",
+]

@@ -1,0 +1,84 @@
+"""What is there to be looked up: diagnostics with their evidence, and each row's command, configuration and counts."""
+
+import json
+from typing import Any
+
+from igam_tf.records import EvalRecord
+from igam_tf.report.data import Document, Row
+from igam_tf.report.html.markup import EMPTY, Markup, element, folded, heads, joined, table
+
+_MEASURES = {"alignment": "median alignment (Eq. 18)", "linearised_robustness": "linearised robustness (Eq. 18)"}
+
+
+def diagnostics(made: Document) -> Markup:
+    """Verdicts by check and row; the evidence behind each is folded away."""
+    rows = [row for row in made.rows if row.checks]
+    if not rows:
+        return EMPTY
+    checks = {(check.name, row.name): check for row in rows for check in row.checks}
+    lines, evidence = [], []
+    for name in dict.fromkeys(name for name, _ in checks):
+        cells = [_verdict(checks[name, row.name].verdict) if (name, row.name) in checks else "" for row in rows]
+        lines.append(_line(name, *cells))
+    for measure, title in _MEASURES.items():
+        lines.append(_line(title, *(_number(_diagnosed(row, "measures").get(measure)) for row in rows)))
+    for (name, row), check in checks.items():
+        said = check.says if check.verdict != "WARN" else f"{check.says}. {check.meaning}"
+        evidence.append(_line(name, row, _verdict(check.verdict), element("span", said, class_="sentence")))
+    asked = _diagnosed(rows[0], "settings")
+    words = (
+        f"PGD of {asked['steps']} steps on {asked['n']} images; a difference counts if its chance is below "
+        f"{asked['level']:g}. PASS: the check found nothing, which proves no robustness. WARN: it did, see the warnings. "
+        "SKIP: not asked."
+    )
+    verdicts = table(
+        "Checks for masked gradients", heads("Check", *(row.name for row in rows)), element("tbody", *lines)
+    )
+    found = table("Evidence of every check", heads("Check", "Row", "Verdict", "Found"), element("tbody", *evidence))
+    return joined(element("p", words, class_="soft"), verdicts, folded("Evidence", found))
+
+
+def row(made: Document, of: Row, level: int) -> Markup:
+    """How to make a row again, what it was configured as, and every count that was taken."""
+    anchor = f"row-{made.seed}-{made.rows.index(of)}"
+    shown = [element(f"h{level}", of.name, id=anchor), element("pre", element("code", of.command), class_="wrap")]
+    facts = {"Not run" if of.absent is not None else "Note": of.note, "Run directory": of.directory}
+    items = [
+        element(tag, words) for title, said in facts.items() if said for tag, words in (("dt", title), ("dd", said))
+    ]
+    if items:
+        shown.append(element("dl", *items))
+    if of.config is not None:
+        shown.append(folded("Configuration", element("pre", element("code", json.dumps(of.config, indent=1)))))
+    lines = [line for record in (of.record, of.strong) if record for line in _counts(record)]
+    if lines:
+        head = heads("Attack", "BatchNorm", "Right at its end", "Never fooled", "Images", "Settings")
+        counts = table(f"{of.name}: every count", head, element("tbody", *lines))
+        shown.append(folded("Attacks and counts", counts))
+    return element("article", *shown, aria_labelledby=anchor)
+
+
+def _counts(record: EvalRecord) -> list[Markup]:
+    lines = []
+    for mode, counts in record.results.items():
+        for name, count in counts.items():
+            settings = record.attacks.get(name.removeprefix("strong: "), {}).get("shown", "")
+            never = "" if count.never_fooled is None else str(count.never_fooled)
+            lines.append(_line(name, mode, str(count.correct), never, str(count.n), settings))
+    return lines
+
+
+def _line(head: str, *cells: str) -> Markup:
+    return element("tr", element("th", head, scope="row"), *(element("td", cell) for cell in cells))
+
+
+def _verdict(verdict: str) -> Markup:
+    return element("span", verdict, class_=f"verdict {verdict}")
+
+
+def _diagnosed(row: Row, part: str) -> dict[str, Any]:
+    return dict(row.strong.diagnosis[part]) if row.strong and row.strong.diagnosis else {}
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.4g}"

@@ -1,0 +1,83 @@
+"""The report as GitHub Markdown, to be pasted into a README."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from igam_tf import claims
+from igam_tf.report import text
+from igam_tf.report.data import STRONG, Document, Row
+from igam_tf.summary import Summary, difference_text, explained, mean_text
+
+
+def report_markdown(documents: Sequence[Document], summary: Summary | None = None) -> str:
+    """The means over seeds, if there are several, then a section for each table."""
+    parts = [_summary(documents[0], summary)] if summary else []
+    return "\n\n".join([*parts, *map(_document, documents)])
+
+
+def escaped(words: str) -> str:
+    """Text that Markdown shows as it is, on one line, also inside a table."""
+    return re.sub(r"[\\`*<>|~&]|\](?=\()|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\\g<0>", " ".join(words.split()))
+
+
+def _document(made: Document) -> str:
+    lines = [f"### {escaped(made.heading)} (preset {made.preset}, seed {made.seed})", ""]
+    lines += _table(
+        ["row", "BatchNorm", *made.columns.values()], (line for row in made.rows for line in _row(made, row))
+    )
+    if said := text.conditions(made):
+        lines += ["", escaped(" ".join(said))]
+    if strong := text.strong_words(made):
+        lines += ["", escaped(f"{strong[0]} ({strong[1]}).")]
+    if absent := [row for row in made.rows if row.absent is not None]:
+        lines += ["", "Not run:", "", *(f"- {escaped(row.name)}: {escaped(row.absent or '')}" for row in absent)]
+    if any(row.checks for row in made.rows):
+        lines += ["", "Diagnostics:", ""]
+        lines += [f"- {escaped(row.name)}: {escaped(text.verdict(row))}" for row in made.rows if row.checks]
+    if made.findings:
+        lines += ["", "The paper's claims, on these figures:", ""]
+        lines += [f"- {escaped(claims.finding_text(finding))}" for finding in made.findings]
+    lines += ["", "Each row alone:", "", "```", *(row.command for row in made.rows), "```"]
+    if made.environment:
+        shown = "; ".join(f"{key} {', '.join(values)}" for key, values in made.environment.items())
+        lines += ["", escaped(f"Measured with {shown}.")]
+    return "\n".join(lines)
+
+
+def _row(made: Document, row: Row) -> Iterable[list[str]]:
+    """A row's lines in the table: one per BatchNorm mode, and the paper's."""
+    if row.absent is not None:
+        yield [row.name, "not run", *[""] * len(made.columns)]
+        return
+    for index, (mode, figures) in enumerate(row.figures.items()):
+        cells = [f"{text.percent(f)} {text.interval(f)}" if (f := figures.get(c)) else "" for c in made.columns]
+        yield [row.name if index == 0 else "", mode, *cells]
+    if made.compares:
+        yield ["", "paper", *("" if c == STRONG else text.beside(row.published.get(c)) for c in made.columns)]
+
+
+def _summary(made: Document, summary: Summary) -> str:
+    seeds = ", ".join(map(str, summary.seeds))
+    lines = [
+        f"### {escaped(made.heading)} (preset {made.preset}, seeds {seeds})",
+        "",
+        escaped(" ".join(explained(summary))),
+    ]
+    for mode in summary.modes:
+        body = []
+        for row in summary.rows:
+            body.append([row.name, *(mean_text(row.means[mode][column]) for column in summary.columns)])
+            if row.differences:
+                body.append(["", *(difference_text(row.differences[mode][column]) for column in summary.columns)])
+        lines += ["", *_table([mode, *summary.columns], body)]
+    if summary.incomplete:
+        lines += ["", *(f"- {escaped(row)}: not run with every seed" for row in summary.incomplete)]
+    return "\n".join(lines)
+
+
+def _table(head: Sequence[str], body: Iterable[Sequence[str]]) -> list[str]:
+    """Words to the left, figures to the right."""
+    words = len([title for title in head if title in ("row", "BatchNorm")]) or 1
+    rule = ["---"] * words + ["---:"] * (len(head) - words)
+    rows = [[escaped(cell) for cell in row] for row in (head, *body)]
+    return ["| " + " | ".join(row) + " |" for row in (rows[0], rule, *rows[1:])]
