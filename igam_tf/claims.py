@@ -137,4 +137,14 @@ CLAIMS = (
         ((("lambda_adv 0", "clean"), ("lambda_adv 2", "clean")),),
         said=False,
     ),
+    Claim(
+        "figure5",
+        "IGAM beats Standard and its fine-tuned teacher under PGD-5",
+        "§5.3",
+        tuple(
+            ((f"IGAM-{row}", "pgd5"), (lower, "pgd5"))
+            for row in ("CIFAR10-Resize", "CIFAR10-Crop", "CIFAR100-Resize", "CIFAR100-Crop")
+            for lower in ("Standard", f"FT-{row}")
+        ),
+    ),
 )

@@ -10,7 +10,10 @@ from igam_tf.experiments import tables
 PUBLISHED = {"1": paper.TABLE_1, "2": paper.TABLE_2, "3": paper.TABLE_3, "4": paper.TABLE_4, "5": paper.TABLE_5}
 
 
-@pytest.mark.parametrize("claim", claims.CLAIMS, ids=[f"{c.table}: {c.statement[:40]}" for c in claims.CLAIMS])
+PRINTED = [claim for claim in claims.CLAIMS if claim.table in PUBLISHED]  # Figure 5 has bars alone
+
+
+@pytest.mark.parametrize("claim", PRINTED, ids=[f"{c.table}: {c.statement[:40]}" for c in PRINTED])
 def test_claims_hold_on_the_papers_own_figures(claim: claims.Claim) -> None:
     figures = PUBLISHED[claim.table]
     found = claims.find(claim, lambda row, column: figures[row][column])
@@ -20,7 +23,7 @@ def test_claims_hold_on_the_papers_own_figures(claim: claims.Claim) -> None:
     assert claim in claims.of_table(claim.table)
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", [*PUBLISHED, "figure5"])
 def test_they_are_of_rows_and_columns_that_our_tables_have(name: str) -> None:
     table = tables.table(name, "paper")
     cells = {(row, column) for row in table.rows for column in ("clean", *table.scoring.attacks)}
