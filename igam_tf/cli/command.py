@@ -23,7 +23,7 @@ class Command:
     Args:
       name: as typed.
       doc: first line is the summary; the rest explains.
-      positional: name of the one argument that is no flag, or None.
+      positional: names of the arguments that are no flags (one, or two with a space between), or None.
     """
 
     def __init__(self, name: str, doc: str, positional: str | None = None) -> None:
@@ -31,7 +31,7 @@ class Command:
         self.flags = flags.FlagValues()
 
     def run(self, main: Callable[[Any], None], argv: Sequence[str] | None = None) -> int:
-        """Parses, calls `main` with the flag values (the positional argument as `target`), returns the exit code."""
+        """Parses, calls `main` with the flag values (positional arguments as `target` and `out`), returns the exit code."""
         arguments = list(sys.argv[1:] if argv is None else argv)
         if {"--help", "-h"} & set(arguments):  # before parsing: help needs no required flag
             print(self.help())
@@ -63,13 +63,13 @@ class Command:
         return "\n".join([self.doc.strip(), "", usage, "", *shown])
 
     def _take_positional(self, values: flags.FlagValues, rest: list[str]) -> None:
-        wanted = 1 if self.positional else 0
-        if len(rest) > wanted:
-            raise InputError(f"unexpected argument {rest[wanted]!r}; --help lists the flags")
-        if len(rest) < wanted:
-            raise InputError(f"expected {(self.positional or '').upper()}; --help says what it can be")
-        if rest:
-            flags.DEFINE_string("target", rest[0], "the positional argument", flag_values=values)
+        wanted = (self.positional or "").upper().split()
+        if len(rest) > len(wanted):
+            raise InputError(f"unexpected argument {rest[len(wanted)]!r}; --help lists the flags")
+        if len(rest) < len(wanted):
+            raise InputError(f"expected {' '.join(wanted[len(rest) :])}; --help says what it can be")
+        for name, value in zip(("target", "out"), rest, strict=False):
+            flags.DEFINE_string(name, value, "a positional argument", flag_values=values)
 
     def _fail(self, error: object, code: int) -> int:
         print(f"{self.name}: {' '.join(str(error).split())}", file=sys.stderr)

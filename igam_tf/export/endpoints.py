@@ -1,0 +1,191 @@
+"""What a SavedModel can be asked for: TensorFlow functions over a model, in which nothing of this package is left.
+
+Everything is traced here, gradients included, so that no custom layer or custom gradient has to be known where it is loaded.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from igam_tf import gradients, losses
+from igam_tf.attacks import ascent
+from igam_tf.bounds import Bounds
+from igam_tf.errors import InputError
+
+GRADIENTS = (*gradients.GRADIENTS_OF, "both")
+
+
+@dataclasses.dataclass(frozen=True)
+class Endpoints:
+    """The object to save, and the concrete function behind each of its signatures.
+
+    The object's functions take every type that is listed; a signature has one type for each input.
+    """
+
+    module: tf.Module
+    signatures: dict[str, Any]
+
+
+def build(
+    model: keras.Model, bounds: Bounds, of: str = "softmax", statistics: str = "moving", encoded: bool = False
+) -> Endpoints:
+    """Traces the endpoints of a model.
+
+    * `serve(images)`: float32 [B, H, W, C] in the model's pixel range, or uint8 of a picture's 0 .. 255, which are scaled
+      onto that range. Gives `logits` and `probabilities`, float32 [B, classes], and `labels`, int64 [B]. Signatures
+      `serve` (float32; also `serving_default`) and `serve_uint8`.
+    * `input_gradient(images, labels)`: `gradient`, float32 like images, of the labelled class's probability or of the
+      cross-entropy, summed over the batch. With `of="both"` it is of the probability, and `input_gradient_xent` the other.
+    * `attack(images, labels, epsilon, step_size, steps, seed)`: `adversarial`, float32 like images: l-infinity PGD on
+      cross-entropy, sizes in the pixels' unit. The start is uniform in the ball and depends on the seed and an image's place
+      in its batch alone; `igam_tf.attacks.pgd` with the same seed starts at the same points.
+    * `serve_encoded(encoded)`, if asked for: JPEG or PNG strings [B]; other sizes are resized bilinearly to the model's.
+
+    Labels are int64, or int32 outside signatures; they and images outside the range are refused with an InvalidArgumentError.
+
+    Args:
+      model: Keras model, images to logits, sizes known.
+      of: `"softmax"`, `"xent"` or `"both"`.
+      statistics: BatchNorm mode of every endpoint. With `"batch"` an image's result depends on its batch.
+    """
+    subject = _Subject(model, bounds, statistics)
+    floats, bytes_ = subject.images, tf.TensorSpec(subject.images.shape, tf.uint8, "images")
+    found = Endpoints(tf.Module(), {})
+    _add(found, ("serve", "serve_uint8"), subject.serve, [[floats], [bytes_]])
+    for name, quantity in _gradient_names(of).items():
+        _add(found, (name,), subject.gradient_of(quantity), [[floats, labels] for labels in subject.labels])
+    scalars = [*subject.amounts, *subject.counts]
+    _add(found, ("attack",), subject.attack, [[floats, labels, *scalars] for labels in subject.labels])
+    if encoded:
+        _add(found, ("serve_encoded",), subject.serve_encoded, [[tf.TensorSpec([None], tf.string, "encoded")]])
+    return found
+
+
+def _gradient_names(of: str) -> dict[str, str]:
+    """Endpoints of input gradients and what each is of."""
+    if of not in GRADIENTS:
+        raise InputError(f"gradients: expected one of {', '.join(GRADIENTS)}, got {of!r}")
+    return {"input_gradient": "softmax", "input_gradient_xent": "xent"} if of == "both" else {"input_gradient": of}
+
+
+def _add(found: Endpoints, names: Sequence[str], function: Callable[..., Any], variants: Sequence[Any]) -> None:
+    """Traces a function for each variant of its inputs; the first ones have signatures, by the names."""
+    compiled = tf.function(function, autograph=False)
+    setattr(found.module, names[0], compiled)
+    traces = [compiled.get_concrete_function(*specs) for specs in variants]
+    found.signatures.update(zip(names, traces, strict=False))
+
+
+def _traced(function: Callable[..., Any], *specs: tf.TensorSpec) -> Callable[..., Any]:
+    return tf.function(function, autograph=False).get_concrete_function(*specs)
+
+
+class _Subject:
+    """A model's endpoints as Python functions. What is costly to trace is traced here, once, and called by every variant."""
+
+    def __init__(self, model: keras.Model, bounds: Bounds, statistics: str) -> None:
+        self.model, self.bounds, self.statistics = model, bounds, statistics
+        self.image_shape, self.classes = tuple(model.input_shape[1:]), int(model.output_shape[-1])
+        self.images = tf.TensorSpec((None, *self.image_shape), tf.float32, "images")
+        self.labels = [tf.TensorSpec([None], kind, "labels") for kind in (tf.int64, tf.int32)]
+        self.amounts = [tf.TensorSpec((), tf.float32, name) for name in ("epsilon", "step_size")]
+        self.counts = [tf.TensorSpec((), tf.int32, name) for name in ("steps", "seed")]
+        self._answers = _traced(self._answer, self.images)
+        self._attacks = _traced(self._ascend, self.images, self.labels[0], *self.amounts, *self.counts)
+
+    def serve(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        return self._answers(self._scaled(tf.cast(images, tf.float32)) if images.dtype == tf.uint8 else images)
+
+    def serve_encoded(self, encoded: tf.Tensor) -> dict[str, tf.Tensor]:
+        decoded = tf.map_fn(self._decoded, encoded, fn_output_signature=tf.TensorSpec(self.image_shape, tf.float32))
+        return self._answers(self._scaled(decoded))
+
+    def gradient_of(self, quantity: str) -> Callable[..., dict[str, tf.Tensor]]:
+        def of(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+            return gradients.input_gradient(self.model, images, labels, quantity, self.statistics)
+
+        traced = _traced(of, self.images, self.labels[0])
+
+        def input_gradient(images: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
+            self._check_labels(labels)
+            return {"gradient": traced(images, tf.cast(labels, tf.int64))}
+
+        return input_gradient
+
+    def attack(
+        self,
+        images: tf.Tensor,
+        labels: tf.Tensor,
+        epsilon: tf.Tensor,
+        step_size: tf.Tensor,
+        steps: tf.Tensor,
+        seed: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
+        self._check_labels(labels)
+        self._check_attack(images, epsilon, step_size, steps)
+        return {"adversarial": self._attacks(images, tf.cast(labels, tf.int64), epsilon, step_size, steps, seed)}
+
+    def _logits(self, images: tf.Tensor) -> tf.Tensor:
+        return tf.cast(gradients.logits_of(self.model, images, self.statistics), tf.float32)
+
+    def _answer(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        logits = self._logits(images)
+        return {"logits": logits, "probabilities": tf.nn.softmax(logits), "labels": tf.argmax(logits, -1)}
+
+    def _ascend(
+        self,
+        images: tf.Tensor,
+        labels: tf.Tensor,
+        epsilon: tf.Tensor,
+        step_size: tf.Tensor,
+        steps: tf.Tensor,
+        seed: tf.Tensor,
+    ) -> tf.Tensor:
+        wrapped = tf.bitwise.bitwise_and(seed, 2**31 - 1)  # as `attacks.common.restart_seed` has it
+        start = ascent.random_start(images, epsilon, wrapped, tf.range(tf.shape(images)[0]))
+        last, _ = ascent.ascend(
+            self._logits,
+            losses.cross_entropy,
+            images,
+            labels,
+            start,
+            epsilon=epsilon,
+            step_size=step_size,
+            steps=steps,
+            low=self.bounds.low,
+            high=self.bounds.high,
+        )
+        return last
+
+    def _scaled(self, eight_bit: tf.Tensor) -> tf.Tensor:
+        """0 .. 255 onto the model's range."""
+        return eight_bit * (self.bounds.range / 255) + self.bounds.low
+
+    def _decoded(self, text: tf.Tensor) -> tf.Tensor:
+        height, width, channels = self.image_shape
+        image = tf.cast(tf.io.decode_image(text, channels, expand_animations=False), tf.float32)
+        image = tf.ensure_shape(image, (None, None, channels))
+        fits = tf.reduce_all(tf.shape(image)[:2] == (height, width))
+        resized = tf.cond(fits, lambda: image, lambda: tf.image.resize(image, (height, width), antialias=True))
+        return tf.ensure_shape(resized, self.image_shape)
+
+    def _check_labels(self, labels: tf.Tensor) -> None:
+        message = f"labels: expected 0 to {self.classes - 1}"
+        tf.debugging.assert_non_negative(labels, message)
+        tf.debugging.assert_less(labels, tf.cast(self.classes, labels.dtype), message)
+
+    def _check_attack(self, images: tf.Tensor, epsilon: tf.Tensor, step_size: tf.Tensor, steps: tf.Tensor) -> None:
+        low, high, width = self.bounds.low, self.bounds.high, self.bounds.range
+        for name, value, least, most in (
+            ("images", images, low, high),
+            ("epsilon", epsilon, 0.0, width),
+            ("step_size", step_size, 0.0, width),
+        ):
+            message = f"{name}: expected {least:g} to {most:g}; the model's pixels lie in {self.bounds}"
+            slack = 1e-6 * width
+            tf.debugging.assert_greater_equal(value, least - slack, message)
+            tf.debugging.assert_less_equal(value, most + slack, message)
+        tf.debugging.assert_non_negative(steps, "steps: expected 0 or more")
