@@ -7,10 +7,12 @@ Trains what is missing, reuses every row that is finished, goes on with interrup
   reproduce_table --table=1 --preset=paper         the paper's sizes: for GPUs
   reproduce_table --table=2 --preset=paper --rows=IGAM-Upsize --weights=IGAM-Upsize=modelIGAM-Upsize:igam_student
                                                    a released student, scored without any training
+  reproduce_table --table=2 --preset=paper --dry_run   what it would take, and which data is missing
 """
 
+import functools
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from absl import flags
@@ -76,6 +78,14 @@ flags.DEFINE_string(
     "Write the table there, in --format; all seeds in one file. By default beside the text in --runs_dir.",
     flag_values=_VALUES,
 )
+flags.DEFINE_bool("list", False, "Only say which rows there are and how far each has come.", flag_values=_VALUES)
+flags.DEFINE_bool(
+    "dry_run",
+    False,
+    "Only say what it would take: every step with its images, gradients and hours by a quick calibration on this machine, "
+    "and where the data is.",
+    flag_values=_VALUES,
+)
 shared.define_runs_dir(_COMMAND)
 
 
@@ -101,6 +111,9 @@ def _run(values: Any) -> None:
     declared = {seed: tables.table(values.table, values.preset, seed, teacher) for seed in seeds}
     options = shared.options(values)
     given = dict(_given(text, trained.weights) for text in values.weights)
+    if values.list or values.dry_run:
+        _plan(values, declared, options, given)
+        return
     found = {}
     name = f"{values.table if values.table.startswith('protocols') else 'table' + values.table}-{values.preset}"
     for seed, table in declared.items():
@@ -119,6 +132,18 @@ def _run(values: Any) -> None:
         path = pathlib.Path(values.output) if values.output else options.runs_dir / numbered
         publish.publish(declared, found, again, given, options, values.format, path)
         print(f"written: {path}", flush=True)
+
+
+def _plan(values: Any, declared: Mapping[int, Any], options: Any, given: Mapping[str, Any]) -> None:
+    from igam_tf.experiments import plan, reproduce
+    from igam_tf.report import plans
+
+    measured = functools.cache(plan.seconds_per_pass)  # seeds share networks
+    for seed, table in declared.items():
+        asked = reproduce.adjusted(table, values.rows, values.num_examples, values.statistics, given)
+        steps = plan.plan(asked, options, values.rows, given)
+        print(f"Seed {seed}")
+        print(plans.list_text(asked, steps) if values.list else plans.plan_text(asked, steps, measured), flush=True)
 
 
 def _publish(text: str, path: pathlib.Path) -> None:

@@ -46,15 +46,8 @@ def reproduce(
     Raises:
       InputError: a row that the table has not, or a BatchNorm mode that there is not.
     """
-    if unknown := [row for row in (*rows, *given) if row not in table.rows]:
-        raise InputError(f"rows: table {table.name} has {', '.join(table.rows)}, not {', '.join(unknown)}")
-    asked = dataclasses.replace(
-        table.scoring,
-        num_examples=num_examples or table.scoring.num_examples,
-        statistics=tuple(statistics) or table.scoring.statistics,
-    )
-    if odd := [mode for mode in asked.statistics if mode not in evaluation.MODES]:
-        raise InputError(f"statistics: expected {', '.join(evaluation.MODES)}, got {', '.join(odd)}")
+    table = adjusted(table, rows, num_examples, statistics, given)
+    asked = table.scoring
     results = {}
     for name, run in table.rows.items():
         if rows and name not in rows:
@@ -65,7 +58,7 @@ def reproduce(
             continue
         try:
             if name in given:
-                directory, model = options.runs_dir / f"given-{given[name].sha256[:10]}", given[name].path
+                directory, model = runs.directory_of_weights(given[name], options), given[name].path
                 directory.mkdir(parents=True, exist_ok=True)
             else:
                 assert not isinstance(run, str)
@@ -78,3 +71,23 @@ def reproduce(
         except (InputError, DivergedError) as error:
             results[name] = Result(None, str(error))
     return results
+
+
+def adjusted(
+    table: Table,
+    rows: Sequence[str] = (),
+    num_examples: int | None = None,
+    statistics: Sequence[str] = (),
+    given: Mapping[str, Weights] = types.MappingProxyType({}),
+) -> Table:
+    """The table with the scoring that is asked for; arguments and errors are those of `reproduce`."""
+    if unknown := [row for row in (*rows, *given) if row not in table.rows]:
+        raise InputError(f"rows: table {table.name} has {', '.join(table.rows)}, not {', '.join(unknown)}")
+    scoring = dataclasses.replace(
+        table.scoring,
+        num_examples=num_examples or table.scoring.num_examples,
+        statistics=tuple(statistics) or table.scoring.statistics,
+    )
+    if odd := [mode for mode in scoring.statistics if mode not in evaluation.MODES]:
+        raise InputError(f"statistics: expected {', '.join(evaluation.MODES)}, got {', '.join(odd)}")
+    return dataclasses.replace(table, scoring=scoring)

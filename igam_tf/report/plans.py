@@ -1,4 +1,4 @@
-"""A table's plan as text."""
+"""What a table will take, and how far it has come, as text."""
 
 from collections.abc import Callable
 
@@ -26,6 +26,21 @@ def plan_text(table: Table, plan: Plan, seconds_per_pass: Callable[[Sized], floa
     total = sum((step.cost for step in plan.left), Cost())
     lines.append(f"  {total.images:>14,}{total.gradients:>14,}{hours(total):>10.3g}  in all")
     lines += ["", *_notes(networks)] if networks else []
+    return "\n".join(lines)
+
+
+def list_text(table: Table, plan: Plan) -> str:
+    """The rows, where each is kept, and how far it has come."""
+    lines = [f"Table {table.name}, preset {table.preset}: {table.title}"]
+    for row in table.rows:
+        steps = {step.name: step for step in plan.steps if row in step.rows}
+        scoring = next((step for step in steps.values() if step.what == "score"), None)
+        if scoring is None:
+            lines += [f"  {row}: not possible: {plan.absent[row]}"] if row in plan.absent else []
+            continue
+        directory = scoring.name.split("/")[0]
+        training = f"training {steps[directory].state}, " if directory in steps else ""
+        lines.append(f"  {row}: {training}scoring {scoring.state}: {directory}")
     return "\n".join(lines)
 
 

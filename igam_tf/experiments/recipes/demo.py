@@ -121,7 +121,7 @@ class Demo(Recipes):
 
 
 # Iterations of a table's students, and of these before matching begins.
-_STUDENTS = {"1": (1000, 100), "2": (300, 50), "3": (600, 100), "figure 5": (250, 50)}
+_STUDENTS = {"1": (1000, 100), "2": (300, 50), "3": (1000, 100), "figure 5": (250, 50)}
 
 
 def _schedule(steps: int, batch_size: int, rates: tuple[float, ...] = _RATES) -> Schedule:
