@@ -157,13 +157,16 @@ def document(
 
 
 def environment(records: Any) -> dict[str, tuple[str, ...]]:
-    """The different values of each entry of the records' environments, in the order in which they come."""
+    """The different values of each entry of the records' environments, in the order in which they come; of times, the ends."""
     found: dict[str, dict[str, None]] = {}
     for record in records:
         for key, value in record.environment.items():
             text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
             found.setdefault(key, {})[text] = None
-    return {key: tuple(values) for key, values in found.items()}
+    shown = {key: tuple(values) for key, values in found.items()}
+    if times := sorted(shown.get("time", ())):
+        shown["time"] = tuple(dict.fromkeys((times[0], times[-1])))
+    return shown
 
 
 def _row(table: Table, name: str, result: Result, seed: int, flags: Sequence[str]) -> Row:

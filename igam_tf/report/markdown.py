@@ -17,7 +17,7 @@ def report_markdown(documents: Sequence[Document], summary: Summary | None = Non
 
 def escaped(words: str) -> str:
     """Text that Markdown shows as it is, on one line, also inside a table."""
-    return re.sub(r"[\\`*<>|~&]|\](?=\()|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\\g<0>", " ".join(words.split()))
+    return re.sub(r"[\\`*<|~&]|\](?=\()|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\\g<0>", " ".join(words.split()))
 
 
 def _document(made: Document) -> str:
@@ -25,7 +25,7 @@ def _document(made: Document) -> str:
     lines += _table(
         ["row", "BatchNorm", *made.columns.values()], (line for row in made.rows for line in _row(made, row))
     )
-    if said := text.conditions(made):
+    if said := text.conditions(made, "Beside"):
         lines += ["", escaped(" ".join(said))]
     if strong := text.strong_words(made):
         lines += ["", escaped(f"{strong[0]} ({strong[1]}).")]
@@ -68,8 +68,10 @@ def _summary(made: Document, summary: Summary) -> str:
         for row in summary.rows:
             body.append([row.name, *(mean_text(row.means[mode][column]) for column in summary.columns)])
             if row.differences:
-                body.append(["", *(difference_text(row.differences[mode][column]) for column in summary.columns)])
-        lines += ["", *_table([mode, *summary.columns], body)]
+                body.append(
+                    ["difference", *(difference_text(row.differences[mode][column]) for column in summary.columns)]
+                )
+        lines += ["", *_table([mode, *(made.columns[column] for column in summary.columns)], body)]
     if summary.incomplete:
         lines += ["", *(f"- {escaped(row)}: not run with every seed" for row in summary.incomplete)]
     return "\n".join(lines)

@@ -76,8 +76,8 @@ def _row_lines(made: Document, row: Row, width: int) -> list[str]:
     return lines
 
 
-def conditions(made: Document) -> list[str]:
-    """What the figures are, in lines."""
+def conditions(made: Document, place: str = "Below") -> list[str]:
+    """What the figures are, in lines; `place` is where intervals stand."""
     asked = made.conditions
     if asked is None:
         return []
@@ -86,7 +86,7 @@ def conditions(made: Document) -> list[str]:
         f"PGD: steps of {asked.step_size_shown}, random start, cross-entropy, judged at the last step; seed {asked.seed}.",
         f"moving, batch: BatchNorm's moving averages, or statistics of batches of {asked.batch_size} (the release's way).",
         "recalibrated: moving averages re-estimated on clean training images.",
-        "Below each figure its 95 % interval (over test images, not over training runs).",
+        f"{place} each figure its 95 % interval (over test images, not over training runs).",
     ]
     if made.compares:
         lines.append(f"paper: published figure, and in parentheses ours ({made.compared}) minus it.")

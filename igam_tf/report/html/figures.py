@@ -1,5 +1,7 @@
 """What every reader of the page looks at: warnings, accuracies, claims, means over seeds."""
 
+from collections.abc import Mapping
+
 from igam_tf import summary as over
 from igam_tf.report import text
 from igam_tf.report.data import STRONG, Document, Figure, Published, Row
@@ -8,13 +10,13 @@ from igam_tf.report.html.markup import EMPTY, Markup, element, heads, joined, li
 _VERDICTS = {True: ("holds", "holds"), False: ("does not hold", "fails"), None: ("not tested", "untested")}
 
 
-def warnings(made: Document) -> Markup:
+def warnings(made: Document, level: int) -> Markup:
     """What a reader must know before the figures; nothing where there is nothing."""
     if not made.warnings:
         return EMPTY
     title = f"warnings-{made.seed}"
     items = listed(joined(element("strong", row), f": {words}") for row, words in made.warnings)
-    return element("aside", element("p", "Warnings", id=title), items, class_="warnings", aria_labelledby=title)
+    return element("aside", element(f"h{level}", "Warnings", id=title), items, class_="warnings", aria_labelledby=title)
 
 
 def accuracies(made: Document) -> Markup:
@@ -38,7 +40,7 @@ def findings(made: Document) -> Markup:
         if found.higher and found.lower and found.figures:
             pairs = zip((found.higher, found.lower), found.figures, strict=True)
             cells = [
-                joined(f"{row}, {made.columns[name]} ", element("b", f"{each:.1f}")) for (row, name), each in pairs
+                joined(element("b", f"{each:.1f}"), f" {row}, {made.columns[name]}") for (row, name), each in pairs
             ]
         source = found.claim.source + ("" if found.claim.said else "; the text leaves it out")
         lines.append(
@@ -54,12 +56,12 @@ def findings(made: Document) -> Markup:
     return table(caption, head, element("tbody", *lines))
 
 
-def over_seeds(summary: over.Summary) -> Markup:
+def over_seeds(summary: over.Summary, titles: Mapping[str, str]) -> Markup:
     """Means over seeds by BatchNorm mode, and below each the difference to the reference."""
     parts = [element("p", " ".join(over.explained(summary)))]
-    head = joined(heads("Row", class_="name"), heads(*summary.columns, class_="figure"))
+    head = joined(heads("Row", class_="name"), heads(*(titles[column] for column in summary.columns), class_="figure"))
     for mode in summary.modes:
-        lines = []
+        bodies = []
         for row in summary.rows:
             cells = []
             for column in summary.columns:
@@ -68,8 +70,9 @@ def over_seeds(summary: over.Summary) -> Markup:
                     difference = over.difference_text(row.differences[mode][column])
                     words.append(element("span", difference, class_="interval"))
                 cells.append(element("td", *words))
-            lines.append(element("tr", element("th", row.name, scope="row", class_="name"), *cells))
-        parts.append(table(f"BatchNorm: {mode}", head, element("tbody", *lines), class_="figures"))
+            name = element("th", row.name, scope="row", class_="name")
+            bodies.append(element("tbody", element("tr", name, *cells)))
+        parts.append(table(f"BatchNorm: {mode}", head, *bodies, class_="figures"))
     return joined(*parts, listed(f"{row}: not run with every seed" for row in summary.incomplete))
 
 
@@ -115,8 +118,8 @@ def _figure(found: Figure) -> Markup:
     low, high = found.interval
     bar = element(
         "span",
-        element("i", style=f"left:{low:.1f}%;width:{high - low:.1f}%"),
-        element("b", style=f"left:{found.percent:.1f}%"),
+        element("i", style=f"width:{high:.1f}%"),
+        element("b", style=f"width:{low:.1f}%"),
         class_="bar",
         aria_hidden="true",
     )

@@ -41,12 +41,13 @@ def report_html(
     first, body = documents[0], []
     if summary is None:
         sections = _sections(first, (drawn or {}).get(first.seed, ()), 2)
-        body.append(figures.warnings(first))
+        body.append(figures.warnings(first, 2))
     else:
-        sections = [_Section("Over all seeds", "seeds", figures.over_seeds(summary))]
+        sections = [_Section("Over all seeds", "seeds", figures.over_seeds(summary, first.columns))]
         for made in documents:
             inside = [section.shown(3) for section in _sections(made, (drawn or {}).get(made.seed, ()), 3)]
-            sections.append(_Section(f"Seed {made.seed}", f"seed-{made.seed}", joined(figures.warnings(made), *inside)))
+            content = joined(element("p", _scored(made)), figures.warnings(made, 3), *inside)
+            sections.append(_Section(f"Seed {made.seed}", f"seed-{made.seed}", content))
     body += [section.shown(2) for section in sections]
     links = [element("li", element("a", section.title, href=f"#{section.anchor}")) for section in sections]
     page = [
@@ -61,11 +62,15 @@ def report_html(
 
 
 def _lead(documents: Sequence[Document]) -> str:
+    preset = documents[0].preset
+    if len(documents) > 1:
+        return f"Preset {preset}, seeds {', '.join(str(made.seed) for made in documents)}."
+    return f"Preset {preset}, seed {documents[0].seed}. {_scored(documents[0])}"
+
+
+def _scored(made: Document) -> str:
     """What was scored, and how."""
-    first = documents[0]
-    seeds = ", ".join(str(made.seed) for made in documents)
-    scored = " ".join(text.conditions(first)[:2])
-    return f"Preset {first.preset}, {'seed' if len(documents) == 1 else 'seeds'} {seeds}. {scored}"
+    return " ".join(text.conditions(made)[:2])
 
 
 def _sections(made: Document, drawn: Sequence[pictures.Picture | str], level: int) -> list[_Section]:
@@ -73,8 +78,8 @@ def _sections(made: Document, drawn: Sequence[pictures.Picture | str], level: in
         ("Accuracy", "accuracy", figures.accuracies(made)),
         ("The paper's claims", "claims", figures.findings(made)),
         ("Diagnostics", "diagnostics", details.diagnostics(made)),
-        ("Pictures", "pictures", joined(*map(pictures.shown, drawn))),
-        ("Each row again", "rows", joined(*(details.row(made, row, level + 1) for row in made.rows))),
+        ("Curves and input gradients", "pictures", pictures.gallery(drawn)),
+        ("How to run each row", "rows", joined(*(details.row(made, row, level + 1) for row in made.rows))),
         ("Environment", "environment", figures.environment(made)),
     )
     return [_Section(title, f"{anchor}-{made.seed}", body) for title, anchor, body in found if body]

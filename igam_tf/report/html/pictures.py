@@ -2,10 +2,13 @@
 
 import base64
 import dataclasses
+from collections.abc import Sequence
 
-from igam_tf.report.html.markup import Markup, element, void
+from igam_tf.report.html.markup import EMPTY, Markup, element, void
 
 DPI = 320  # of PNGs; shown at half of it, so that fine screens have something to show
+
+_WIDE = 700  # CSS pixels from which a picture scrolls on a phone, as shrunk nobody could read it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,11 +25,17 @@ class Picture:
         return int.from_bytes(self.png[16:20]) // 2, int.from_bytes(self.png[20:24]) // 2
 
 
-def shown(picture: Picture | str) -> Markup:
+def gallery(pictures: Sequence[Picture | str]) -> Markup:
+    """All pictures, side by side where there is room."""
+    return element("div", *map(_shown, pictures), class_="gallery") if pictures else EMPTY
+
+
+def _shown(picture: Picture | str) -> Markup:
     """A figure, or the reason why there is none."""
     if isinstance(picture, str):
         return element("p", picture, class_="soft")
     width, height = picture.size
     source = f"data:image/png;base64,{base64.b64encode(picture.png).decode()}"
     image = void("img", src=source, alt=picture.alt, width=width, height=height)
-    return element("figure", image, element("figcaption", picture.caption))
+    frame = element("div", image, class_="scroll wide" if width > _WIDE else None)
+    return element("figure", frame, element("figcaption", picture.caption))
