@@ -27,6 +27,13 @@ if TYPE_CHECKING:
 _COMMAND = Command("plot_figure", __doc__)
 _VALUES = _COMMAND.flags
 _GRADIENTS = ("1", "4", "6")
+# Flags to the figures that they are for.
+_MEANT = {
+    "table": ("curves",),
+    "num_images": _GRADIENTS,
+    "num_examples": ("5", "curves"),
+    "resolution": ("7",),
+}
 flags.DEFINE_enum("figure", "1", [*_GRADIENTS, "5", "7", "curves"], "Which one.", flag_values=_VALUES)
 flags.DEFINE_enum(
     "table",
@@ -49,6 +56,9 @@ flags.DEFINE_integer(
     lower_bound=1,
     flag_values=_VALUES,
 )
+flags.DEFINE_integer(
+    "resolution", None, "Figure 7: points on each side of the plane, an odd number; 81 by default.", flag_values=_VALUES
+)
 flags.DEFINE_enum(
     "statistics", "moving", ["moving", "batch"], "BatchNorm mode; 7 has moving alone.", flag_values=_VALUES
 )
@@ -68,7 +78,9 @@ def _run(values: Any) -> None:
     _require_meaning(values)
     from igam_tf.figures import style
 
-    kind = f"curves-table{values.table or '1'}" if values.figure == "curves" else f"figure{values.figure}"
+    table = values.table or "1"
+    of = f"table{table}" if table.isdigit() else table
+    kind = f"curves-{of}" if values.figure == "curves" else f"figure{values.figure}"
     figure = _figure(values)
     mode = "" if values.statistics == "moving" else f"-{values.statistics}"
     for file in style.save(figure, pathlib.Path(values.output) / f"{kind}-{values.preset}-seed{values.seed}{mode}"):
@@ -94,13 +106,13 @@ def _figure(values: Any) -> "Figure":
         )
     picture = pictures.picture(values.figure, values.preset, values.seed)
     if values.figure == "7":
-        return draw.landscape_figure(picture, options, values.rows, values.seed)
+        return draw.landscape_figure(picture, options, values.rows, values.seed, values.resolution or 81)
     return draw.gradient_figure(picture, options, values.rows, values.num_images, values.statistics)
 
 
 def _require_meaning(values: Any) -> None:
     """Refuses, before any work, flags that the figure has no use for and a place that cannot be written to."""
-    for flag, figures in (("table", ("curves",)), ("num_images", _GRADIENTS), ("num_examples", ("5", "curves"))):
+    for flag, figures in _MEANT.items():
         if getattr(values, flag) is not None and values.figure not in figures:
             raise InputError(f"{flag}: it is for --figure={' or '.join(figures)}, not for {values.figure}")
     if values.figure == "7" and values.statistics != "moving":

@@ -64,8 +64,9 @@ def landscape_figure(
       seed: of PGD's start and of the random direction.
 
     Raises:
-      InputError: as `gradient_figure`.
+      InputError: as `gradient_figure`, or an even or too small resolution.
     """
+    landscape.require_resolution(resolution)
     dataset = _dataset(picture, options)
     models = _models(picture, dataset, options, rows)
     images, labels = dataset.test.pixels(), dataset.test.labels

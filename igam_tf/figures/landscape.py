@@ -71,10 +71,9 @@ def landscape(
     Raises:
       InputError: an even or too small resolution, no extent, amounts out of range, or an attack that finds no direction.
     """
-    if resolution < 3 or resolution % 2 == 0 or not extent > 0:
-        raise InputError(
-            f"landscape: expected an odd resolution of 3 or more and an extent, got {resolution}, {extent:g}"
-        )
+    require_resolution(resolution)
+    if not extent > 0:
+        raise InputError(f"extent: expected more than 0 epsilons, got {extent:g}")
     limits = bounds_of(model) if bounds is None else as_bounds(bounds)
     radius = limits.amount(epsilon)
     found = attacks.pgd(
@@ -111,6 +110,16 @@ def landscape(
         int(label),
         radius / limits.range * 255,
     )
+
+
+def require_resolution(resolution: int) -> None:
+    """Refuses what would miss the image, or be no plane.
+
+    Raises:
+      InputError: an even resolution, or one below 3.
+    """
+    if resolution < 3 or resolution % 2 == 0:
+        raise InputError(f"resolution: expected an odd number of 3 or more, got {resolution}")
 
 
 @style.styled()
