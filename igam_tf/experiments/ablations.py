@@ -29,4 +29,4 @@ def _declare(name: str, term: str, preset: str, seed: int, teacher: Weights | No
         for row, share in zip(published, _SHARES, strict=True)
     }
     title = f"{term} at the paper's shares of {getattr(student, term):g}"
-    return Table(name, preset, title, rows, made.scoring("cifar100", ("pgd20",)), published, against_first=True)
+    return Table(name, preset, title, rows, made.scoring(name, "cifar100", ("pgd20",)), published, against_first=True)

@@ -19,4 +19,4 @@ def declare(preset: str, seed: int, teacher: Weights | None) -> Table:
         rows[f"FT-{row}"] = made.finetuned(published.source, published.target, published.adapter)
     rows.update({f"IGAM-{row}": student for row, student in students.items()})
     sources = f"{made.datasets['cifar10']} and {made.path('cifar100', 'tiny_imagenet')}"
-    return Table("figure5", preset, sources, rows, made.scoring("tiny_imagenet", ("pgd5",)))
+    return Table("figure5", preset, sources, rows, made.scoring("figure5", "tiny_imagenet", ("pgd5",)))

@@ -23,6 +23,6 @@ def declare(preset: str, seed: int, teacher: Weights | None) -> Table:
             **made.students("1"),
             "PGD7-trained": made.robust("cifar10"),
         },
-        made.scoring("cifar10", ("fgsm", "pgd5", "pgd10", "pgd20"), strong=True),
+        made.scoring("1", "cifar10", ("fgsm", "pgd5", "pgd10", "pgd20"), strong=True),
         paper.TABLE_1,
     )

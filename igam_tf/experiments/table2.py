@@ -23,6 +23,6 @@ def declare(preset: str, seed: int, teacher: Weights | None) -> Table:
             **made.students("2"),
             "PGD7-trained": made.robust("cifar10"),
         },
-        made.scoring("cifar10", ("fgsm", "pgd5", "pgd10", "pgd20", "pgd50", "pgd100")),
+        made.scoring("2", "cifar10", ("fgsm", "pgd5", "pgd10", "pgd20", "pgd50", "pgd100")),
         paper.TABLE_2,
     )

@@ -18,6 +18,6 @@ def declare(preset: str, seed: int, teacher: Weights | None) -> Table:
             **made.students("3"),
             "PGD7-trained": made.robust("cifar100"),
         },
-        made.scoring("cifar100", ("fgsm", "pgd5", "pgd10", "pgd20")),
+        made.scoring("3", "cifar100", ("fgsm", "pgd5", "pgd10", "pgd20")),
         paper.TABLE_3,
     )

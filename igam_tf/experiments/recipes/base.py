@@ -16,12 +16,10 @@ class Recipes(abc.ABC):
 
     Attributes:
       datasets: what stands at this preset for each of the paper's data sets.
-      examples: test images of a table's rows, by the paper's name of the target.
       strong_examples: those of them that meet the strong attacks, where a table asks for these.
     """
 
     datasets: ClassVar[Mapping[str, str]]
-    examples: ClassVar[Mapping[str, int]]
     strong_examples: ClassVar[int]
 
     def __init__(self, seed: int, given: Mapping[str, Weights | None]) -> None:
@@ -59,10 +57,14 @@ class Recipes(abc.ABC):
         """All of Appendix A's rows of a table or figure, in its order."""
         return {row: self.student(table, row) for place, row in APPENDIX if place == table}
 
-    def scoring(self, data: str, attacks: tuple[str, ...], strong: bool = False) -> Scoring:
+    @abc.abstractmethod
+    def examples(self, table: str) -> int:
+        """Test images of a table's rows."""
+
+    def scoring(self, table: str, data: str, attacks: tuple[str, ...], strong: bool = False) -> Scoring:
         return Scoring(
             self.datasets[data],
-            self.examples[data],
+            self.examples(table),
             attacks,
             seed=self.seed,
             strong_examples=self.strong_examples if strong else None,

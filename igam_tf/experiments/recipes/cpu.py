@@ -12,7 +12,6 @@ from igam_tf.experiments.recipes.base import REBUILT, Recipes
 
 _NETWORK = Network("wide_resnet", 1, 2)
 _DATASETS = {name: name for name in ("mnist", "cifar10", "cifar100", "tiny_imagenet")}
-_EXAMPLES = dict.fromkeys(_DATASETS, 1000)
 _LAMBDA_DIFF = 6.0  # times the published one
 
 
@@ -20,7 +19,6 @@ class Cpu(Recipes):
     """Needs the real data; a row whose data is not there says so."""
 
     datasets = _DATASETS
-    examples = _EXAMPLES
     strong_examples = 500
 
     def teacher(self, data: str) -> RobustRun:
@@ -75,6 +73,9 @@ class Cpu(Recipes):
             gradient_crop=published.gradient_crop,
             seed=self.seed,
         )
+
+    def examples(self, table: str) -> int:
+        return 1000
 
     def _data(self, name: str) -> Data:
         return Data(name, train_size=20_000)

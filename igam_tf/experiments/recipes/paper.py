@@ -13,14 +13,12 @@ _PGD7 = Adversary("8/255", "2/255", 7)
 _BASELINE_EPOCHS = 100
 _TRAIN_SIZES = {"mnist": 60_000, "cifar10": 50_000, "cifar100": 50_000, "tiny_imagenet": 100_000}
 _DATASETS = {name: name for name in _TRAIN_SIZES}
-_EXAMPLES = dict.fromkeys(_DATASETS, 10_000)
 
 
 class Paper(Recipes):
     """As in the paper; where it is silent, as in the release's scripts."""
 
     datasets = _DATASETS
-    examples = _EXAMPLES
     strong_examples = 1000
 
     def teacher(self, data: str) -> RobustRun:
@@ -74,6 +72,9 @@ class Paper(Recipes):
             weight_decay=_SCRIPT.weight_decay,
             seed=self.seed,
         )
+
+    def examples(self, table: str) -> int:
+        return 10_000
 
     def _head(self, source: str, target: str, adapter: tuple[str, ...], epochs: int) -> FinetuneRun:
         """Trained for whole epochs, by Adam as in the release."""
