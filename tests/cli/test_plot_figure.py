@@ -1,12 +1,15 @@
 """plot_figure: help at once, one line for every mistake, files where they are asked for; the second time nothing is trained."""
 
 import dataclasses
+import pathlib
 
 import pytest
+from matplotlib.figure import Figure
 
+from igam_tf import evaluation
 from igam_tf.cli import plot_figure
 from igam_tf.experiments import pictures, runs, tables
-from igam_tf.figures import style
+from igam_tf.figures import draw, style
 
 from ..figures import test_draw
 from . import test_verbs
@@ -64,43 +67,67 @@ def test_mistakes_are_one_line(arguments: list[str], message: str, tmp_path, mon
 
 @pytest.fixture
 def declared(monkeypatch) -> None:
-    """Tiny rows in place of the paper's."""
+    """Tiny rows in place of the paper's, and small files."""
     monkeypatch.setattr(pictures, "picture", lambda name, *_: dataclasses.replace(test_draw.PICTURE, name=name))
-    monkeypatch.setattr(tables, "table", lambda name, *_: test_draw.TABLE)
+    monkeypatch.setattr(tables, "table", lambda name, *_: dataclasses.replace(test_draw.TABLE, name=name))
+    monkeypatch.setattr(style, "DPI", 40)
 
 
-_TWICE = ("figure6-demo-seed0", "figure5-demo-seed0")  # the others' second time would show nothing new
-
-
-@pytest.fixture(scope="module")
-def finished_runs(tmp_path_factory):
-    return tmp_path_factory.mktemp("plotted")
+@pytest.mark.usefixtures("declared")
+def test_the_second_time_nothing_is_trained(tmp_path, monkeypatch, capsys) -> None:
+    """And the files are the same."""
+    contents = []
+    for attempt in range(2):
+        if attempt:
+            monkeypatch.setattr(runs, "train", test_draw.refuse)
+            monkeypatch.setattr(evaluation, "evaluate", None)
+        for arguments in (["--figure=6", "--num_images=2"], ["--figure=5"]):
+            places = [f"--{name}={tmp_path / name}" for name in ("runs_dir", "data_dir", "output")]
+            assert plot_figure.main([*arguments, "--rows=Standard,Unwritten", *places]) == 0
+            lines = capsys.readouterr().out.splitlines()
+            assert "left out: Unwritten: not at this preset" in lines
+            assert all(line.startswith("written: ") for line in lines[-2:])
+        contents.append({file.name: file.read_bytes() for file in (tmp_path / "output").iterdir()})
+    names = {f"figure{number}-demo-seed0.{suffix}" for number in (5, 6) for suffix in ("png", "pdf")}
+    assert set(contents[0]) == names
+    assert contents[0] == contents[1]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "name"),
+    ("arguments", "name", "drawn", "asked"),
     [
-        (["--figure=6", "--num_images=2"], "figure6-demo-seed0"),
-        (["--figure=1", "--statistics=batch", "--seed=4"], "figure1-demo-seed4-batch"),
-        (["--figure=7", "--resolution=5"], "figure7-demo-seed0"),
-        (["--figure=5", "--num_examples=5"], "figure5-demo-seed0"),
-        (["--figure=curves", "--table=3", "--num_examples=5"], "curves-table3-demo-seed0"),
-        (["--figure=curves", "--table=figure5", "--num_examples=5"], "curves-figure5-demo-seed0"),
+        (["--figure=4", "--num_images=2"], "figure4-demo-seed0", "gradient_figure", (["PGD"], 2, "moving")),
+        (["--statistics=batch", "--seed=4"], "figure1-demo-seed4-batch", "gradient_figure", (["PGD"], None, "batch")),
+        (["--figure=7", "--seed=2"], "figure7-demo-seed2", "landscape_figure", (["PGD"], 2, 81)),
+        (["--figure=7", "--resolution=5"], "figure7-demo-seed0", "landscape_figure", (["PGD"], 0, 5)),
+        (["--figure=5", "--preset=cpu", "--num_examples=5"], "figure5-cpu-seed0", "bar_figure", ("moving", ["PGD"], 5)),
+        (["--figure=curves"], "curves-table1-demo-seed0", "curve_figure", ("moving", ["PGD"], None)),
+        (["--figure=curves", "--table=3"], "curves-table3-demo-seed0", "curve_figure", ("moving", ["PGD"], None)),
+        (
+            ["--figure=curves", "--table=figure5", "--statistics=batch"],
+            "curves-figure5-demo-seed0-batch",
+            "curve_figure",
+            ("batch", ["PGD"], None),
+        ),
     ],
 )
 @pytest.mark.usefixtures("declared")
-def test_every_figure(arguments: list[str], name: str, tmp_path, monkeypatch, capsys, finished_runs) -> None:
-    given = [*arguments, f"--runs_dir={finished_runs}", f"--data_dir={tmp_path}", f"--output={tmp_path / 'new'}"]
-    monkeypatch.setattr(style, "DPI", 40)
-    contents = []
-    for attempt in range(2 if name in _TWICE else 1):
-        if attempt:
-            monkeypatch.setattr(runs, "train", test_draw.refuse)
-        assert plot_figure.main(given) == 0
-        out = capsys.readouterr().out
-        files = [tmp_path / "new" / f"{name}.{suffix}" for suffix in ("png", "pdf")]
-        assert out.splitlines()[-2:] == [f"written: {file}" for file in files]
-        assert "left out: Unwritten: not at this preset" in out
-        assert sorted((tmp_path / "new").iterdir()) == sorted(files)
-        contents.append([file.read_bytes() for file in files])
-    assert all(each == contents[0] for each in contents)
+def test_every_figure(
+    arguments: list[str], name: str, drawn: str, asked: tuple[object, ...], tmp_path, monkeypatch, capsys
+) -> None:
+    """What is drawn is asked for with the flags' values, and written under a name that says what it is."""
+    calls = []
+
+    def draw_it(subject, options, *given, progress=None, **named):
+        assert (options.runs_dir, options.data_dir) == (tmp_path / "runs", "DATA")
+        calls.append((subject.name, (*given, *named.values())))
+        return Figure((1, 1))
+
+    monkeypatch.setattr(draw, drawn, draw_it)
+    monkeypatch.chdir(tmp_path)
+    assert plot_figure.main([*arguments, "--rows=PGD", f"--runs_dir={tmp_path / 'runs'}", "--data_dir=DATA"]) == 0
+    files = [pathlib.Path("figures", f"{name}.{suffix}") for suffix in ("png", "pdf")]
+    assert capsys.readouterr().out.splitlines() == [f"written: {file}" for file in files]
+    assert sorted(pathlib.Path("figures").iterdir()) == sorted(files)
+    table = name.split("-")[1].removeprefix("table") if drawn == "curve_figure" else name.split("-")[0]
+    assert calls == [(table if drawn.startswith(("curve", "bar")) else table.removeprefix("figure"), asked)]

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from igam_tf import data
+from igam_tf import data, evaluation
 from igam_tf.errors import InputError
 from igam_tf.experiments import runs
 from igam_tf.experiments.configs import Data, Run, Scoring, Table
@@ -21,7 +21,13 @@ ROWS: dict[str, Run | str] = {
     "PGD": small.ROBUST,
 }
 PICTURE = Picture("4", ROWS, "shapes28", 3)
-TABLE = Table("figure5", "tiny", "a tiny table", ROWS, Scoring("shapes28", 12, ("pgd2", "pgd5"), strong_examples=6))
+TABLE = Table(
+    "figure5",
+    "tiny",
+    "a tiny table",
+    ROWS,
+    Scoring("shapes28", 12, ("pgd5",), statistics=("moving",), strong_examples=6),
+)
 DRAWN = ["Standard", "PGD"]
 
 
@@ -144,21 +150,20 @@ class TestOnFinishedRuns:
         assert place.said == [*LEFT_OUT, f"test image {index} of shapes28, class {label}: {ending}"]
 
     def test_bars_and_curves_of_a_tables_records(self, place: Place, monkeypatch) -> None:
+        records = draw.table_records(TABLE, place.fresh())
+        assert place.said == LEFT_OUT
+        assert list(records) == DRAWN
+        assert {(record.n, *record.results) for record in records.values()} == {(12, "moving")}
+        kept = [path.name for path in place.options.runs_dir.rglob("*.json")]
+        assert not any(name.startswith("strong") for name in kept)  # they are not drawn
+        monkeypatch.setattr(evaluation, "evaluate", None)  # records are read back from here on
+        assert draw.table_records(TABLE, place.fresh()) == records
         bars = draw.bar_figure(TABLE, place.fresh())
         assert [text.get_text() for text in bars.axes[0].get_xticklabels()] == DRAWN
-        assert place.said == LEFT_OUT
-        curves = draw.curve_figure(TABLE, place.fresh(), "batch")
-        assert [line.get_label() for line in curves.axes[0].lines] == DRAWN
-        records = draw.table_records(TABLE, place.fresh())
-        assert list(records) == DRAWN
-        assert {record.n for record in records.values()} == {12}
-        kept = sorted(path.name for path in place.options.runs_dir.rglob("*.json"))
-        assert not any(name.startswith("strong") for name in kept)  # they are not drawn
-        monkeypatch.setattr(draw.reproduce.scoring.evaluation, "evaluate", None)
-        assert draw.table_records(TABLE, place.fresh()) == records  # read back
+        curves = draw.curve_figure(TABLE, place.fresh(), rows=["PGD"])
+        assert [line.get_label() for line in curves.axes[0].lines] == ["PGD"]
 
     def test_a_mode_that_the_table_has_not(self, place: Place) -> None:
-        scoring = dataclasses.replace(TABLE.scoring, statistics=("moving",), num_examples=4)
-        table = dataclasses.replace(TABLE, scoring=scoring)
-        records = draw.table_records(table, place.fresh(), "batch", ["PGD"])
+        records = draw.table_records(TABLE, place.fresh(), "batch", ["PGD"], num_examples=4)
         assert list(records["PGD"].results) == ["moving", "batch"]
+        assert records["PGD"].n == 4
