@@ -1,0 +1,87 @@
+"""Markdown as GitHub reads it."""
+
+import itertools
+import re
+
+import pytest
+
+from igam_tf import report, summary
+from igam_tf.report.markdown import escaped
+
+from . import samples
+
+
+def cells(line: str) -> list[str]:
+    """Of a table's line, unescaped."""
+    parts = re.split(r"(?<!\\)\|", line)
+    assert parts[0] == parts[-1] == ""
+    return [re.sub(r"\\(.)", r"\1", part.strip()) for part in parts[1:-1]]
+
+
+@pytest.fixture(scope="module")
+def lines() -> list[str]:
+    made = report.document(samples.TABLE, samples.results(), 7)
+    return report.report_markdown([made]).splitlines()
+
+
+def test_the_table(lines: list[str]) -> None:
+    table = [cells(line) for line in lines if line.startswith("|")]
+    assert {len(row) for row in table} == {6}
+    assert table[0] == ["row", "BatchNorm", "Clean", "FGSM", "PGD20", "strong"]
+    assert table[1] == ["---", "---", *["---:"] * 4]
+    assert table[2] == [
+        "Standard", "moving", "91.0 [83.8, 95.2]", "40.0 [30.9, 49.8]", "20.0 [13.3, 28.9]", "6.0 [2.1, 16.2]",
+    ]  # fmt: skip
+    assert table[3] == ["", "batch", "96.0 [90.2, 98.4]", "45.0 [35.6, 54.8]", "20.0 [13.3, 28.9]", ""]
+    assert table[4] == ["", "paper", "95 (-4.0)", "-", "0.12 (+19.9)", ""]
+    assert table[-1] == [samples.ODD, "not run", "", "", "", ""]
+
+
+def test_a_blank_line_stands_before_every_block(lines: list[str]) -> None:
+    """Without it a table or a list would be part of the paragraph above."""
+    for before, line in itertools.pairwise(lines):
+        if line.startswith("|"):
+            assert before == "" or before.startswith("|")
+        if line.startswith("- "):
+            assert before == "" or before.startswith("- ")
+
+
+def test_what_stands_below(lines: list[str]) -> None:
+    assert lines[0] == r"### Table 1: a \<title> \& more (preset demo, seed 7)"
+    text = "\n".join(lines)
+    assert "Beside each figure its 95 % interval" in text
+    assert "- Standard: WARN still_falling (7 \\<lost>)" in lines
+    assert "- IGAM-MNIST: PASS (2 checks)" in lines
+    assert any(line.startswith("- not tested: IGAM-MNIST beats FT-MNIST in every column") for line in lines)
+    assert "bin/reproduce_table --table=1 --preset=demo --seed=7 --rows=IGAM-MNIST" in lines
+    assert lines[-1].startswith(
+        r"Measured with numpy 2.4.6, 2.5.0; machine x86_64 \<2 cores>; devices CPU:0, GPU:0; time 2026"
+    )
+    assert any(line.endswith(r"not found \| under \`/data\`") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("lambda_diff 2.5", "lambda_diff 2.5"),
+        ("_all_ *this*", r"\_all\_ \*this\*"),
+        ("a|b\nc", r"a\|b c"),
+        ("<script>&lt;", r"\<script>\&lt;"),
+        ("[99.2, 100.0]", "[99.2, 100.0]"),
+        ("[here](there)", r"[here\](there)"),
+        ("`x` ~y~ \\z", r"\`x\` \~y\~ \\z"),
+    ],
+)
+def test_words_are_shown_as_they_are(words: str, shown: str) -> None:
+    assert escaped(words) == shown
+
+
+def test_over_seeds() -> None:
+    found = samples.by_seed()
+    documents = [report.document(samples.TABLE, results, seed) for seed, results in found.items()]
+    lines = report.report_markdown(documents, summary.summarise(samples.TABLE, found)).splitlines()
+    assert lines[0] == r"### Table 1: a \<title> \& more (preset demo, seeds 0, 4)"
+    assert cells(lines[4]) == ["moving", "Clean", "FGSM", "PGD20"]
+    assert cells(lines[6])[:2] == ["Standard", "91.0 [91.0, 91.0]"]
+    assert sum(line.startswith("### ") for line in lines) == 3
+    assert any(line.endswith("not run with every seed") for line in lines)

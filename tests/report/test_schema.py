@@ -1,0 +1,84 @@
+"""The JSON form: its shape is a promise, and nothing is left out."""
+
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+
+from igam_tf import report, summary
+from igam_tf.records import EvalRecord
+
+from . import samples
+
+TABLE = {
+    "name", "preset", "seed", "title", "conditions", "columns", "compares", "rows", "findings", "environment",
+}  # fmt: skip
+CONDITIONS = {
+    "dataset", "n", "norm", "epsilon", "epsilon_shown", "step_size", "step_size_shown", "batch_size", "seed",
+}  # fmt: skip
+ROW = {
+    "name", "absent", "note", "figures", "compared", "published", "warnings", "directory", "command", "config", "record",
+    "strong",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def content() -> dict[str, Any]:
+    found = samples.by_seed()
+    documents = [report.document(samples.TABLE, results, seed) for seed, results in found.items()]
+    read: dict[str, Any] = json.loads(report.report_json(documents, summary.summarise(samples.TABLE, found)))
+    return read
+
+
+def test_the_shape_of_version_1(content: dict[str, Any]) -> None:
+    """A change here is a new version, or a field more and a line in docs/reports.md."""
+    assert (content["schema"], content["version"]) == ("igam_tf.report", 1)
+    assert set(content) == {"schema", "version", "tables", "summary"}
+    for table in content["tables"]:
+        assert set(table) == TABLE
+        assert set(table["conditions"]) == CONDITIONS
+        for row in table["rows"]:
+            assert set(row) == ROW
+            for figures in row["figures"].values():
+                for figure in figures.values():
+                    assert set(figure) == {"percent", "interval", "correct", "n", "never_fooled"}
+            for published in row["published"].values():
+                assert set(published) == {"percent", "difference"}
+        for finding in table["findings"]:
+            assert set(finding) == {"claim", "holds", "higher", "lower", "figures"}
+            assert set(finding["claim"]) == {"table", "statement", "source", "pairs", "said"}
+    over = content["summary"]
+    assert set(over) == {"seeds", "columns", "modes", "reference", "rows", "incomplete"}
+    assert set(over["rows"][0]) == {"name", "means", "differences"}
+    assert set(over["rows"][0]["means"]["moving"]["fgsm"]) == {"mean", "low", "high"}
+
+
+def test_every_record_comes_back(content: dict[str, Any]) -> None:
+    results = samples.by_seed()[4]
+    assert [table["seed"] for table in content["tables"]] == [0, 4]
+    for row in content["tables"][1]["rows"]:
+        for key, record in (("record", results[row["name"]].record), ("strong", results[row["name"]].strong)):
+            read = row[key] and EvalRecord.from_json(json.dumps(row[key]))
+            assert read == record
+
+
+def test_numbers(content: dict[str, Any]) -> None:
+    standard = content["tables"][0]["rows"][0]
+    assert standard["figures"]["batch"]["fgsm"]["percent"] == 45.0
+    assert standard["published"]["clean"] == {"percent": 95.0, "difference": -4.0}
+    assert content["tables"][0]["rows"][3]["absent"] == samples.NOTE
+    assert content["summary"]["seeds"] == [0, 4]
+    assert content["summary"]["rows"][0]["means"]["moving"]["fgsm"]["mean"] == 42.0
+    assert content["summary"]["incomplete"] == [samples.ODD]
+
+
+def test_one_seed_has_no_summary_and_numbers_that_are_none_become_null() -> None:
+    results = samples.results()
+    strong = results["Standard"].strong
+    broken = dataclasses.replace(strong, diagnosis={**strong.diagnosis, "measures": {"alignment": float("nan")}})
+    results["Standard"] = dataclasses.replace(results["Standard"], strong=broken)
+    text = report.report_json([report.document(samples.TABLE, results)])
+    read = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert read["summary"] is None
+    assert read["tables"][0]["rows"][0]["strong"]["diagnosis"]["measures"] == {"alignment": None}
