@@ -39,7 +39,7 @@ flags.DEFINE_enum(
     "gradients",
     "softmax",
     ["softmax", "xent", "both"],
-    "What input_gradient is of: the labelled class's probability or the cross-entropy; both adds input_gradient_xent.",
+    "input_gradient is of the labelled class's probability (softmax) or of the loss (xent); both adds input_gradient_xent.",
     flag_values=_VALUES,
 )
 flags.DEFINE_enum(

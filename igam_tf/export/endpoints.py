@@ -4,7 +4,7 @@ Everything is traced here, gradients included, so that no custom layer or custom
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -51,11 +51,12 @@ def build(
       of: `"softmax"`, `"xent"` or `"both"`.
       statistics: BatchNorm mode of every endpoint. With `"batch"` an image's result depends on its batch.
     """
+    wanted = _gradient_names(of)
     subject = _Subject(model, bounds, statistics)
     floats, bytes_ = subject.images, tf.TensorSpec(subject.images.shape, tf.uint8, "images")
     found = Endpoints(tf.Module(), {})
     _add(found, ("serve", "serve_uint8"), subject.serve, [[floats], [bytes_]])
-    for name, quantity in _gradient_names(of).items():
+    for name, quantity in wanted.items():
         _add(found, (name,), subject.gradient_of(quantity), [[floats, labels] for labels in subject.labels])
     scalars = [*subject.amounts, *subject.counts]
     _add(found, ("attack",), subject.attack, [[floats, labels, *scalars] for labels in subject.labels])
@@ -110,8 +111,8 @@ class _Subject:
         traced = _traced(of, self.images, self.labels[0])
 
         def input_gradient(images: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
-            self._check_labels(labels)
-            return {"gradient": traced(images, tf.cast(labels, tf.int64))}
+            with tf.control_dependencies(self._label_checks(labels)):
+                return {"gradient": traced(images, tf.cast(labels, tf.int64))}
 
         return input_gradient
 
@@ -124,9 +125,9 @@ class _Subject:
         steps: tf.Tensor,
         seed: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
-        self._check_labels(labels)
-        self._check_attack(images, epsilon, step_size, steps)
-        return {"adversarial": self._attacks(images, tf.cast(labels, tf.int64), epsilon, step_size, steps, seed)}
+        checks = [*self._label_checks(labels), *self._attack_checks(images, epsilon, step_size, steps)]
+        with tf.control_dependencies(checks):
+            return {"adversarial": self._attacks(images, tf.cast(labels, tf.int64), epsilon, step_size, steps, seed)}
 
     def _logits(self, images: tf.Tensor) -> tf.Tensor:
         return tf.cast(gradients.logits_of(self.model, images, self.statistics), tf.float32)
@@ -172,20 +173,24 @@ class _Subject:
         resized = tf.cond(fits, lambda: image, lambda: tf.image.resize(image, (height, width), antialias=True))
         return tf.ensure_shape(resized, self.image_shape)
 
-    def _check_labels(self, labels: tf.Tensor) -> None:
+    def _label_checks(self, labels: tf.Tensor) -> list[Any]:
         message = f"labels: expected 0 to {self.classes - 1}"
-        tf.debugging.assert_non_negative(labels, message)
-        tf.debugging.assert_less(labels, tf.cast(self.classes, labels.dtype), message)
+        return [
+            tf.debugging.assert_non_negative(labels, message),
+            tf.debugging.assert_less(labels, tf.cast(self.classes, labels.dtype), message),
+        ]
 
-    def _check_attack(self, images: tf.Tensor, epsilon: tf.Tensor, step_size: tf.Tensor, steps: tf.Tensor) -> None:
+    def _attack_checks(
+        self, images: tf.Tensor, epsilon: tf.Tensor, step_size: tf.Tensor, steps: tf.Tensor
+    ) -> Iterator[Any]:
         low, high, width = self.bounds.low, self.bounds.high, self.bounds.range
+        slack = 1e-6 * width
         for name, value, least, most in (
             ("images", images, low, high),
             ("epsilon", epsilon, 0.0, width),
             ("step_size", step_size, 0.0, width),
         ):
             message = f"{name}: expected {least:g} to {most:g}; the model's pixels lie in {self.bounds}"
-            slack = 1e-6 * width
-            tf.debugging.assert_greater_equal(value, least - slack, message)
-            tf.debugging.assert_less_equal(value, most + slack, message)
-        tf.debugging.assert_non_negative(steps, "steps: expected 0 or more")
+            yield tf.debugging.assert_greater_equal(value, least - slack, message)
+            yield tf.debugging.assert_less_equal(value, most + slack, message)
+        yield tf.debugging.assert_non_negative(steps, "steps: expected 0 or more")

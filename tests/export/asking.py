@@ -1,0 +1,75 @@
+"""Questions for `alone.py` about exported models, and its answers beside what the models themselves say."""
+
+import pathlib
+import subprocess
+import sys
+from typing import Any
+
+import keras
+import numpy as np
+
+from igam_tf import attacks, gradients
+from igam_tf.layers import bounds_of
+
+from .. import tiny
+
+SCRIPT = pathlib.Path(__file__).with_name("alone.py")
+
+
+COUNT, STEPS, SEED = 12, 10, 5
+
+
+def ask(model: keras.Model, where: pathlib.Path, name: str, statistics: str = "moving") -> dict[str, Any]:
+    """Writes the questions to the SavedModel `where/name`; returns what `check` needs.
+
+    Labels are the model's own answers, so that the attack begins with everything right, and its radius fools some.
+    """
+    limits = bounds_of(model)
+    eight_bit = np.random.default_rng(7).integers(0, 256, (COUNT, *model.input_shape[1:]), np.uint8)
+    x = (eight_bit * np.float32(limits.range / 255) + np.float32(limits.low)).astype(np.float32)
+    y = np.argmax(gradients.logits_of(model, x, statistics), -1)
+    low, high, fooled = 0.0, limits.range, 0
+    while not 0 < fooled < COUNT:
+        amounts = {"epsilon": (low + high) / 2, "step_size": (low + high) / 8, "steps": STEPS, "seed": SEED}
+        ours = attacks.pgd(model, x, y, statistics=statistics, **amounts)
+        fooled = number_fooled(model, ours, y, statistics)
+        low, high = (low, amounts["epsilon"]) if fooled else (amounts["epsilon"], high)
+    kinds = {"epsilon": np.float32, "step_size": np.float32, "steps": np.int32, "seed": np.int32}
+    np.savez(where / f"{name}.npz", x=x, y=y, bytes=eight_bit, **{k: kinds[k](v) for k, v in amounts.items()})
+    return {"x": x, "y": y, "statistics": statistics, "epsilon": amounts["epsilon"], "ours": ours}
+
+
+def number_fooled(model: keras.Model, images: np.ndarray, y: np.ndarray, statistics: str) -> int:
+    return int((np.argmax(gradients.logits_of(model, images, statistics), -1) != y).sum())
+
+
+def answer(where: pathlib.Path, python: str = sys.executable) -> None:
+    """Lets a process without igam_tf answer."""
+    done = subprocess.run([python, "-I", SCRIPT, where], capture_output=True, text=True, check=False, cwd=where)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def check(model: keras.Model, where: pathlib.Path, name: str, asked: dict[str, Any]) -> None:
+    """The answers are the model's own."""
+    x, y, statistics = asked["x"], asked["y"], asked["statistics"]
+    with np.load(where / f"{name}.answers.npz") as found:
+        logits = np.asarray(gradients.logits_of(model, x, statistics))
+        assert tiny.relative(found["logits"], logits) <= 1e-5
+        assert tiny.relative(found["logits of bytes"], logits) <= 1e-5
+        np.testing.assert_allclose(found["probabilities"].sum(-1), 1, rtol=1e-5)
+        np.testing.assert_array_equal(found["probabilities"].argmax(-1), y)
+        np.testing.assert_array_equal(found["labels"], y)
+        for of, place in (
+            ("softmax", "gradient"),
+            ("softmax", "gradient of one's own"),
+            ("xent", "gradient_xent"),
+        ):
+            if place in found:
+                expected = gradients.input_gradient(model, x, y, of, statistics)
+                error = tiny.relative(found[place], expected)
+                assert error <= 1e-5, (place, error)
+        ours, theirs, epsilon = asked["ours"], found["adversarial"], asked["epsilon"]
+        assert 0 < number_fooled(model, ours, y, statistics) == number_fooled(model, theirs, y, statistics) < COUNT
+        assert np.abs(theirs - x).max() <= epsilon * (1 + 1e-5)
+        # The same trajectory; a gradient of nearly 0 may take the other sign.
+        assert np.mean(np.abs(theirs - ours) > 1e-3 * epsilon) <= 0.01

@@ -1,0 +1,124 @@
+"""A SavedModel where there is no igam_tf: the same logits, gradients and adversarial images."""
+
+import json
+import pathlib
+import subprocess
+import sys
+import venv
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import madry_checkpoints
+from igam_tf import adapters, export, models
+from igam_tf.bounds import UNIT
+from igam_tf.cli import export_model, finetune_teacher, train_robust, train_student
+from igam_tf.experiments import trained
+
+from .. import tiny
+from . import asking
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def padded() -> keras.Model:
+    """Behind an adapter that pads at random places in training, with pixels in [0, 1]."""
+    inner = tiny.classifier(2, (12, 12, 3), high=1.0)
+    return models.adapted(inner, adapters.parse(("pad_random:12",)), tiny.SHAPE, UNIT)
+
+
+def test_of_a_tiny_model(tmp_path: pathlib.Path) -> None:
+    """With everything that could go amiss: a batch's statistics, a random adapter, both gradients."""
+    model = padded()
+    export.export(model, tmp_path / "tiny", statistics="batch", gradients="both")
+    asked = asking.ask(model, tmp_path, "tiny", "batch")
+    asking.answer(tmp_path)
+    asking.check(model, tmp_path, "tiny", asked)
+    with np.load(tmp_path / "tiny.answers.npz") as found:
+        assert "gradient_xent" in found
+        (adapter,) = json.loads(str(found["metadata"]))["adapter"]
+    assert (adapter["part"], adapter["place"], adapter["size"]) == ("Pad", "random", 12)
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """The executables of an environment with TensorFlow and what it needs itself, nothing else."""
+    where = tmp_path_factory.mktemp("elsewhere")
+    venv.create(where, with_pip=True)
+    line = [where / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*line, f"tensorflow=={tf.__version__}", f"keras=={keras.__version__}"], check=True)
+    return where / "bin"
+
+
+def demo(where: pathlib.Path) -> dict[str, pathlib.Path]:
+    """The demo's path in a few steps: run directories of the fine-tuned teacher with its adapter, and of the student."""
+    common = ["--train_size=64", "--batch_size=16", "--noaugmented"]
+    robust, teacher, student = (str(where / name) for name in ("robust", "teacher", "student"))
+    small = ["--dataset=shapes28", "--network=mnist_cnn", "--optimizer=adam", "--attack_steps=0", "--steps=20"]
+    assert train_robust.main([*common, *small, f"--run_dir={robust}"]) == 0
+    adapter = ["--adapter=mean,crop:28,scale:1/255", "--steps=20"]
+    assert finetune_teacher.main([*common, *adapter, f"--teacher={robust}", f"--run_dir={teacher}"]) == 0
+    igam = ["--steps=20", "--normalization=per_image", "--disc_layers=4", "--disc_channels=8", "--gradient_crop=28"]
+    assert train_student.main([*common, *igam, f"--teacher={teacher}", f"--run_dir={student}"]) == 0
+    return {"teacher": where / "teacher", "student": where / "student"}
+
+
+@pytest.mark.slow
+def test_of_networks_in_use(elsewhere: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    """The demo's student, the MNIST teacher with its adapter, a wide network from a TensorFlow 1 checkpoint."""
+    sources = demo(tmp_path) | {"checkpoint": tmp_path / "tf1"}
+    wide = tiny.shaken(models.wide_resnet(10, 2, 1, normalization="per_image"))
+    madry_checkpoints.write(wide, "cifar10_challenge", sources["checkpoint"])
+    where = tmp_path / "exported"
+    asked = {}
+    for name, source in sources.items():
+        assert export_model.main([str(source), str(where / name), "--gradients=both", "--encoded"]) == 0
+        asked[name] = asking.ask(trained.load_model(source), where, name)
+    asking.answer(where, str(elsewhere / "python"))
+    for name, source in sources.items():
+        asking.check(trained.load_model(source), where, name, asked[name])
+        shown = subprocess.run(
+            [elsewhere / "saved_model_cli", "show", "--dir", where / name, "--all"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for signature in ("serve", "serve_uint8", "serve_encoded", "input_gradient", "input_gradient_xent", "attack"):
+            assert f"signature_def['{signature}']:" in shown
+    images = tmp_path / "images"
+    images.mkdir()
+    with np.load(where / "student.npz") as questions:
+        for index, pixels in enumerate(questions["bytes"]):
+            (images / f"{index:02}.png").write_bytes(tf.io.encode_png(pixels).numpy())
+    line = [elsewhere / "python", "-I", ROOT / "examples/serve_folder.py", where / "student", images]
+    served = subprocess.run(line, capture_output=True, text=True, check=True, cwd=tmp_path).stdout
+    assert [row.split("\t")[:2] for row in served.splitlines()] == [
+        [f"{index:02}.png", str(label)] for index, label in enumerate(asked["student"]["y"])
+    ]
+
+
+LOADS = """
+from igam_tf import adapters, export, models
+import keras
+import numpy as np
+x = np.load("x.npy")
+for name, model in {"keras": keras.saving.load_model("m.keras"), "weights": export.load_weights("m.weights.h5")}.items():
+    np.save(f"{name}.npy", model(x, training=False))
+"""
+
+
+@pytest.mark.slow
+def test_keras_files_and_weights_in_a_fresh_process(tmp_path: pathlib.Path) -> None:
+    model = padded()
+    for name, format in (("m.keras", "keras"), ("m.weights.h5", "weights")):
+        done = export.export(model, tmp_path / name, format=format)
+        assert done.metadata == json.loads((tmp_path / f"{name}.json").read_text())
+    x, _ = tiny.batch()
+    np.save(tmp_path / "x.npy", x)
+    line = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{LOADS}"]
+    ended = subprocess.run(line, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    for name in ("keras", "weights"):
+        np.testing.assert_array_equal(np.load(tmp_path / f"{name}.npy"), model(x, training=False))
