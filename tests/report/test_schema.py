@@ -2,12 +2,14 @@
 
 import dataclasses
 import json
+import pathlib
 from typing import Any
 
 import pytest
 
 from igam_tf import report, summary
 from igam_tf.records import EvalRecord
+from igam_tf.report import data
 
 from . import samples
 
@@ -82,3 +84,21 @@ def test_one_seed_has_no_summary_and_numbers_that_are_none_become_null() -> None
     read = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert read["summary"] is None
     assert read["tables"][0]["rows"][0]["strong"]["diagnosis"]["measures"] == {"alignment": None}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        data.Document,
+        data.Conditions,
+        data.Row,
+        data.Figure,
+        data.Published,
+        summary.Summary,
+        summary.Over,
+        summary.Mean,
+    ],
+)
+def test_every_field_is_documented(kind: type) -> None:
+    said = (pathlib.Path(__file__).resolve().parents[2] / "docs/reports.md").read_text()
+    assert [field.name for field in dataclasses.fields(kind) if f"`{field.name}`" not in said] == []
