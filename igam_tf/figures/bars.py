@@ -10,6 +10,8 @@ from igam_tf.figures import style
 from igam_tf.figures.curves import conditions
 from igam_tf.records import EvalRecord
 
+_COLORS = (style.SKY, style.VERMILION, style.GREEN, style.BLUE, style.PURPLE)  # the first two are light and dark
+_BAR, _ROOM = 0.33, 0.25  # inches: a bar, and the least one that a figure fits on
 _TITLES = {"clean": "clean", "fgsm": "FGSM"}
 
 
@@ -17,7 +19,7 @@ _TITLES = {"clean": "clean", "fgsm": "FGSM"}
 def accuracy_bars(
     records: Mapping[str, EvalRecord], columns: Sequence[str] = ("clean", "pgd5"), statistics: str | None = None
 ) -> Figure:
-    """A group of bars for each record, a bar for each column, with Wilson's 95 % intervals and the figure on top.
+    """A group of bars for each record, a bar for each column, with Wilson's 95 % intervals and the figure on top where it fits.
 
     Args:
       records: by row.
@@ -29,32 +31,30 @@ def accuracy_bars(
     """
     if not records or not columns:
         raise InputError(f"bars: expected records and columns, got {len(records)} and {len(columns)}")
-    figure = Figure((min(style.PAGE, 1.0 + 0.65 * len(records)), 2.6), layout="constrained")
+    bars = len(records) * len(columns)
+    page = max(style.COLUMN, min(style.PAGE, 0.7 + _BAR * bars))
+    figure = Figure((page, 2.6), layout="constrained")
     axes = figure.subplots()
+    has_room = 0.7 + _ROOM * bars <= page
     width = 0.8 / len(columns)
     for index, column in enumerate(columns):
         counts = [record.count(column, statistics) for record in records.values()]
         percent = np.array([100 * count.accuracy for count in counts])
         limits = 100 * np.array([count.interval for count in counts])
         places = np.arange(len(counts)) + (index - (len(columns) - 1) / 2) * width
-        look = style.series(_LOOKS[index % len(_LOOKS)])
-        axes.bar(
-            places, percent, 0.94 * width, label=_title(column), color=look.color, hatch=look.hatch, ec="white", lw=0
-        )
+        color, hatch = _COLORS[index % len(_COLORS)], style.series(index).hatch
+        axes.bar(places, percent, 0.94 * width, label=_title(column), color=color, hatch=hatch, ec="white", lw=0)
         whiskers = np.abs(limits.T - percent)
         axes.errorbar(places, percent, whiskers, fmt="none", ecolor=style.BLACK, elinewidth=0.8, capsize=1.5)
-        for place, value, (_, high) in zip(places, percent, limits, strict=True):
+        for place, value, (_, high) in zip(places, percent, limits, strict=True) if has_room else ():
             axes.text(place, high + 1, f"{value:.1f}", size=5.5, ha="center", va="bottom")
     axes.set_xticks(range(len(records)), [name.replace("-", "-\n") for name in records], fontsize=6.5)
     axes.tick_params(axis="x", length=0)
-    axes.set(ylim=(0, 108), yticks=range(0, 101, 20), ylabel="accuracy (%)")
+    axes.set(xlim=(-0.5, len(records) - 0.5), ylim=(0, 108), yticks=range(0, 101, 20), ylabel="accuracy (%)")
     axes.grid(axis="y")
     axes.set_title(conditions(list(records.values()), statistics), fontsize=6.5, color=style.GREY, loc="left")
     figure.legend(loc="outside lower center", ncols=len(columns), handlelength=1.5)
     return figure
-
-
-_LOOKS = (6, 1, 2, 0, 4)  # of the series: the first two light and dark
 
 
 def _title(column: str) -> str:

@@ -1,5 +1,6 @@
 """Accuracy against the number of PGD steps, from records."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 
@@ -42,7 +43,7 @@ def k_curves(records: Mapping[str, EvalRecord], statistics: str | None = None) -
     steps = sorted({k for curve in found.values() for k in curve})
     if len(steps) < 2:
         raise InputError("k-curves: expected records with clean and pgdK counts, got none with a pgdK")
-    figure = Figure((style.COLUMN, 2.9), layout="constrained")
+    figure = Figure((style.COLUMN, 2.5 + 0.15 * math.ceil(len(found) / 2)), layout="constrained")
     axes = figure.subplots()
     for index, (name, curve) in enumerate(found.items()):
         look = style.series(index)

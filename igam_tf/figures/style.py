@@ -21,8 +21,8 @@ DPI = 300
 
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
-PALETTE = (BLUE, VERMILION, GREEN, BLACK, PURPLE, ORANGE, SKY, YELLOW)
 GREY = "#666666"
+PALETTE = (BLUE, VERMILION, GREEN, BLACK, PURPLE, ORANGE, SKY, GREY)  # yellow lines are lost on white
 _MARKERS = "osD^vPX*"
 _DASHES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (6, 2)), (0, (3, 1, 1, 1)))
 _HATCHES = ("", "////", "....", "xxxx", "\\\\\\\\", "oo", "++", "--")

@@ -5,7 +5,7 @@ import pytest
 from matplotlib import container
 
 from igam_tf.errors import InputError
-from igam_tf.figures import bars
+from igam_tf.figures import bars, style
 
 from .samples import record
 
@@ -40,6 +40,19 @@ def test_heights_intervals_and_words(columns: tuple[str, ...], statistics: str |
     assert f"BatchNorm: {statistics or 'moving'}" in axes.get_title("left")
     patches = [patch.get_window_extent() for bar in drawn for patch in bar.patches]
     assert not any(a.x0 < b.x1 and b.x0 < a.x1 for i, a in enumerate(patches) for b in patches[:i])  # beside each other
+
+
+@pytest.mark.parametrize(("rows", "columns", "shown"), [(9, 2, 18), (4, 4, 16), (8, 4, 0)])
+def test_figures_stand_where_they_fit(rows: int, columns: int, shown: int) -> None:
+    counts = {"clean": 50, "fgsm": 50, "pgd5": 25, "pgd20": 3}
+    records = {f"IGAM-CIFAR100-{row}": record(counts) for row in range(rows)}
+    figure = bars.accuracy_bars(records, list(counts)[:columns])
+    assert figure.get_size_inches()[0] <= style.PAGE
+    figure.draw_without_rendering()
+    places = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert len(places) == shown
+    places += [label.get_window_extent() for label in figure.axes[0].get_xticklabels()]
+    assert not any(a.overlaps(b) for index, a in enumerate(places) for b in places[:index])
 
 
 @pytest.mark.parametrize(

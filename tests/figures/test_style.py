@@ -1,5 +1,6 @@
 """Files that are the same for the same picture, and nothing left behind in the process that draws."""
 
+import os
 import subprocess
 import sys
 
@@ -31,7 +32,9 @@ def drawn(width: float = 1.0) -> Figure:
 
 
 def test_same_picture_same_bytes_in_every_process(tmp_path) -> None:
-    subprocess.run([sys.executable, "-c", DRAW, str(tmp_path / "a")], check=True, env={"PYTHONHASHSEED": "5"})
+    subprocess.run(
+        [sys.executable, "-c", DRAW, str(tmp_path / "a")], check=True, env={**os.environ, "PYTHONHASHSEED": "5"}
+    )
     exec(DRAW.replace("sys.argv[1]", repr(str(tmp_path / "b"))), {})
     for suffix in ("png", "pdf"):
         assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()
