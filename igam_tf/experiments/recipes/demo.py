@@ -34,11 +34,11 @@ _LENGTHS = {
 # By source and target, iterations of a new head: of a student's teacher, and of the baseline.
 _HEADS = {
     ("mnist", "cifar10"): (500, 5000),
-    ("tiny_imagenet", "cifar10"): (300, 900),
+    ("tiny_imagenet", "cifar10"): (150, 450),
     ("mnist", "cifar100"): (500, 5000),
-    ("cifar10", "cifar100"): (500, 1500),
-    ("cifar10", "tiny_imagenet"): (300, 600),
-    ("cifar100", "tiny_imagenet"): (300, 600),
+    ("cifar10", "cifar100"): (300, 1500),
+    ("cifar10", "tiny_imagenet"): (200, 600),
+    ("cifar100", "tiny_imagenet"): (200, 600),
 }
 
 
@@ -62,7 +62,7 @@ class Demo(Recipes):
             return RobustRun(
                 dataclasses.replace(self._data(data), train_size=2000),
                 dataclasses.replace(_NETWORK, normalization="unit_norm"),
-                _schedule(400, 32),
+                _schedule(400, 16),
                 Adversary("8/255", "3/255", 5, ramp_steps=150),
                 seed=self.seed,
             )
@@ -124,7 +124,7 @@ class Demo(Recipes):
 # Fewer where the attacks are longer, or the images larger.
 _EXAMPLES = {"1": 500, "2": 100, "3": 300, "4": 300, "5": 300, "figure5": 200}
 # Iterations of a table's students, and of these before matching begins.
-_STUDENTS = {"1": (1000, 100), "2": (300, 50), "3": (1000, 100), "figure 5": (250, 50)}
+_STUDENTS = {"1": (1000, 100), "2": (200, 40), "3": (600, 100), "figure 5": (250, 50)}
 
 
 def _schedule(steps: int, batch_size: int, rates: tuple[float, ...] = _RATES) -> Schedule:
