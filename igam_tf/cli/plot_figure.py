@@ -76,15 +76,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(values: Any) -> None:
     _require_meaning(values)
+    from igam_tf import files
+
+    place = pathlib.Path(values.output) / _name(values)
+    files.require_place(place, "output")
+    figure = _figure(values)
     from igam_tf.figures import style
 
+    for file in style.save(figure, place):
+        print(f"written: {file}", flush=True)
+
+
+def _name(values: Any) -> str:
+    """Of the files: what they show, at which sizes, from which seed; the BatchNorm mode where it is not the usual one."""
     table = values.table or "1"
     of = f"table{table}" if table.isdigit() else table
     kind = f"curves-{of}" if values.figure == "curves" else f"figure{values.figure}"
-    figure = _figure(values)
     mode = "" if values.statistics == "moving" else f"-{values.statistics}"
-    for file in style.save(figure, pathlib.Path(values.output) / f"{kind}-{values.preset}-seed{values.seed}{mode}"):
-        print(f"written: {file}", flush=True)
+    return f"{kind}-{values.preset}-seed{values.seed}{mode}"
 
 
 def _figure(values: Any) -> "Figure":
@@ -111,7 +120,7 @@ def _figure(values: Any) -> "Figure":
 
 
 def _require_meaning(values: Any) -> None:
-    """Refuses, before any work, flags that the figure has no use for and a place that cannot be written to."""
+    """Refuses, before any work, flags that the figure has no use for."""
     for flag, figures in _MEANT.items():
         if getattr(values, flag) is not None and values.figure not in figures:
             raise InputError(f"{flag}: it is for --figure={' or '.join(figures)}, not for {values.figure}")
@@ -119,6 +128,3 @@ def _require_meaning(values: Any) -> None:
         raise InputError(
             f"statistics: figure 7 has moving alone (a plane is no batch of images), got {values.statistics}"
         )
-    output = pathlib.Path(values.output)
-    if above := next((place for place in (output, *output.parents) if place.exists() and not place.is_dir()), None):
-        raise InputError(f"output: expected a directory, {above} is a file")

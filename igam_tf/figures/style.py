@@ -7,13 +7,15 @@ has a colour also has a marker and a line style or a hatch of its own, so that a
 import contextlib
 import dataclasses
 import io
-import os
+import operator
 import pathlib
 from collections.abc import Iterator
 from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
+
+from igam_tf import files
 
 # Inches: a column and the text's width of a two-column paper.
 COLUMN, PAGE = 3.25, 6.875
@@ -92,15 +94,11 @@ def save(figure: Figure, path: pathlib.Path | str) -> list[pathlib.Path]:
       OSError: they cannot be written.
     """
     place = pathlib.Path(path)
-    place.parent.mkdir(parents=True, exist_ok=True)
     contents = {"png": _rendered(figure, "png", DPI), "pdf": _rendered(figure, "pdf", DPI)}
     written = []
     for suffix, content in contents.items():
-        file = place.with_name(f"{place.name}.{suffix}")
-        temporary = file.with_name(f"{file.name}.tmp")
-        temporary.write_bytes(content)
-        os.replace(temporary, file)
-        written.append(file)
+        written.append(place.with_name(f"{place.name}.{suffix}"))
+        files.write(written[-1], operator.methodcaller("write", content))
     return written
 
 

@@ -47,8 +47,8 @@ def test_as_every_verb(check) -> None:
         (["--statistics=recalibrated"], "--statistics=recalibrated"),
         (["--rows=IGAM-MNIST"], "rows: figure 1 has Standard, PGD7-trained, not IGAM-MNIST"),
         (["--figure=5", "--rows=FT"], "rows: table figure5 has Standard, "),
-        (["--output=FILE"], "output: expected a directory, FILE is a file"),
-        (["--output=FILE/below"], "output: expected a directory, FILE is a file"),
+        (["--output=FILE"], "FILE is no directory"),
+        (["--output=FILE/below"], "FILE is no directory"),
         (["--figure=1", "--preset=cpu", "--data_dir=NOWHERE"], "dataset cifar10: not found under NOWHERE"),
     ],
 )
