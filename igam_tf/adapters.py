@@ -17,12 +17,13 @@ import keras
 import tensorflow as tf
 
 from igam_tf.errors import InputError
+from igam_tf.precision import FloatLayer
 
 _drawing = threading.local()
 
 
 @keras.saving.register_keras_serializable("igam_tf")
-class ChannelMean(keras.layers.Layer):
+class ChannelMean(FloatLayer):
     """[B, H, W, C] to [B, H, W, 1]: the mean over the channels (§4.3.1, §5.1.1)."""
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
@@ -30,7 +31,7 @@ class ChannelMean(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("igam_tf")
-class CenterCrop(keras.layers.Layer):
+class CenterCrop(FloatLayer):
     """The central `size` x `size` window (§4.3.2).
 
     Raises:
@@ -52,7 +53,7 @@ class CenterCrop(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("igam_tf")
-class Scale(keras.layers.Layer):
+class Scale(FloatLayer):
     """Every pixel times `factor`: between pixel ranges that both begin at 0."""
 
     def __init__(self, factor: float, **kwargs: Any) -> None:
@@ -70,7 +71,7 @@ SAMPLINGS = ("tf2", "legacy", "mean")
 
 
 @keras.saving.register_keras_serializable("igam_tf")
-class Resize(keras.layers.Layer):
+class Resize(FloatLayer):
     """Images to `size` x `size` (§4.3.3).
 
     Args:
@@ -133,7 +134,7 @@ def random_places(step: Any) -> Iterator[None]:
 
 
 @keras.saving.register_keras_serializable("igam_tf")
-class Pad(keras.layers.Layer):
+class Pad(FloatLayer):
     """Images in a field of zeros of `size` x `size` (§4.3.3).
 
     Args:
@@ -185,7 +186,7 @@ class Pad(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("igam_tf")
-class TransposedConv(keras.layers.Layer):
+class TransposedConv(FloatLayer):
     """Images doubled to `size` x `size` by a learned 3x3 transposed convolution of stride 2 (§5.1.2).
 
     From C channels to C channels, each from all, without a bias: a linear map, as the paper's other transformations. It is

@@ -128,6 +128,22 @@ def define_run(command: Command) -> None:
     flags.DEFINE_bool("tensorboard", False, "Write TensorBoard summaries into the run's directory.", flag_values=values)
 
 
+def define_precision(command: Command) -> None:
+    flags.DEFINE_enum(
+        "precision",
+        "float32",
+        ["float32", "bfloat16"],
+        "Of convolutions and activations; bfloat16 is for processors that have it (docs/performance.md).",
+        flag_values=command.flags,
+    )
+
+
+def define_jit(command: Command) -> None:
+    flags.DEFINE_bool(
+        "jit", False, "Compile training steps with XLA; takes minutes at first.", flag_values=command.flags
+    )
+
+
 def define_runs_dir(command: Command) -> None:
     values = command.flags
     flags.DEFINE_string("runs_dir", "runs", "Where run directories are.", flag_values=values)

@@ -17,7 +17,6 @@ from igam_tf.layers.normalization import (
     NORMALIZATIONS,
     PerImageStandardization,
     UnitNorm,
-    full_precision,
     normalization,
 )
 from igam_tf.layers.pixels import PixelRange, bounds_of
@@ -35,7 +34,6 @@ __all__ = [
     "bounds_of",
     "check_statistics",
     "exact_batchnorm",
-    "full_precision",
     "normalization",
     "stock_batchnorms",
 ]

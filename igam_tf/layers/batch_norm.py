@@ -114,7 +114,7 @@ class BatchNorm(keras.layers.Layer):
         self.require_moving_averages()
         scale = gamma * tf.math.rsqrt(self.moving_variance + self.epsilon)
         shift = beta - self.moving_mean * scale
-        return inputs * tf.cast(scale, inputs.dtype) + tf.cast(shift, inputs.dtype)
+        return tf.cast(tf.cast(inputs, scale.dtype) * scale + shift, inputs.dtype)
 
     def require_moving_averages(self) -> None:
         if not self.moving_averages:

@@ -6,23 +6,11 @@ import keras
 import tensorflow as tf
 
 from igam_tf.errors import InputError
-
-
-def full_precision() -> str:
-    """The type of what no precision policy may narrow (pixel statistics, logits): float32, or float64 where floatx is."""
-    return "float64" if keras.config.floatx() == "float64" else "float32"
-
-
-class _FloatLayer(keras.layers.Layer):
-    """Computes in full precision whatever the policy: pixel statistics do not survive bfloat16."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        kwargs.setdefault("dtype", full_precision())
-        super().__init__(**kwargs)
+from igam_tf.precision import FloatLayer
 
 
 @keras.saving.register_keras_serializable("igam_tf")
-class PerImageStandardization(_FloatLayer):
+class PerImageStandardization(FloatLayer):
     """`(x - mean) / max(std, 1/sqrt(n))` over all n pixels and channels of an image (MadryLab's CIFAR-10 input)."""
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
@@ -34,7 +22,7 @@ class PerImageStandardization(_FloatLayer):
 
 
 @keras.saving.register_keras_serializable("igam_tf")
-class UnitNorm(_FloatLayer):
+class UnitNorm(FloatLayer):
     """An image divided by its l2 norm, its one scalar mean subtracted before if `zero_mean` (the release's input).
 
     The squared norm is clamped below at 1e-12. There is no sqrt(n) factor: pixels come out near 0.02, so the first

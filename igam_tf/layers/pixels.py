@@ -7,10 +7,11 @@ import tensorflow as tf
 
 from igam_tf.bounds import Bounds
 from igam_tf.errors import InputError
+from igam_tf.precision import FloatLayer
 
 
 @keras.saving.register_keras_serializable("igam_tf")
-class PixelRange(keras.layers.Layer):
+class PixelRange(FloatLayer):
     """The identity; carries the model's `Bounds` through saving and loading."""
 
     def __init__(self, low: float, high: float, **kwargs: Any) -> None:

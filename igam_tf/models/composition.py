@@ -8,7 +8,8 @@ import tensorflow as tf
 from igam_tf import layers
 from igam_tf.bounds import Bounds
 from igam_tf.errors import InputError
-from igam_tf.layers import PixelRange, full_precision
+from igam_tf.layers import PixelRange
+from igam_tf.precision import full_precision
 
 
 @keras.saving.register_keras_serializable("igam_tf")

@@ -3,7 +3,8 @@
 import keras
 
 from igam_tf.errors import InputError
-from igam_tf.layers import BatchNorm, LeakyReLU, UnitNorm, full_precision
+from igam_tf.layers import BatchNorm, LeakyReLU, UnitNorm
+from igam_tf.precision import full_precision
 
 
 def discriminator(

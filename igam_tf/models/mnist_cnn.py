@@ -3,7 +3,8 @@
 import keras
 
 from igam_tf.bounds import UNIT
-from igam_tf.layers import PixelRange, full_precision
+from igam_tf.layers import PixelRange
+from igam_tf.precision import full_precision
 
 
 def mnist_cnn(

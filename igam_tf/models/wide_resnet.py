@@ -8,7 +8,8 @@ import tensorflow as tf
 from igam_tf import layers
 from igam_tf.bounds import PIXELS
 from igam_tf.errors import InputError
-from igam_tf.layers import BatchNorm, LeakyReLU, PaddedShortcut, PixelRange, full_precision
+from igam_tf.layers import BatchNorm, LeakyReLU, PaddedShortcut, PixelRange
+from igam_tf.precision import full_precision
 
 STEM_CHANNELS = 16
 

@@ -1,4 +1,4 @@
-"""`benchmark attacks`, at sizes at which its times mean nothing."""
+"""`benchmark attacks` and `benchmark train`, at sizes at which its times mean nothing."""
 
 import json
 import pathlib
@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from igam_tf.benchmark import attacks, peers
+from igam_tf.benchmark import attacks, peers, training
 from igam_tf.cli import benchmark
 
 from . import test_verbs
@@ -25,8 +25,32 @@ def test_it_is_a_verb_like_the_others(check) -> None:
     check("benchmark")
 
 
-def test_the_contenders_of_the_flag_are_all_there_are() -> None:
-    assert tuple(benchmark._COMMAND.flags["contenders"].value) == attacks.CONTENDERS
+@pytest.mark.parametrize("contenders", [attacks.CONTENDERS, training.CONTENDERS])
+def test_the_flag_names_all_contenders_there_are(contenders: tuple[str, ...]) -> None:
+    assert ", ".join(contenders) in benchmark._COMMAND.flags["contenders"].help
+
+
+def test_training_steps_with_all_that_can_be_measured_of_them(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "record.json"
+    arguments = ["--contenders=plain,attack,gradients", "--fit", "--memory", f"--output={output}"]
+    assert benchmark.main(["train", *TINY, *arguments]) == 0
+    printed, errors = capsys.readouterr()
+    assert errors == ""
+    assert printed.startswith("training steps: width 1, blocks 1, batches of 2, float32\n")
+    assert re.search(r"^the paper: IGAM 347 s an epoch, PGD7 815 s: 0.43$", printed, re.M)
+    assert re.search(r"^2 plain steps a round: fit reaches [\d.]+% of a bare loop's throughput; ", printed, re.M)
+    assert len(re.findall(r"^(plain|attack|gradients): [\d.]+ GB at most, ", printed, re.M)) == 3
+
+    (found,) = json.loads(output.read_text())["results"]
+    assert list(found["contenders"]) == list(found["memory"]) == ["plain", "attack", "gradients"]
+    for name, contender in found["contenders"].items():
+        assert len(contender["rounds_s"]) == 2
+        assert contender["memory_bytes"] == found["memory"][name]["predicted"]
+        assert found["memory"][name]["peak"] >= found["memory"][name]["before"] > 1e8
+    assert set(found["ratios"]) == {"attack / gradients"}
+    assert [len(found["feeding"][name]) for name in ("fit", "bare", "pipeline")] == [2, 2, 2]
 
 
 TINY = ["--widths=1", "--blocks=1", "--batch_sizes=2", "--steps=2", "--rounds=2"]
@@ -73,11 +97,10 @@ def test_a_batch_of_images_by_default(capsys: pytest.CaptureFixture[str]) -> Non
     ("arguments", "message"),
     [
         ([], "expected WHAT; --help says what it can be"),
-        (["training"], "expected attacks, got 'training'"),
+        (["training"], "expected attacks or train, got 'training'"),
         (["attacks", "extra"], "unexpected argument 'extra'"),
         (["attacks", "--width=1"], "Unknown command line flag 'width'"),
         (["attacks", "--widths=0"], "widths: expected comma-separated whole numbers from 1, got '0'"),
-        (["attacks", "--widths="], "widths: expected comma-separated whole numbers from 1, got ''"),
         (["attacks", "--batch_sizes=16,big"], "batch_sizes: expected comma-separated whole .*, got '16,big'"),
         (["attacks", "--batch_sizes=-4"], "batch_sizes: expected comma-separated whole .*, got '-4'"),
         (["attacks", "--rounds=0"], "--rounds=0"),
@@ -85,7 +108,8 @@ def test_a_batch_of_images_by_default(capsys: pytest.CaptureFixture[str]) -> Non
         (["attacks", "--images=0"], "--images=0"),
         (["attacks", "--blocks=0"], "--blocks=0"),
         (["attacks", "--contenders=ours,torch"], "contenders: expected some of floor, ours, .*, got 'ours,torch'"),
-        (["attacks", "--contenders="], "contenders: expected some of floor, ours, .*, got ''"),
+        (["train", "--contenders=ours"], "contenders: expected some of plain, pgd7, .*, got 'ours'"),
+        (["train", "--precision=float16"], "--precision=float16"),
     ],
     ids=lambda part: " ".join(part) if isinstance(part, list) else None,
 )

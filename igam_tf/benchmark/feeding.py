@@ -1,0 +1,84 @@
+"""What stands around the step: `fit` beside a bare loop over the same data, and the input pipeline on its own."""
+
+import dataclasses
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from igam_tf import data
+from igam_tf.benchmark import timing, training
+from igam_tf.benchmark.task import CLASSES, SHAPE
+from igam_tf.benchmark.training import Setting
+from igam_tf.bounds import PIXELS
+
+TRAIN_SIZE = 10_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Fed:
+    """Seconds for the same number of iterations, round by round: `fit`, the compiled step in a loop, the pipeline alone."""
+
+    steps: int
+    fit: tuple[float, ...]
+    bare: tuple[float, ...]
+    pipeline: tuple[float, ...]
+
+    @property
+    def fit_throughput(self) -> float:
+        """Of `fit`, as a share of the bare loop's: the median of the rounds' ratios."""
+        return statistics.median(bare / fit for bare, fit in zip(self.bare, self.fit, strict=True))
+
+    @property
+    def pipeline_speed(self) -> float:
+        """How many times faster the pipeline gives batches than the bare loop takes them."""
+        return statistics.median(bare / alone for bare, alone in zip(self.bare, self.pipeline, strict=True))
+
+    def record(self) -> dict[str, Any]:
+        return {
+            **dataclasses.asdict(self),
+            "fit_throughput": self.fit_throughput,
+            "pipeline_times_faster": self.pipeline_speed,
+        }
+
+
+def measure(setting: Setting, steps: int, rounds: int, clock: timing.Clock = time.perf_counter) -> Fed:
+    """The plain step, the shortest there is, so that what is around it weighs most.
+
+    `fit` and the loop take one batch in memory over and over; the pipeline is the one that training runs use, with
+    augmentation. The rounds' `fit` includes starting and ending an epoch.
+    """
+    trainer = training.adversarial_trainer(setting, 0)
+    step = training.bare_step(trainer, setting)
+    batches = tf.data.Dataset.from_tensors(training.batch(setting)).repeat()
+    stream: Iterator[Any] = iter(data.training_batches(_split(), setting.batch_size, 0, PIXELS))
+
+    def loop() -> None:
+        for _ in range(steps):
+            step()
+
+    calls: dict[str, Callable[[], Any]] = {
+        "fit": lambda: trainer.fit(batches, steps_per_epoch=steps, epochs=1, shuffle=False, verbose=0),
+        "bare": loop,
+        "pipeline": lambda: [next(stream) for _ in range(steps)],
+    }
+    for name in calls:
+        timing.timed(calls[name], clock)  # compiles
+    return Fed(steps, **timing.alternate(calls, rounds, clock))
+
+
+def _split() -> data.Split:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (TRAIN_SIZE, *SHAPE), np.uint8)
+    return data.Split(images, rng.integers(0, CLASSES, TRAIN_SIZE))
+
+
+def text(fed: Fed) -> str:
+    batches = fed.steps / statistics.median(fed.pipeline)
+    return (
+        f"{fed.steps} plain steps a round: fit reaches {fed.fit_throughput:.1%} of a bare loop's throughput; the input "
+        f"pipeline alone is {fed.pipeline_speed:.1f} times faster than the loop ({batches:.0f} batches/s)"
+    )
