@@ -3,7 +3,8 @@
 `shapes28`, a source: ten bright shapes on black, 28x28 grey in [0, 1], MNIST's format. `shapes32`, the target: the ten
 shapes at low contrast on textured noise, 32x32 RGB in [0, 255], CIFAR's format. `shapes64`, another source: as the target in
 64x64, and whether the shape is brighter or darker than its ground counts too, so 20 classes; it stands for Tiny-ImageNet.
-`shapes100`, another target: as the first one, and the shape's tint counts too, so 100 classes; it stands for CIFAR-100.
+`shapes100`, another target: as the first one, and brighter or darker and the ground's colour count too, so 100 classes; it
+stands for CIFAR-100.
 A plain classifier of the target is accurate and falls to PGD at 8/255; an adversarially trained one keeps part of its
 accuracy.
 """
@@ -20,9 +21,8 @@ from igam_tf.data.splits import Dataset, Split
 CONTRAST = (70.0, 100.0)
 TEXTURE = 20.0
 
-# How much of the contrast each channel has, by tint of shapes100: five, brighter and then darker than the ground.
-_TINTS = np.array([(1, 1, 1), (1.4, 0.4, 0.4), (0.4, 1.4, 0.4), (0.4, 0.4, 1.4), (1.3, 1.3, 0.2)])
-TINTS = np.concatenate([_TINTS, -_TINTS])
+# Mean colours of shapes100's grounds: grey, red, green, blue, yellow.
+GROUNDS = np.array([(128, 128, 128), (165, 112, 112), (112, 165, 112), (112, 112, 165), (155, 155, 95)])
 
 BLOCK = 500  # images drawn from one seed
 
@@ -95,9 +95,12 @@ def shapes64(train_size: int, test_size: int, seed: int = 0) -> Dataset:
 
 
 def shapes100(train_size: int, test_size: int, seed: int = 0) -> Dataset:
-    """The target task of many classes: RGB images [N, 32, 32, 3] uint8 in [0, 255]; class 10 s + t is shape s in tint t."""
-    train, test = (_split(_tinted, size, seed, part, 100) for part, size in enumerate((train_size, test_size)))
-    return Dataset("shapes100", train, test, len(SHAPES) * len(TINTS), PIXELS)
+    """The target task of many classes: RGB images [N, 32, 32, 3] uint8 in [0, 255].
+
+    Class 10 s + g is shape s brighter than ground g, class 10 s + 5 + g the same darker.
+    """
+    train, test = (_split(_coloured, size, seed, part, 100) for part, size in enumerate((train_size, test_size)))
+    return Dataset("shapes100", train, test, 2 * len(GROUNDS) * len(SHAPES), PIXELS)
 
 
 def _split(draw: Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]], size: int, *key: int) -> Split:
@@ -129,11 +132,14 @@ def _larger(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return _drawn(background, contrast, _coverage(rng, labels % len(SHAPES), 64)), labels
 
 
-def _tinted(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    labels = _labels(rng, len(SHAPES) * len(TINTS))
-    background = rng.uniform(90, 165, (BLOCK, 1, 1, 3)) + _texture(rng, BLOCK, 32)
-    contrast = rng.uniform(*CONTRAST, (BLOCK, 1, 1, 1)) * TINTS[labels % len(TINTS)][:, None, None]
-    return _drawn(background, contrast, _coverage(rng, labels // len(TINTS), 32)), labels
+def _coloured(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    labels = _labels(rng, 2 * len(GROUNDS) * len(SHAPES))
+    kind = labels % (2 * len(GROUNDS))
+    ground = GROUNDS[kind % len(GROUNDS)] + rng.uniform(-15, 15, (BLOCK, 3))
+    sign = np.where(kind < len(GROUNDS), 1, -1)[:, None, None, None]
+    contrast = rng.uniform(*CONTRAST, (BLOCK, 1, 1, 1)) * sign
+    background = ground[:, None, None] + _texture(rng, BLOCK, 32)
+    return _drawn(background, contrast, _coverage(rng, labels // (2 * len(GROUNDS)), 32)), labels
 
 
 def _drawn(background: np.ndarray, contrast: np.ndarray, coverage: np.ndarray) -> np.ndarray:

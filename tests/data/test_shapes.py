@@ -5,6 +5,7 @@ import pytest
 
 from igam_tf import data
 from igam_tf.bounds import PIXELS, UNIT, Bounds
+from igam_tf.data import shapes
 
 FORMATS = [
     ("shapes28", (28, 28, 1), np.float32, UNIT),
@@ -98,19 +99,16 @@ def test_the_larger_source_counts_brightness_too() -> None:
     assert np.mean(brighter == (split.labels < 10)) > 0.95
 
 
-def test_the_larger_target_counts_the_tint_too() -> None:
-    """By the extremes of each channel against the rim, on the mean: bright or dark, and the channel that is most so."""
+def test_the_larger_target_counts_colour_and_brightness_too() -> None:
+    """By the rim's nearest colour, and by which extreme of the middle is further from the rim."""
     split = drawn("shapes100", 400).train
     pixels = split.pixels()
-    rim = np.median(np.concatenate([pixels[:, :4].reshape(400, -1, 3), pixels[:, -4:].reshape(400, -1, 3)], 1), 1)
-    middle = np.sort(pixels.reshape(400, -1, 3) - rim[:, None], 1)
-    extremes = np.stack([middle[:, -50:].mean(1), middle[:, :50].mean(1)], 1)  # [400, 2, 3]
-    seen = abs(extremes)
-    strongest = seen.reshape(400, -1).argmax(1)
-    tint = split.labels % 10
-    single = np.isin(tint % 5, (1, 2, 3))  # one channel more than the others
-    assert np.mean(strongest[single] % 3 == tint[single] % 5 - 1) > 0.8
-    assert np.mean((strongest // 3 == 1) == (tint >= 5)) > 0.8
+    rim = np.concatenate([pixels[:, :4].reshape(400, -1, 3), pixels[:, -4:].reshape(400, -1, 3)], 1).mean(1)
+    nearest = ((rim[:, None] - shapes.GROUNDS) ** 2).sum(-1).argmin(1)
+    assert np.mean(nearest == split.labels % 5) > 0.9
+    grey = pixels.mean(-1).reshape(400, -1) - rim.mean(-1)[:, None]
+    low, high = np.quantile(grey, (0.05, 0.95), axis=1)
+    assert np.mean((high < -low) == (split.labels % 10 >= 5)) > 0.9
 
 
 @pytest.mark.parametrize("name", NAMES)
