@@ -63,7 +63,8 @@ class Row:
       figures: by BatchNorm mode and column.
       compared: the BatchNorm mode that stands against the paper; None without figures.
       published: by column, where the paper has a figure; empty without figures.
-      warnings: doubts about the attacks, and what the diagnostics warn of.
+      doubts: what makes the attacks weaker than they seem.
+      warnings: doubts, and what the diagnostics warn of.
       directory: the run's, inside the directory of runs.
       command: makes this row alone.
       config: `igam_tf.config.to_dict` of the run; None where the table declares none.
@@ -76,6 +77,7 @@ class Row:
     figures: dict[str, dict[str, Figure]]
     compared: str | None
     published: dict[str, Published]
+    doubts: tuple[str, ...]
     warnings: tuple[str, ...]
     directory: str | None
     command: str
@@ -171,6 +173,7 @@ def environment(records: Any) -> dict[str, tuple[str, ...]]:
 
 def _row(table: Table, name: str, result: Result, seed: int, flags: Sequence[str]) -> Row:
     record, strong, run = result.record, result.strong, table.rows[name]
+    doubts = tuple(dict.fromkeys(doubt for each in (record, strong) if each for doubt in each.doubts))
     command = ["bin/reproduce_table", f"--table={table.name}", f"--preset={table.preset}", f"--seed={seed}"]
     figures: dict[str, dict[str, Figure]] = {}
     published: dict[str, Published] = {}
@@ -195,7 +198,8 @@ def _row(table: Table, name: str, result: Result, seed: int, flags: Sequence[str
         figures,
         _compared(record) if record else None,
         published,
-        tuple(_warnings(record, strong)),
+        doubts,
+        (*doubts, *_warned(strong)),
         pathlib.Path(result.directory).name if result.directory else None,
         shlex.join([*command, f"--rows={name}", *flags]),
         None if isinstance(run, str) else config.to_dict(run),
@@ -209,10 +213,8 @@ def _figure(count: Count) -> Figure:
     return Figure(100 * count.accuracy, (100 * low, 100 * high), count.correct, count.n, count.never_fooled)
 
 
-def _warnings(record: EvalRecord | None, strong: EvalRecord | None) -> list[str]:
-    doubts = [doubt for each in (record, strong) if each for doubt in each.doubts]
-    found = [f"{check.name}: {check.says}. {check.meaning}" for check in _checks(strong) if check.verdict == "WARN"]
-    return [*dict.fromkeys(doubts), *found]
+def _warned(strong: EvalRecord | None) -> list[str]:
+    return [f"{check.name}: {check.says}. {check.meaning}" for check in _checks(strong) if check.verdict == "WARN"]
 
 
 def _checks(strong: EvalRecord | None) -> tuple[Check, ...]:

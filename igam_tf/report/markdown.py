@@ -23,14 +23,16 @@ def escaped(words: str) -> str:
 def _document(made: Document) -> str:
     lines = [f"### {escaped(made.heading)} (preset {made.preset}, seed {made.seed})", ""]
     lines += _table(
-        ["row", "BatchNorm", *made.columns.values()], (line for row in made.rows for line in _row(made, row))
+        ["row", "BatchNorm"], made.columns.values(), (line for row in made.rows for line in _row(made, row))
     )
     if said := text.conditions(made, "Beside"):
         lines += ["", escaped(" ".join(said))]
     if strong := text.strong_words(made):
         lines += ["", escaped(f"{strong[0]} ({strong[1]}).")]
-    if absent := [row for row in made.rows if row.absent is not None]:
-        lines += ["", "Not run:", "", *(f"- {escaped(row.name)}: {escaped(row.absent or '')}" for row in absent)]
+    if noted := [row for row in made.rows if row.note]:
+        lines += ["", "Notes:", "", *(f"- {escaped(row.name)}: {escaped(_noted(row))}" for row in noted)]
+    if doubts := [(row.name, doubt) for row in made.rows for doubt in row.doubts]:
+        lines += ["", "Doubts:", "", *(f"- {escaped(name)}: {escaped(doubt)}" for name, doubt in doubts)]
     if any(row.checks for row in made.rows):
         lines += ["", "Diagnostics:", ""]
         lines += [f"- {escaped(row.name)}: {escaped(text.verdict(row))}" for row in made.rows if row.checks]
@@ -56,6 +58,10 @@ def _row(made: Document, row: Row) -> Iterable[list[str]]:
         yield ["", "paper", *("" if c == STRONG else text.beside(row.published.get(c)) for c in made.columns)]
 
 
+def _noted(row: Row) -> str:
+    return row.note if row.absent is None else f"not run: {row.absent}"
+
+
 def _summary(made: Document, summary: Summary) -> str:
     seeds = ", ".join(map(str, summary.seeds))
     lines = [
@@ -71,15 +77,15 @@ def _summary(made: Document, summary: Summary) -> str:
                 body.append(
                     ["difference", *(difference_text(row.differences[mode][column]) for column in summary.columns)]
                 )
-        lines += ["", *_table([mode, *(made.columns[column] for column in summary.columns)], body)]
+        lines += ["", *_table([mode], (made.columns[column] for column in summary.columns), body)]
     if summary.incomplete:
         lines += ["", *(f"- {escaped(row)}: not run with every seed" for row in summary.incomplete)]
     return "\n".join(lines)
 
 
-def _table(head: Sequence[str], body: Iterable[Sequence[str]]) -> list[str]:
-    """Words to the left, figures to the right."""
-    words = len([title for title in head if title in ("row", "BatchNorm")]) or 1
-    rule = ["---"] * words + ["---:"] * (len(head) - words)
+def _table(words: Sequence[str], figures: Iterable[str], body: Iterable[Sequence[str]]) -> list[str]:
+    """Titles of columns of words, on the left, and of figures, on the right, over the lines."""
+    head = [*words, *figures]
+    rule = ["---"] * len(words) + ["---:"] * (len(head) - len(words))
     rows = [[escaped(cell) for cell in row] for row in (head, *body)]
     return ["| " + " | ".join(row) + " |" for row in (rows[0], rule, *rows[1:])]

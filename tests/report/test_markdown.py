@@ -57,7 +57,12 @@ def test_what_stands_below(lines: list[str]) -> None:
     assert lines[-1].startswith(
         r"Measured with numpy 2.4.6, 2.5.0; machine x86_64 \<2 cores>; devices CPU:0, GPU:0; time 2026"
     )
-    assert any(line.endswith(r"not found \| under \`/data\`") for line in lines)
+    notes = lines[lines.index("Notes:") + 2 : lines.index("Doubts:") - 1]
+    assert notes[0] == r"- IGAM-MNIST: weights: \<mine>"
+    assert notes[1].endswith(r": not run: dataset \<cifar10>: not found \| under \`/data\`")
+    assert len(notes) == 2
+    doubts = [rf"- {row}: a weak \<attack>" for row in ("Standard", "IGAM-MNIST")]
+    assert lines[lines.index("Doubts:") + 2 :][:3] == [*doubts, ""]
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ CONDITIONS = {
     "dataset", "n", "norm", "epsilon", "epsilon_shown", "step_size", "step_size_shown", "batch_size", "seed",
 }  # fmt: skip
 ROW = {
-    "name", "absent", "note", "figures", "compared", "published", "warnings", "directory", "command", "config", "record",
-    "strong",
+    "name", "absent", "note", "figures", "compared", "published", "doubts", "warnings", "directory", "command", "config",
+    "record", "strong",
 }  # fmt: skip
 
 
