@@ -17,6 +17,7 @@ from igam_tf.errors import InputError
 from igam_tf.experiments import trained
 from igam_tf.export import endpoints, metadata
 from igam_tf.export.replacing import replacing, require_free
+from igam_tf.export.saved_gradients import drop_unsaved
 from igam_tf.layers import bounds_of, check_statistics
 
 FORMATS = ("savedmodel", "keras", "weights")
@@ -175,6 +176,7 @@ def _save(traced: endpoints.Endpoints, temporary: pathlib.Path, name: str, said:
     module.weights = list(used.values())
     module.metadata = tf.saved_model.Asset(str(asset))
     tf.saved_model.save(module, str(temporary / name), {**signatures, "serving_default": signatures["serve"]})
+    drop_unsaved(temporary / name)
 
 
 def _verify(model: keras.Model, path: pathlib.Path, bounds: Bounds, statistics: str) -> None:

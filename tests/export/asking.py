@@ -47,6 +47,7 @@ def answer(where: pathlib.Path, python: str = sys.executable) -> None:
     """Lets a process without igam_tf answer."""
     done = subprocess.run([python, "-I", SCRIPT, where], capture_output=True, text=True, check=False, cwd=where)
     assert done.returncode == 0, done.stderr[-3000:]
+    assert "unsaved custom gradients" not in done.stderr
 
 
 def check(model: keras.Model, where: pathlib.Path, name: str, asked: dict[str, Any]) -> None:
