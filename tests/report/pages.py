@@ -3,7 +3,7 @@
 import dataclasses
 import html.parser
 
-VOID = {"meta", "img", "br", "link", "input", "hr"}
+VOID = {"meta", "img", "br", "wbr", "link", "input", "hr"}
 
 
 @dataclasses.dataclass

@@ -12,6 +12,7 @@ import pytest
 
 from igam_tf import claims, report, summary
 from igam_tf.report import data
+from igam_tf.report.html.markup import breakable
 
 from . import samples
 from .pages import Page
@@ -173,6 +174,11 @@ def test_foreign_words_stay_words(of_one: str) -> None:
     assert samples.ODD in page.text
     assert f"not run: {samples.NOTE}" in page.text
     assert 'alt="rows &quot;fall&quot;"' in of_one
+
+
+def test_long_names_break_between_their_words_alone() -> None:
+    assert breakable("lambda_diff=<2>") == "lambda_<wbr>diff=<wbr>&lt;2&gt;"
+    assert breakable("IGAM-MNIST") == "IGAM-MNIST"
 
 
 def test_verdicts(of_one: str) -> None:

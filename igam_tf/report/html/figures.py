@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from igam_tf import summary as over
 from igam_tf.report import text
 from igam_tf.report.data import STRONG, Document, Figure, Published, Row
-from igam_tf.report.html.markup import EMPTY, Markup, element, heads, joined, listed, table
+from igam_tf.report.html.markup import EMPTY, Markup, breakable, element, heads, joined, listed, table
 
 _VERDICTS = {True: ("holds", "holds"), False: ("does not hold", "fails"), None: ("not tested", "untested")}
 
@@ -23,7 +23,8 @@ def accuracies(made: Document) -> Markup:
     """The table itself: a body for each row, a line for each BatchNorm mode and the paper's below them."""
     head = joined(heads("Row", class_="name"), heads("BatchNorm"), heads(*made.columns.values(), class_="figure"))
     bodies = [element("tbody", *_lines(made, row)) for row in made.rows]
-    words = [element("p", " ".join(text.conditions(made)[2:]), class_="soft")] if made.conditions else []
+    said = [*text.conditions(made)[2:], "Bars are dark up to the interval's lower end and pale up to its upper end."]
+    words = [element("p", " ".join(said), class_="soft")] if made.conditions else []
     if strong := text.strong_words(made):
         words.append(element("p", f"{strong[0]} ({strong[1]}).", class_="soft"))
     return joined(table("Percent right, with 95 % intervals", head, *bodies, class_="figures"), *words)
@@ -52,8 +53,8 @@ def findings(made: Document) -> Markup:
             )
         )
     head = heads("Claim", "Here", "Expected higher", "Expected lower", "Paper")
-    caption = "Each claim with the pair of our figures that comes closest to breaking it, or breaks it most"
-    return table(caption, head, element("tbody", *lines))
+    words = "Beside each claim the pair of our figures that comes closest to breaking it, or breaks it most."
+    return joined(element("p", words, class_="soft"), table("Claims on these figures", head, element("tbody", *lines)))
 
 
 def over_seeds(summary: over.Summary, titles: Mapping[str, str]) -> Markup:
@@ -70,7 +71,7 @@ def over_seeds(summary: over.Summary, titles: Mapping[str, str]) -> Markup:
                     difference = over.difference_text(row.differences[mode][column])
                     words.append(element("span", difference, class_="interval"))
                 cells.append(element("td", *words))
-            name = element("th", row.name, scope="row", class_="name")
+            name = element("th", breakable(row.name), scope="row", class_="name")
             bodies.append(element("tbody", element("tr", name, *cells)))
         parts.append(table(f"BatchNorm: {mode}", head, *bodies, class_="figures"))
     return joined(*parts, listed(f"{row}: not run with every seed" for row in summary.incomplete))
@@ -84,12 +85,14 @@ def environment(made: Document) -> Markup:
     ]
     if not lines:
         return EMPTY
-    return table("What the records say of where they were measured", heads("What", "Value"), element("tbody", *lines))
+    return table("As the records say", heads("What", "Value"), element("tbody", *lines))
 
 
 def _lines(made: Document, row: Row) -> list[Markup]:
     compares = made.compares and row.absent is None
-    name = element("th", row.name, scope="rowgroup", rowspan=max(len(row.figures) + compares, 1), class_="name")
+    name = element(
+        "th", breakable(row.name), scope="rowgroup", rowspan=max(len(row.figures) + compares, 1), class_="name"
+    )
     if row.absent is not None:
         reason = element("td", f"not run: {row.absent}", colspan=1 + len(made.columns), class_="absent")
         return [element("tr", name, reason)]

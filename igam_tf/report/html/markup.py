@@ -1,6 +1,7 @@
 """HTML elements from text that is escaped on the way; every element that is opened is closed."""
 
 import html
+import re
 from collections.abc import Iterable
 
 
@@ -28,6 +29,12 @@ def void(tag: str, **attributes: str | int | None) -> Markup:
 
 def joined(*parts: str) -> Markup:
     return Markup("".join(part if isinstance(part, Markup) else html.escape(part) for part in parts))
+
+
+def breakable(name: str) -> Markup:
+    """A name that a narrow page may break behind its underscores and equals signs."""
+    parts = re.split(r"(?<=[_=])", name)
+    return joined(parts[0], *(piece for part in parts[1:] for piece in (void("wbr"), part)))
 
 
 def listed(items: Iterable[str]) -> Markup:
