@@ -127,7 +127,7 @@ def landscape_figure(landscapes: Mapping[str, Landscape]) -> Figure:
     """Decision regions above, cross-entropy below, a column for each model, one scale for all.
 
     The true class is near white, every wrong one has its colour and number. Losses are on a logarithmic scale, with lines
-    where the loss is a power of ten. + is the image, x the point that PGD found, the dashed diamond the attack's ball.
+    at the losses that are marked on it. + is the image, x the point that PGD found, the dashed diamond the attack's ball.
 
     Raises:
       InputError: no landscape, or landscapes of different planes.
@@ -140,28 +140,44 @@ def landscape_figure(landscapes: Mapping[str, Landscape]) -> Figure:
         for found in landscapes.values()
     ):
         raise InputError("landscapes: expected one label, epsilon and extent for all, they differ")
-    count = len(landscapes)
-    side = min((style.PAGE - 2) / count, 1.22)
-    figure = Figure((2 + side * count, 2 * side + 1), layout="constrained")
-    axes = figure.subplots(2, count, sharex=True, sharey=True, squeeze=False)
-    fills = _fills(list(landscapes.values()))
-    scale = _scale(list(landscapes.values()))
+    figure, axes, bar = _panels(len(landscapes))
+    fills, scale = _fills(list(landscapes.values())), _scale(list(landscapes.values()))
+    lines = _round_losses(scale)
     for (name, found), (above, below) in zip(landscapes.items(), axes.T, strict=True):
         _regions(above, found, fills)
-        surface = _loss(below, found, scale)
+        surface = _loss(below, found, scale, lines)
         for panel in (above, below):
             _frame(panel, found)
+            panel.tick_params(labelbottom=panel is below, labelleft=panel in axes[:, 0])
         above.set_title(name)
     for panel, what in zip(axes[:, 0], ("predicted class", "cross-entropy"), strict=True):
-        panel.set_ylabel(what)
-    figure.supxlabel("adversarial direction (pixel levels of 255)", fontsize=8)
-    figure.supylabel("random direction (pixel levels of 255)", fontsize=8)
-    bar = figure.colorbar(
-        surface, ax=axes[1, :].tolist(), label=f"cross-entropy of class {first.label}", aspect=12, pad=0.01
-    )
-    for power in _powers(scale.vmin, scale.vmax):
-        bar.ax.axhline(power, color="white", lw=0.7)
+        panel.set_ylabel(what, labelpad=1)
+    figure.text(0.5, 0.01, "adversarial direction (pixel levels of 255)", ha="center", va="bottom")
+    figure.text(0.01, 0.5, "random direction (pixel levels of 255)", ha="left", va="center", rotation=90)
+    figure.colorbar(surface, cax=bar, label=f"cross-entropy of class {first.label}")
+    bar.yaxis.set_major_locator(ticker.FixedLocator(lines))
+    bar.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+    bar.yaxis.set_minor_locator(ticker.NullLocator())
+    for loss in lines:
+        bar.axhline(loss, color="white", lw=0.7)
     return figure
+
+
+def _panels(count: int) -> tuple[Figure, np.ndarray, Axes]:
+    """Two rows of square panels that share their axes, and a place for the scale beside the lower one; sizes in inches."""
+    left, right, bottom, top, gap = 0.72, 0.68, 0.45, 0.38, 0.14
+    side = min((style.PAGE - left - right + gap) / count - gap, 1.35)
+    width, height = left + count * (side + gap) - gap + right, bottom + 2 * side + gap + top
+    figure = Figure((width, height))
+
+    def place(x: float, y: float, across: float) -> tuple[float, float, float, float]:
+        return x / width, y / height, across / width, side / height
+
+    axes = np.empty((2, count), dtype=object)
+    for row, column in np.ndindex(2, count):
+        corner = left + column * (side + gap), bottom + (1 - row) * (side + gap)
+        axes[row, column] = figure.add_axes(place(*corner, side), sharex=axes[0, 0], sharey=axes[0, 0])
+    return figure, axes, figure.add_axes(place(width - right + 0.08, bottom, 0.1))
 
 
 def _fills(landscapes: list[Landscape]) -> dict[int, str]:
@@ -174,10 +190,23 @@ def _fills(landscapes: list[Landscape]) -> dict[int, str]:
 
 
 def _scale(landscapes: list[Landscape]) -> colors.LogNorm:
-    """From the power of ten below the least loss to the largest one."""
+    """From the least loss of all to the largest."""
     losses_of_all = np.stack([found.cross_entropy for found in landscapes])
     least = max(float(losses_of_all.min()), _LEAST)
-    return colors.LogNorm(10 ** np.floor(np.log10(least)), max(float(losses_of_all.max()), 10 * least))
+    return colors.LogNorm(least, max(float(losses_of_all.max()), 2 * least))
+
+
+def _round_losses(scale: colors.LogNorm) -> list[float]:
+    """Losses on the scale that lines are drawn at: 1, 2 and 5 times powers of ten, or these alone where they are many."""
+    assert scale.vmin is not None
+    assert scale.vmax is not None
+    found = [
+        (factor, loss)
+        for power in range(-4, 6)
+        for factor in (1, 2, 5)
+        if scale.vmin <= (loss := float(f"{factor}e{power}")) <= scale.vmax
+    ]
+    return [loss for factor, loss in found if len(found) <= 6 or factor == 1]
 
 
 def _regions(axes: Axes, found: Landscape, fills: dict[int, str]) -> None:
@@ -199,19 +228,14 @@ def _regions(axes: Axes, found: Landscape, fills: dict[int, str]) -> None:
             axes.text(*place, f"{each}", size=7, ha="center", va="center", color=ink)
 
 
-def _loss(axes: Axes, found: Landscape, scale: colors.LogNorm) -> Any:
+def _loss(axes: Axes, found: Landscape, scale: colors.LogNorm, lines: list[float]) -> Any:
     shown = np.maximum(found.cross_entropy, _LEAST)
     image = axes.imshow(
         shown, norm=scale, cmap="cividis", origin="lower", extent=_extent(found), interpolation="bilinear"
     )
-    if powers := _powers(shown.min(), shown.max()):
-        axes.contour(found.offsets, found.offsets, shown, powers, colors="white", linewidths=0.7)
+    if crossed := [loss for loss in lines if shown.min() < loss < shown.max()]:
+        axes.contour(found.offsets, found.offsets, shown, crossed, colors="white", linewidths=0.7)
     return image
-
-
-def _powers(low: Any, high: Any) -> list[float]:
-    """Of ten, between two losses."""
-    return [power for power in (10.0**exponent for exponent in range(-3, 5)) if low < power < high]
 
 
 def _frame(axes: Axes, found: Landscape) -> None:
@@ -221,8 +245,9 @@ def _frame(axes: Axes, found: Landscape) -> None:
         axes.plot(place, 0, marker, color="white", markersize=6, markeredgewidth=2.2)
         axes.plot(place, 0, marker, color=style.BLACK, markersize=5, markeredgewidth=1.0)
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(ticker.MultipleLocator(radius))
+        axis.set_major_locator(ticker.FixedLocator([-radius, 0, radius]))
     axes.spines[:].set_visible(True)
+    axes.tick_params(pad=2)
 
 
 def _extent(found: Landscape) -> tuple[float, float, float, float]:

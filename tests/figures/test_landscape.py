@@ -119,7 +119,7 @@ def test_panels_share_axes_colours_and_scale() -> None:
     assert {colors.to_hex(each[0, 0]).upper() for each in shown} == {landscape._TRUE}
     assert [[text.get_text() for text in axes.texts] for axes in above] == [["0", "7"], ["0", "7"], ["0", "5"]]
     norms = {(axes.get_images()[0].norm.vmin, axes.get_images()[0].norm.vmax) for axes in below}
-    assert norms == {(0.01, 35.0)}
+    assert norms == {(np.float32(0.02), 35.0)}
     assert {axes.get_xlim() for axes in (*above, *below)} == {(-18.0, 18.0)}
     assert figure.axes[6].get_ylabel() == "cross-entropy of class 0"
     for axes, found in zip(above, (made(7), made(7), made(5)), strict=True):
@@ -142,6 +142,31 @@ def test_more_classes_than_colours() -> None:
     fills = landscape._fills([many])
     assert set(fills) == set(np.unique(many.predicted).tolist()) | {0}
     assert len(set(fills.values()) - {landscape._TRUE, landscape._OTHER}) == 7
+
+
+@pytest.mark.parametrize(
+    ("least", "largest", "expected"),
+    [(0.7, 8, [1, 2, 5]), (0.001, 50, [0.001, 0.01, 0.1, 1, 10]), (0.05, 2, [0.05, 0.1, 0.2, 0.5, 1, 2]), (3, 4, [])],
+)
+def test_lines_at_round_losses(least: float, largest: float, expected: list[float]) -> None:
+    assert landscape._round_losses(colors.LogNorm(least, largest)) == expected
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 6])
+def test_panels_stand_in_line(count: int) -> None:
+    figure = landscape.landscape_figure({f"({index})\nmodel": made() for index in range(count)})
+    width, height = figure.get_size_inches()
+    assert width <= landscape.style.PAGE + 1e-9
+    figure.draw_without_rendering()
+    above, below = ([axes.get_position() for axes in figure.axes[row * count :][:count]] for row in (0, 1))
+    for upper, lower in zip(above, below, strict=True):
+        assert (upper.x0, upper.x1) == pytest.approx((lower.x0, lower.x1))
+        assert upper.width * width == pytest.approx(upper.height * height)
+    inside = figure.bbox
+    texts = [axes.get_tightbbox() for axes in figure.axes] + [text.get_window_extent() for text in figure.texts]
+    assert all(
+        inside.x0 <= box.x0 and box.x1 <= inside.x1 and inside.y0 <= box.y0 and box.y1 <= inside.y1 for box in texts
+    )
 
 
 @pytest.mark.parametrize("seed", range(5))
