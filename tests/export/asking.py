@@ -16,24 +16,25 @@ from .. import tiny
 SCRIPT = pathlib.Path(__file__).with_name("alone.py")
 
 
-COUNT, STEPS, SEED = 12, 10, 5
+STEPS, SEED = 10, 5
 
 
-def ask(model: keras.Model, where: pathlib.Path, name: str, statistics: str = "moving") -> dict[str, Any]:
-    """Writes the questions to the SavedModel `where/name`; returns what `check` needs.
+def ask(
+    model: keras.Model, where: pathlib.Path, name: str, eight_bit: np.ndarray, statistics: str = "moving"
+) -> dict[str, Any]:
+    """Writes the questions about uint8 images to the SavedModel `where/name`; returns what `check` needs.
 
     Labels are the model's own answers, so that the attack begins with everything right, and its radius fools some.
     """
-    limits = bounds_of(model)
-    eight_bit = np.random.default_rng(7).integers(0, 256, (COUNT, *model.input_shape[1:]), np.uint8)
+    limits, count = bounds_of(model), len(eight_bit)
     x = (eight_bit * np.float32(limits.range / 255) + np.float32(limits.low)).astype(np.float32)
     y = np.argmax(gradients.logits_of(model, x, statistics), -1)
-    low, high, fooled = 0.0, limits.range, 0
-    while not 0 < fooled < COUNT:
-        amounts = {"epsilon": (low + high) / 2, "step_size": (low + high) / 8, "steps": STEPS, "seed": SEED}
+    for halvings in range(1, 12):
+        amounts = {"epsilon": limits.range / 2**halvings, "step_size": limits.range / 2 ** (halvings + 2)}
+        amounts |= {"steps": STEPS, "seed": SEED}
         ours = attacks.pgd(model, x, y, statistics=statistics, **amounts)
-        fooled = number_fooled(model, ours, y, statistics)
-        low, high = (low, amounts["epsilon"]) if fooled else (amounts["epsilon"], high)
+        if number_fooled(model, ours, y, statistics) < count:
+            break
     kinds = {"epsilon": np.float32, "step_size": np.float32, "steps": np.int32, "seed": np.int32}
     np.savez(where / f"{name}.npz", x=x, y=y, bytes=eight_bit, **{k: kinds[k](v) for k, v in amounts.items()})
     return {"x": x, "y": y, "statistics": statistics, "epsilon": amounts["epsilon"], "ours": ours}
@@ -70,7 +71,7 @@ def check(model: keras.Model, where: pathlib.Path, name: str, asked: dict[str, A
                 error = tiny.relative(found[place], expected)
                 assert error <= 1e-5, (place, error)
         ours, theirs, epsilon = asked["ours"], found["adversarial"], asked["epsilon"]
-        assert 0 < number_fooled(model, ours, y, statistics) == number_fooled(model, theirs, y, statistics) < COUNT
+        assert 0 < number_fooled(model, ours, y, statistics) == number_fooled(model, theirs, y, statistics) < len(y)
         assert np.abs(theirs - x).max() <= epsilon * (1 + 1e-5)
         # The same trajectory; a gradient of nearly 0 may take the other sign.
         assert np.mean(np.abs(theirs - ours) > 1e-3 * epsilon) <= 0.01

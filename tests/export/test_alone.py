@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 import madry_checkpoints
-from igam_tf import adapters, export, models
+from igam_tf import adapters, data, export, models
 from igam_tf.bounds import UNIT
 from igam_tf.cli import export_model, finetune_teacher, train_robust, train_student
 from igam_tf.experiments import trained
@@ -33,7 +33,8 @@ def test_of_a_tiny_model(tmp_path: pathlib.Path) -> None:
     """With everything that could go amiss: a batch's statistics, a random adapter, both gradients."""
     model = padded()
     export.export(model, tmp_path / "tiny", statistics="batch", gradients="both")
-    asked = asking.ask(model, tmp_path, "tiny", "batch")
+    noise = np.random.default_rng(0).integers(0, 256, (12, *tiny.SHAPE), np.uint8)
+    asked = asking.ask(model, tmp_path, "tiny", noise, "batch")
     asking.answer(tmp_path)
     asking.check(model, tmp_path, "tiny", asked)
     with np.load(tmp_path / "tiny.answers.npz") as found:
@@ -56,7 +57,14 @@ def demo(where: pathlib.Path) -> dict[str, pathlib.Path]:
     """The demo's path in a few steps: run directories of the fine-tuned teacher with its adapter, and of the student."""
     common = ["--train_size=64", "--batch_size=16", "--noaugmented"]
     robust, teacher, student = (str(where / name) for name in ("robust", "teacher", "student"))
-    small = ["--dataset=shapes28", "--network=mnist_cnn", "--optimizer=adam", "--attack_steps=0", "--steps=20"]
+    small = [
+        "--dataset=shapes28",
+        "--network=mnist_cnn",
+        "--optimizer=adam",
+        "--learning_rates=0.001",
+        "--attack_steps=0",
+        "--steps=20",
+    ]
     assert train_robust.main([*common, *small, f"--run_dir={robust}"]) == 0
     adapter = ["--adapter=mean,crop:28,scale:1/255", "--steps=20"]
     assert finetune_teacher.main([*common, *adapter, f"--teacher={robust}", f"--run_dir={teacher}"]) == 0
@@ -72,10 +80,10 @@ def test_of_networks_in_use(elsewhere: pathlib.Path, tmp_path: pathlib.Path) -> 
     wide = tiny.shaken(models.wide_resnet(10, 2, 1, normalization="per_image"))
     madry_checkpoints.write(wide, "cifar10_challenge", sources["checkpoint"])
     where = tmp_path / "exported"
-    asked = {}
+    asked, drawn = {}, data.load("shapes32", train_size=1, test_size=24).test.pixels().astype(np.uint8)
     for name, source in sources.items():
         assert export_model.main([str(source), str(where / name), "--gradients=both", "--encoded"]) == 0
-        asked[name] = asking.ask(trained.load_model(source), where, name)
+        asked[name] = asking.ask(trained.load_model(source), where, name, drawn)
     asking.answer(where, str(elsewhere / "python"))
     for name, source in sources.items():
         asking.check(trained.load_model(source), where, name, asked[name])
