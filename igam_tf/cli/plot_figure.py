@@ -64,7 +64,10 @@ flags.DEFINE_enum(
 )
 flags.DEFINE_integer("seed", 0, "Of all runs and of everything else drawn at random.", flag_values=_VALUES)
 flags.DEFINE_string(
-    "data_dir", None, "Where TFDS's prepared data is; TFDS_DATA_DIR, else ~/tensorflow_datasets.", flag_values=_VALUES
+    "data_dir",
+    None,
+    "Where TFDS's prepared data, or tiny-imagenet-200, is; TFDS_DATA_DIR, else ~/tensorflow_datasets.",
+    flag_values=_VALUES,
 )
 flags.DEFINE_string("output", "figures", "Directory for the files, which are named by the figure.", flag_values=_VALUES)
 shared.define_runs_dir(_COMMAND)
