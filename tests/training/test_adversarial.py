@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from igam_tf import losses
 from igam_tf.errors import InputError
@@ -91,3 +92,25 @@ def test_negative_settings(setting: str) -> None:
 def test_a_model_without_bounds() -> None:
     with pytest.raises(InputError, match="does not say its pixel range"):
         AdversarialTrainer(keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]))
+
+
+def test_the_attacks_loop_leaves_nothing_behind() -> None:
+    """A loop that is differentiated keeps every step's activations in lists that grow; the weights' tape begins after it."""
+    x, y = tiny.batch()
+    found = trainer(epsilon=8, step_size=2, steps=50)
+    step = tf.function(lambda x, y: found.train_step((x, y)), autograph=False).get_concrete_function(x, y)
+    functions = step.graph.as_graph_def().library.function
+    operations = {node.op for function in functions for node in function.node_def} | {
+        operation.type for operation in step.graph.get_operations()
+    }
+    assert operations & {"While", "StatelessWhile"}
+    assert not operations & {"TensorListPushBack", "AccumulatorV2", "StackPushV2"}
+
+    def differentiated(x: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            return tape.gradient(tf.while_loop(lambda x: tf.reduce_sum(x) < 9, lambda x: (x * x,), (x,))[0], x)
+
+    grows = tf.function(differentiated, autograph=False).get_concrete_function(tf.constant([2.0]))
+    kept = {node.op for function in grows.graph.as_graph_def().library.function for node in function.node_def}
+    assert "TensorListPushBack" in kept  # what the test above would see
