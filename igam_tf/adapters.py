@@ -17,7 +17,7 @@ import keras
 import tensorflow as tf
 
 from igam_tf.errors import InputError
-from igam_tf.precision import FloatLayer
+from igam_tf.precision import FloatLayer, full_precision
 
 _drawing = threading.local()
 
@@ -244,8 +244,11 @@ def parse(specs: Sequence[str]) -> keras.layers.Layer | None:
     Raises:
       InputError: an unknown part, or one without its number; names it.
     """
-    layers = [_part(spec) for spec in specs]
-    return keras.Sequential(layers, name="adapter") if layers else None
+    if not specs:
+        return None
+    adapter = keras.Sequential([_part(spec) for spec in specs], name="adapter")
+    adapter.dtype_policy = full_precision()  # it would narrow its input for its layers
+    return adapter
 
 
 _SIZED: dict[str, Callable[[int], keras.layers.Layer]] = {

@@ -87,6 +87,8 @@ flags.DEFINE_bool(
     flag_values=_VALUES,
 )
 shared.define_runs_dir(_COMMAND)
+shared.define_precision(_COMMAND)
+shared.define_jit(_COMMAND)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -103,19 +105,23 @@ def _run(values: Any) -> None:
     if not seeds or len(set(seeds)) < len(seeds):
         raise InputError(f"seed: expected one or more different numbers, got {','.join(values.seed)!r}")
     from igam_tf import files, report, summary
-    from igam_tf.experiments import reproduce, tables, trained
+    from igam_tf.experiments import configs, reproduce, tables, trained
 
     if values.output:
         files.require_place(pathlib.Path(values.output), "output")
     teacher = trained.weights(values.teacher) if values.teacher else None
-    declared = {seed: tables.table(values.table, values.preset, seed, teacher) for seed in seeds}
+    declared = {
+        seed: configs.table_at_precision(tables.table(values.table, values.preset, seed, teacher), values.precision)
+        for seed in seeds
+    }
     options = shared.options(values)
     given = dict(_given(text, trained.weights) for text in values.weights)
     if values.list or values.dry_run:
         _plan(values, declared, options, given)
         return
     found = {}
-    name = f"{values.table if values.table.startswith('protocols') else 'table' + values.table}-{values.preset}"
+    name = f"{'table' if values.table.isdigit() else ''}{values.table}-{values.preset}"
+    name += f"-{values.precision}" if values.precision != "float32" else ""
     for seed, table in declared.items():
         found[seed] = reproduce.reproduce(
             table, options, values.rows, values.num_examples, values.statistics, given, report.progress
@@ -160,6 +166,7 @@ def _again(values: Any, row: str) -> list[str]:
     asked += [f"--weights={each}" for each in values.weights if each.partition("=")[0] == row]
     asked += [f"--statistics={','.join(values.statistics)}"] if values.statistics else []
     asked += [f"--num_examples={values.num_examples}"] if values.num_examples else []
+    asked += [f"--precision={values.precision}"] if values.precision != "float32" else []
     return [*asked, *(["--deterministic"] if values.deterministic else [])]
 
 

@@ -120,6 +120,8 @@ def numbers(flag: str, texts: list[str], kind: Callable[[str], Any]) -> tuple[An
 def define_run(command: Command) -> None:
     values = command.flags
     define_runs_dir(command)
+    define_precision(command)
+    define_jit(command)
     flags.DEFINE_string(
         "run_dir", None, "This run's own directory; by default under runs_dir, named by its config.", flag_values=values
     )
@@ -160,13 +162,15 @@ def options(values: Any) -> "Options":
         values.data_dir,
         tensorboard=getattr(values, "tensorboard", False),
         deterministic=values.deterministic,
+        jit=getattr(values, "jit", False),
     )
 
 
 def train(values: Any, run: "Run") -> None:
     """Trains in the directory that the flags name, and says where the result is."""
-    from igam_tf.experiments import runs
+    from igam_tf.experiments import configs, runs
 
+    run = configs.at_precision(run, values.precision)
     where = options(values)
     directory = pathlib.Path(values.run_dir) if values.run_dir else runs.directory_of(run, where)
     runs.train(run, directory, where, values.resume)

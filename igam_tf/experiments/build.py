@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from igam_tf import adapters, models, training
+from igam_tf import adapters, models, precision, training
 from igam_tf.data import Dataset
 from igam_tf.errors import InputError
 from igam_tf.experiments.configs import FinetuneRun, Network, RobustRun, Run, Schedule, StudentRun
@@ -21,12 +21,17 @@ class Built:
     progress: dict[str, Any]
 
 
-def build(run: Run, dataset: Dataset, teacher: keras.Model | None) -> Built:
-    """The trainer of a run on its data; `teacher` is the trained model that the run's configuration names."""
+def build(run: Run, dataset: Dataset, teacher: keras.Model | None, jit: bool = False) -> Built:
+    """The trainer of a run on its data; `teacher` is the trained model that the run's configuration names.
+
+    `jit`: compile the step with XLA.
+    """
     if isinstance(run, RobustRun):
-        return _robust(run, dataset)
+        return _robust(run, dataset, jit)
     assert teacher is not None
-    return _finetune(run, dataset, teacher) if isinstance(run, FinetuneRun) else _student(run, dataset, teacher)
+    if isinstance(run, FinetuneRun):
+        return _finetune(run, dataset, teacher, jit)
+    return _student(run, dataset, teacher, jit)
 
 
 def network(config: Network, dataset: Dataset) -> keras.Model:
@@ -56,8 +61,9 @@ def optimizer(schedule: Schedule, rates: Any = None) -> keras.optimizers.Optimiz
     raise InputError(f"optimizer: expected momentum, keras_momentum or adam, got {schedule.optimizer!r}")
 
 
-def _robust(run: RobustRun, dataset: Dataset) -> Built:
-    model = network(run.network, dataset)
+def _robust(run: RobustRun, dataset: Dataset, jit: bool) -> Built:
+    with precision.building(run.precision):
+        model = network(run.network, dataset)
     attack: dict[str, Any] = {}
     if run.adversary:
         attack = {
@@ -67,27 +73,30 @@ def _robust(run: RobustRun, dataset: Dataset) -> Built:
             "ramp_steps": run.adversary.ramp_steps,
         }
     trainer = training.AdversarialTrainer(model, **attack, weight_decay=run.weight_decay, seed=run.seed)
-    trainer.compile(optimizer(run.schedule))
+    trainer.compile(optimizer(run.schedule), jit_compile=jit)
     return Built(trainer, {"model": model}, {"optimizer": trainer.optimizer, "iteration": trainer.iteration})
 
 
-def _finetune(run: FinetuneRun, dataset: Dataset, teacher: keras.Model) -> Built:
+def _finetune(run: FinetuneRun, dataset: Dataset, teacher: keras.Model, jit: bool) -> Built:
     if run.normalization is not None:
         teacher = models.renormalized(teacher, run.normalization)
+    if run.precision != "float32":
+        teacher = precision.rebuilt(teacher, run.precision)
     body = models.with_new_head(teacher, dataset.num_classes)
     adapter = adapters.parse(run.adapter)
     model = models.adapted(body, adapter, dataset.image_shape, dataset.bounds)
     learned = [body.get_layer("logits"), *([adapter] if adapter is not None else [])]
     trainer = training.HeadTrainer(model, learned, run.statistics)
-    trainer.compile(optimizer(run.schedule))
+    trainer.compile(optimizer(run.schedule), jit_compile=jit)
     return Built(trainer, {"model": model}, {"optimizer": trainer.optimizer})
 
 
-def _student(run: StudentRun, dataset: Dataset, teacher: keras.Model) -> Built:
-    student = network(run.network, dataset)
+def _student(run: StudentRun, dataset: Dataset, teacher: keras.Model, jit: bool) -> Built:
     height, width, channels = dataset.image_shape
     seen = (run.gradient_crop or height, run.gradient_crop or width, channels)
-    discriminator = models.discriminator(seen, run.disc_layers, run.disc_channels)
+    with precision.building(run.precision):
+        student = network(run.network, dataset)
+        discriminator = models.discriminator(seen, run.disc_layers, run.disc_channels)
     trainer = training.Igam(
         student,
         teacher,
@@ -103,7 +112,7 @@ def _student(run: StudentRun, dataset: Dataset, teacher: keras.Model) -> Built:
         **{field.name: getattr(run, field.name) for field in dataclasses.fields(Protocol)},
     )
     rates = trainer.discriminator_schedule(list(run.schedule.learning_rates), list(run.schedule.boundaries))
-    trainer.compile(optimizer(run.schedule), optimizer(run.schedule, rates))
+    trainer.compile(optimizer(run.schedule), optimizer(run.schedule, rates), jit_compile=jit)
     return Built(
         trainer,
         {"model": student, "discriminator": discriminator},

@@ -1,6 +1,7 @@
 """What a training run is, as data. A run's directory is named by the content of its configuration."""
 
 import dataclasses
+from typing import Any
 
 from igam_tf.bounds import Amount
 
@@ -63,7 +64,10 @@ class Weights:
 
 @dataclasses.dataclass(frozen=True)
 class RobustRun:
-    """Adversarial training (`train_robust`); plain training without an adversary."""
+    """Adversarial training (`train_robust`); plain training without an adversary.
+
+    `precision`, here and in the other runs, is `igam_tf.precision`'s, of the network that the run trains.
+    """
 
     data: Data
     network: Network
@@ -71,13 +75,15 @@ class RobustRun:
     adversary: Adversary | None = None
     weight_decay: float = 2e-4
     seed: int = 0
+    precision: str = dataclasses.field(default="float32", metadata={"identity": "if set"})
 
 
 @dataclasses.dataclass(frozen=True)
 class FinetuneRun:
     """Phase 1 (`finetune_teacher`): a new head on the frozen teacher, behind its adapter.
 
-    `normalization` rebuilds the teacher with another input normalisation than it was trained with, as the release does.
+    `normalization` rebuilds the teacher with another input normalisation than it was trained with, as the release does, and a
+    `precision` of bfloat16 rebuilds it for that; float32 leaves it what it was trained in.
     """
 
     data: Data
@@ -87,6 +93,7 @@ class FinetuneRun:
     statistics: str = "batch"
     seed: int = 0
     normalization: str | None = dataclasses.field(default=None, metadata={"identity": "if set"})
+    precision: str = dataclasses.field(default="float32", metadata={"identity": "if set"})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,6 +120,7 @@ class StudentRun:
     discriminator_update: str | None = None
     teacher_statistics: str | None = None
     seed: int = 0
+    precision: str = dataclasses.field(default="float32", metadata={"identity": "if set"})
 
 
 Run = RobustRun | FinetuneRun | StudentRun
@@ -121,6 +129,14 @@ VERBS: dict[str, type] = {"train_robust": RobustRun, "finetune_teacher": Finetun
 
 def verb_of(run: Run) -> str:
     return next(verb for verb, kind in VERBS.items() if isinstance(run, kind))
+
+
+def at_precision(run: Run, precision: str) -> Run:
+    """The run, and those that make its teachers, in that precision; given weights are what they are."""
+    changed: dict[str, Any] = {"precision": precision}
+    if not isinstance(run, RobustRun) and not isinstance(run.teacher, Weights):
+        changed["teacher"] = at_precision(run.teacher, precision)
+    return dataclasses.replace(run, **changed)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,3 +172,9 @@ class Table:
     scoring: Scoring
     published: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
     against_first: bool = False
+
+
+def table_at_precision(table: Table, precision: str) -> Table:
+    """The table with every run, and those of its teachers, in that precision."""
+    rows = {name: run if isinstance(run, str) else at_precision(run, precision) for name, run in table.rows.items()}
+    return dataclasses.replace(table, rows=rows)

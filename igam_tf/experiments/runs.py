@@ -32,6 +32,7 @@ class Options:
     data_dir: str | None = None
     tensorboard: bool = False
     deterministic: bool = False
+    jit: bool = False
     say: Callable[[str], None] = print
 
 
@@ -70,7 +71,7 @@ def train(run: Run, directory: pathlib.Path, options: Options, resume: bool = Fa
     dataset = data.load(run.data.dataset, options.data_dir, run.data.train_size, 1, run.data.seed)
     epoch_steps = min(run.schedule.steps, data.steps_per_pass(dataset.train, run.schedule.batch_size))
     runtime.set_seed(run.seed, options.deterministic)
-    built = build.build(run, dataset, teacher)
+    built = build.build(run, dataset, teacher, options.jit)
     if not resuming:
         directory.mkdir(parents=True, exist_ok=True)
         files.write_text(directory / "environment.json", json.dumps(runtime.environment(), indent=1) + "\n")
