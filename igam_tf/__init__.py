@@ -23,6 +23,8 @@ _SUBMODULES = (
     "errors",
     "evaluation",
     "experiments",
+    "export",
+    "figures",
     "gradients",
     "layers",
     "losses",

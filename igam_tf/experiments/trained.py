@@ -7,10 +7,14 @@ from collections.abc import Iterator
 import keras
 
 import madry_checkpoints
+from igam_tf import adapters, layers, models
 from igam_tf.data import Dataset
 from igam_tf.errors import InputError
 from igam_tf.experiments.configs import Weights
 from madry_checkpoints.location import prefix_of
+
+# Keras knows the parts of a saved model once these are imported, whatever else a program imports.
+_PARTS = (adapters, layers, models)
 
 
 def load_model(path: pathlib.Path | str, kind: str | None = None) -> keras.Model:

@@ -26,7 +26,16 @@ from .. import tiny
 from ..experiments import small, test_reproduce
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-VERBS = ("train_robust", "finetune_teacher", "train_student", "evaluate", "reproduce_table", "benchmark")
+VERBS = (
+    "train_robust",
+    "finetune_teacher",
+    "train_student",
+    "evaluate",
+    "reproduce_table",
+    "plot_figure",
+    "export_model",
+    "benchmark",
+)
 verbs = pytest.mark.parametrize("verb", VERBS)
 
 

@@ -1,13 +1,16 @@
 """Models on disk: the three forms are one, and a model goes only with the data that it is for."""
 
 import pathlib
+import subprocess
+import sys
 
 import keras
 import numpy as np
 import pytest
 
 import madry_checkpoints
-from igam_tf import data, models
+from igam_tf import adapters, data, models
+from igam_tf.bounds import PIXELS
 from igam_tf.cli import evaluate as evaluate_verb
 from igam_tf.errors import InputError
 from igam_tf.experiments import trained
@@ -32,6 +35,17 @@ def test_the_forms_are_one(places: dict[str, pathlib.Path], form: str) -> None:
     expected = trained.load_model(places["file"]).get_weights()
     found = trained.load_model(places[form]).get_weights()
     assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
+def test_a_program_that_imports_nothing_else_loads_an_adapted_model(tmp_path: pathlib.Path) -> None:
+    body = models.mnist_cnn(10, (2, 3), 4)
+    adapter = adapters.parse(("mean", "crop:28", "scale:1/255"))
+    models.adapted(body, adapter, (32, 32, 3), PIXELS).save(tmp_path / "model.keras")
+    program = "import sys; from igam_tf.experiments import trained; print(trained.load_model(sys.argv[1]).input_shape)"
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "model.keras")], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "(None, 32, 32, 3)\n", done.stderr
 
 
 def test_weights_are_known_by_content(places: dict[str, pathlib.Path]) -> None:
