@@ -17,8 +17,7 @@ def answers(path, asked):
     found = dict(model.serve(x))
     found["logits of bytes"] = model.signatures["serve_uint8"](images=tf.constant(asked["bytes"]))["logits"]
     found["gradient"] = model.input_gradient(x, y)["gradient"]
-    if hasattr(model, "input_gradient_xent"):
-        found["gradient_xent"] = model.input_gradient_xent(x, y.astype(np.int32))["gradient"]
+    found["gradient_xent"] = model.input_gradient_xent(x, y.astype(np.int32))["gradient"]
     found["adversarial"] = model.attack(x, y, *amounts)["adversarial"]
     images = tf.constant(x)
     with tf.GradientTape() as tape:
