@@ -5,13 +5,16 @@ BIN := $(VENV)/bin
 # A file's tests share what they build, and a worker takes a gigabyte.
 WORKERS := --numprocesses auto --maxprocesses 4 --dist loadfile
 
-.PHONY: demo test test-all lint types clean
+.PHONY: demo test test-slow test-all lint types clean
 
 demo: $(VENV)/installed
 	$(BIN)/python bin/reproduce_table --table 1 --preset demo
 
 test: $(VENV)/installed
 	$(BIN)/python -m pytest $(WORKERS)
+
+test-slow: $(VENV)/installed
+	$(BIN)/python -m pytest $(WORKERS) -m slow
 
 test-all: $(VENV)/installed
 	$(BIN)/python -m pytest $(WORKERS) -m "slow or not slow"
