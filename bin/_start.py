@@ -4,7 +4,12 @@ import importlib
 import importlib.util
 import os
 import pathlib
+import platform
 import sys
+
+# TensorFlow turns oneDNN on by itself only on processors with AVX512-VNNI; training steps gain on older ones too
+# (docs/performance.md). A value that is set already stays.
+ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
@@ -20,5 +25,7 @@ def start(module: str) -> int:
             )
             return 2
         os.execv(python, [str(python), *sys.argv])
+    if platform.machine().lower() in ("x86_64", "amd64"):
+        os.environ.setdefault(ONEDNN, "1")
     sys.path.insert(0, str(ROOT))
     return importlib.import_module(module).main()

@@ -40,6 +40,7 @@ def environment() -> dict[str, Any]:
         "numpy": np.__version__,
         "machine": f"{platform.machine()}, {_cores()} cores, {_processor()}",
         "devices": [device.name for device in tf.config.list_physical_devices()],
+        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "TensorFlow's default"),
         "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
 
