@@ -5,6 +5,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+_LEAST = 2.0**-126  # the least normal number of float32 and bfloat16
+
 
 @keras.saving.register_keras_serializable("igam_tf")
 class LeakyReLU(keras.layers.Layer):
@@ -21,7 +23,8 @@ class LeakyReLU(keras.layers.Layer):
         @tf.custom_gradient
         def activation(x: tf.Tensor) -> Any:
             def gradient(upstream: tf.Tensor) -> tf.Tensor:
-                return upstream * tf.where(x < 0, tf.cast(self.slope, x.dtype), tf.ones((), x.dtype))
+                # TensorFlow's own kernel has the slope at 0; less than anything else, this addend moves 0 alone past it.
+                return tf.raw_ops.LeakyReluGrad(gradients=upstream, features=x + _LEAST, alpha=self.slope)
 
             return tf.nn.leaky_relu(x, self.slope), gradient
 

@@ -158,11 +158,14 @@ class Igam(Trainer):
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         x, y = tf.cast(data[0], tf.float32), tf.cast(data[1], tf.int32)
         iteration = tf.convert_to_tensor(self.iteration)
-        values = tf.cond(
-            iteration < self.steps_before_matching,
-            lambda: self._plain_step(x, y),
-            lambda: self._matching_step(x, y, iteration),
-        )
+        if self.steps_before_matching:
+            values = tf.cond(
+                iteration < self.steps_before_matching,
+                lambda: self._plain_step(x, y),
+                lambda: self._matching_step(x, y, iteration),
+            )
+        else:  # known before tracing, which then has one step to trace
+            values = self._matching_step(x, y, iteration)
         self.iteration.assign_add(1)
         # Means of what only matching has are over the iterations that matched.
         return self.track(values, {name: values["matching"] for name in METRICS if name not in _ALWAYS})

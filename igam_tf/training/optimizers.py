@@ -28,13 +28,23 @@ class Momentum(keras.optimizers.Optimizer):
         self.accumulators = self.add_optimizer_variables(variables, "momentum")
 
     def update_step(self, gradient: tf.Tensor, variable: Any, learning_rate: tf.Tensor) -> None:
-        gradient = tf.cast(gradient, variable.dtype)
         accumulator = self.accumulators[self._get_variable_index(variable)]
-        accumulator.assign(self.momentum * accumulator + gradient)
-        variable.assign_sub(tf.cast(learning_rate, variable.dtype) * accumulator)
+        # One pass over the variable, where elementary operations take five.
+        tf.raw_ops.ResourceApplyMomentum(
+            var=_handle(variable),
+            accum=_handle(accumulator),
+            lr=tf.cast(learning_rate, variable.dtype),
+            grad=tf.cast(gradient, variable.dtype),
+            momentum=tf.cast(self.momentum, variable.dtype),
+        )
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "momentum": self.momentum}
+
+
+def _handle(variable: Any) -> tf.Tensor:
+    """Of Keras' variable, or of TensorFlow's that Keras hands to `update_step` in its place."""
+    return (variable.value if isinstance(variable, keras.Variable) else variable).handle
 
 
 @keras.saving.register_keras_serializable("igam_tf")
