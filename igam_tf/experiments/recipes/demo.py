@@ -45,7 +45,7 @@ class Demo(Recipes):
     """Every row by the same code as at the other presets."""
 
     datasets = _DATASETS
-    strong_examples = 100
+    strong_examples = 50
 
     def teacher(self, data: str) -> RobustRun:
         if data == "mnist":
