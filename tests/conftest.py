@@ -7,6 +7,8 @@ import pytest
 
 # Before TensorFlow: two cores are what CI has.
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+# As bin/* do: what a command and a test compute is then the same to the last bit.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import igam_tf  # noqa: F401  # silences TensorFlow's start-up before any test module imports it
 

@@ -30,6 +30,7 @@ def test_the_flag_names_all_contenders_there_are(contenders: tuple[str, ...]) ->
     assert ", ".join(contenders) in benchmark._COMMAND.flags["contenders"].help
 
 
+@pytest.mark.slow
 def test_training_steps_with_all_that_can_be_measured_of_them(
     tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
