@@ -6,7 +6,8 @@ import pytest
 
 from igam_tf.experiments import costs, tables
 from igam_tf.experiments.configs import Scoring, Weights
-from tests.experiments.small import FINETUNED, ROBUST, STUDENT
+
+from .small import FINETUNED, ROBUST, STUDENT
 
 OWN = costs.Sized(ROBUST.network, "shapes28")
 

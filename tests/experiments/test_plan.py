@@ -3,13 +3,15 @@
 import dataclasses
 import math
 import pathlib
+from typing import Any
 
 import pytest
 
 from igam_tf.experiments import costs, plan, reproduce, runs, trained
 from igam_tf.experiments.configs import Scoring, Table
 from igam_tf.report.plans import list_text, plan_text
-from tests.experiments.small import FINETUNED, ROBUST, STUDENT, options
+
+from .small import FINETUNED, ROBUST, STUDENT, options
 
 TABLE = Table(
     "1",
@@ -20,8 +22,8 @@ TABLE = Table(
 )
 
 
-def names(where: pathlib.Path, table: Table = TABLE, **settings: object) -> list[str]:
-    return [step.name for step in plan.plan(table, options(where), **settings).steps]  # type: ignore[arg-type]
+def names(where: pathlib.Path, table: Table = TABLE, **settings: Any) -> list[str]:
+    return [step.name for step in plan.plan(table, options(where), **settings).steps]
 
 
 def test_steps_come_once_and_in_order(tmp_path: pathlib.Path) -> None:
