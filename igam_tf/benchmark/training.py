@@ -19,9 +19,8 @@ from igam_tf.bounds import PIXELS
 from igam_tf.errors import InputError
 
 ATTACK_STEPS = 7
-DISC_EVERY = (
-    5  # the release's; a benchmark times iterations with and without the discriminator's step and mixes them so
-)
+# The release's. A benchmark times iterations with and without the discriminator's step and mixes them so.
+DISC_EVERY = 5
 PAPER_EPOCH_S = {"igam": 347, "pgd7": 815}  # an epoch of CIFAR-10 on the authors' machine (§5.3)
 ADAPTER = ("mean", "crop:28", "scale:1/255")
 WITH_DISC = "+disc"

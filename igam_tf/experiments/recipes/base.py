@@ -16,7 +16,7 @@ class Recipes(abc.ABC):
 
     Attributes:
       datasets: what stands at this preset for each of the paper's data sets.
-      strong_examples: those of them that meet the strong attacks, where a table asks for these.
+      strong_examples: test images that meet the strong attacks, where a table asks for these.
     """
 
     datasets: ClassVar[Mapping[str, str]]

@@ -1,4 +1,4 @@
-"""Real data in sizes for two cores: 20,000 images, WRN of width 1 with two units a stage, about an hour a table.
+"""Real data in sizes for two cores: 20,000 images, WRN of width 1 with two units a stage; Table 1 takes about an hour.
 
 Rates and lambda_diff of the students are what a first trial on MNIST -> CIFAR-10 found to work; the other rows take them
 over, lambda_diff as six times the published one.

@@ -1,6 +1,6 @@
 """Embedded data and one-unit networks: minutes on two cores, without any download.
 
-Rates, lengths and lambdas were chosen on Table 1's task (README says how) and are the same in all tables but for the lengths.
+Lambdas were chosen on Table 1's task (README says how) and are the same in all tables; rates and lengths are each table's own.
 Grey shapes stand for MNIST, low-contrast ones for CIFAR-10, a hundred classes of them on coloured grounds for CIFAR-100,
 larger ones for Tiny-ImageNet.
 """
