@@ -55,7 +55,8 @@ def finding_text(finding: Finding) -> str:
 
 
 def of_table(name: str) -> list[Claim]:
-    return [claim for claim in CLAIMS if claim.table == name]
+    """Those on a table; a stand-in has those on the table that it stands for."""
+    return [claim for claim in CLAIMS if claim.table == _STANDS_FOR.get(name, name)]
 
 
 def _above(rows: Iterable[str], lower: str, columns: Iterable[str]) -> tuple[tuple[Cell, Cell], ...]:
@@ -63,6 +64,7 @@ def _above(rows: Iterable[str], lower: str, columns: Iterable[str]) -> tuple[tup
     return tuple(((row, column), (lower, column)) for row in rows for column in columns)
 
 
+_STANDS_FOR = {"halves": "2"}
 _PGD = ("fgsm", "pgd5", "pgd10", "pgd20")
 _LONG = (*_PGD, "pgd50", "pgd100")
 _PADDED = ("IGAM-RandomPad", "IGAM-Pad", "IGAM-Upsize")

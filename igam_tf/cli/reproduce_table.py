@@ -26,7 +26,7 @@ _VALUES = _COMMAND.flags
 flags.DEFINE_enum(
     "table",
     "1",
-    ["1", "2", "3", "4", "5", "figure5", "protocols", "protocols_upsize"],
+    ["1", "2", "3", "4", "5", "figure5", "halves", "controls", "protocols", "protocols_upsize"],
     "Which table of the paper, the rows of its Figure 5, or what each setting between paper and release does "
     "(docs/protocols.md).",
     flag_values=_VALUES,

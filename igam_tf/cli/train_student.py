@@ -42,6 +42,13 @@ flags.DEFINE_integer(
     lower_bound=1,
     flag_values=_VALUES,
 )
+flags.DEFINE_enum(
+    "matched_to",
+    "teacher",
+    ["teacher", "other_images", "zero"],
+    "What the student's gradients are matched to; all but teacher are controls.",
+    flag_values=_VALUES,
+)
 flags.DEFINE_float("weight_decay", 2e-4, "On half the squared kernels.", lower_bound=0, flag_values=_VALUES)
 flags.DEFINE_enum(
     "protocol", "release", ["release", "paper"], "Bundle of the five settings below.", flag_values=_VALUES
@@ -65,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 _SHARED_NAMES = (
     "lambda_adv", "lambda_diff", "steps_before_matching", "disc_every", "disc_layers", "disc_channels", "gradient_crop",
     "weight_decay", "protocol", "gradient_of", "diff_reduction", "adversarial_reduction", "discriminator_update",
-    "teacher_statistics", "seed",
+    "teacher_statistics", "matched_to", "seed",
 )  # fmt: skip
 
 

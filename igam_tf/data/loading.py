@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from igam_tf.bounds import PIXELS, UNIT, Bounds
-from igam_tf.data import shapes, tiny_imagenet
+from igam_tf.data import derived, shapes, tiny_imagenet
 from igam_tf.data.splits import Dataset, Split
 from igam_tf.errors import InputError
 
@@ -33,6 +33,8 @@ FORMATS: Mapping[str, Format] = {
     "cifar10": Format((32, 32, 3), 10, PIXELS),
     "cifar100": Format((32, 32, 3), 100, PIXELS),
     "tiny_imagenet": Format((64, 64, 3), 200, PIXELS),
+    "cifar10_first5_64": Format((64, 64, 3), 5, PIXELS),
+    "cifar10_last5": Format((32, 32, 3), 5, PIXELS),
 }
 DATASETS = tuple(FORMATS)
 _EMBEDDED: dict[str, Callable[[int, int, int], Dataset]] = {
@@ -54,8 +56,8 @@ def load(
 
     Args:
       name: `shapes28`, `shapes32`, `shapes64`, `shapes100` (embedded: drawn from `seed`), `mnist` (pixels in [0, 1]),
-        `cifar10` or `cifar100` (in [0, 255], fine labels), these three as TFDS has prepared them, or `tiny_imagenet` (in
-        [0, 255]), the original folder or zip.
+        `cifar10` or `cifar100` (in [0, 255], fine labels), these three as TFDS has prepared them, `tiny_imagenet` (in
+        [0, 255]), the original folder or zip, or one of `igam_tf.data.derived`.
       data_dir: where TFDS's prepared data, or Tiny-ImageNet's, is; by default `TFDS_DATA_DIR`, else TFDS's own default.
       train_size, test_size: examples wanted of each split, the first ones in stored order; None for all (embedded, which has no
         end: 4000 and 1000).
@@ -73,6 +75,8 @@ def load(
         return _EMBEDDED[name](train_size or 4000, test_size or 1000, seed)
     if name == "tiny_imagenet":
         return tiny_imagenet.tiny_imagenet(_root(data_dir), train_size, test_size)
+    if name in derived.DERIVED:
+        return derived.derive(name, load(derived.DERIVED[name].source, data_dir), train_size, test_size)
     stored = FORMATS[name]
     directory = prepared_directory(name, data_dir)
     scale = stored.bounds.high / 255
@@ -91,6 +95,8 @@ def locate(name: str, data_dir: str | os.PathLike[str] | None = None) -> pathlib
     """
     if name in _EMBEDDED:
         return None
+    if name in derived.DERIVED:
+        return locate(derived.DERIVED[name].source, data_dir)
     return tiny_imagenet.locate(_root(data_dir)) if name == "tiny_imagenet" else prepared_directory(name, data_dir)
 
 

@@ -109,6 +109,7 @@ def _student(run: StudentRun, dataset: Dataset, teacher: keras.Model, jit: bool)
         adapter=adapters.parse(run.adapter),
         gradient_crop=run.gradient_crop,
         steps_before_matching=run.steps_before_matching,
+        matched_to=run.matched_to,
         **{field.name: getattr(run, field.name) for field in dataclasses.fields(Protocol)},
     )
     rates = trainer.discriminator_schedule(list(run.schedule.learning_rates), list(run.schedule.boundaries))

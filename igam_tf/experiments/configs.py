@@ -121,6 +121,7 @@ class StudentRun:
     teacher_statistics: str | None = None
     seed: int = 0
     precision: str = dataclasses.field(default="float32", metadata={"identity": "if set"})
+    matched_to: str = dataclasses.field(default="teacher", metadata={"identity": "if set"})
 
 
 Run = RobustRun | FinetuneRun | StudentRun

@@ -60,9 +60,10 @@ def _matching(run: StudentRun, images: int) -> Cost:
     matched = (run.schedule.steps - run.steps_before_matching) * run.schedule.batch_size
     seen_twice = matched // run.disc_every
     student = 3 * (images - matched) + 6 * matched + 2 * seen_twice
-    teacher = 2 * (matched + seen_twice)
-    passes = Cost(passes={sized(run): student}) + Cost(passes={sized(run.teacher): teacher})
-    return dataclasses.replace(passes, images=images, gradients=2 * (matched + seen_twice))
+    own = Cost(images, matched + seen_twice, {sized(run): student})
+    if run.matched_to == "zero":
+        return own
+    return own + Cost(0, matched + seen_twice, {sized(run.teacher): 2 * (matched + seen_twice)})
 
 
 def scoring(run: Run | Weights, asked: Scoring) -> Cost:

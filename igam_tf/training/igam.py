@@ -18,6 +18,7 @@ METRICS = (
     "loss", "xent", "adv", "diff", "accuracy", "matching", "disc_accuracy", "cosine", "student_norm", "teacher_norm",
 )  # fmt: skip
 _ALWAYS = ("loss", "xent", "accuracy", "matching")
+MATCHED_TO = ("teacher", "other_images", "zero")
 
 
 class Igam(Trainer):
@@ -45,6 +46,9 @@ class Igam(Trainer):
       gradient_crop: side of the central window of both gradients that the discriminator sees (§4.3.2); L_diff stays on
         the whole image.
       steps_before_matching: iterations on cross-entropy and decay alone, without any discriminator step.
+      matched_to: what stands for J_t, in both terms and in the metrics. `"teacher"`: J_t. Controls, which tell how much of an
+        effect the teacher has: `"other_images"`, the teacher's gradients each moved on to the next image of the batch, and
+        `"zero"`, which makes L_diff a penalty on the student's input gradients and never runs the teacher.
 
     The objects given are trained in place. `fit` and `train_on_batch` take images and integer labels [B].
 
@@ -66,6 +70,7 @@ class Igam(Trainer):
         adapter: keras.layers.Layer | None = None,
         gradient_crop: int | None = None,
         steps_before_matching: int = 0,
+        matched_to: str = "teacher",
         gradient_of: str | None = None,
         diff_reduction: str | None = None,
         adversarial_reduction: str | None = None,
@@ -94,6 +99,8 @@ class Igam(Trainer):
         ):
             if not value >= least:
                 raise InputError(f"{name}: expected at least {least}, got {value}")
+        if matched_to not in MATCHED_TO:
+            raise InputError(f"matched_to: expected one of {', '.join(MATCHED_TO)}, got {matched_to!r}")
         for model in (student, discriminator):
             if stock := layers.stock_batchnorms(model):
                 warnings.warn(
@@ -109,6 +116,7 @@ class Igam(Trainer):
         self.lambda_adv, self.lambda_diff = float(lambda_adv), float(lambda_diff)
         self.disc_every, self.weight_decay = int(disc_every), float(weight_decay)
         self.gradient_crop, self.steps_before_matching = gradient_crop, int(steps_before_matching)
+        self.matched_to = matched_to
         self.iteration = self.add_weight(
             shape=(), dtype="int64", initializer="zeros", trainable=False, name="iteration"
         )
@@ -182,11 +190,7 @@ class Igam(Trainer):
 
     def _matching_step(self, x: tf.Tensor, y: tf.Tensor, iteration: tf.Tensor) -> dict[str, tf.Tensor]:
         # Outside the tape: nothing flows into the teacher, and its weight gradients are never formed.
-        of = self.protocol.gradient_of
-        with adapters.random_places(iteration):
-            teacher_gradient = gradients.input_gradient(
-                self.teacher, x, y, of, self.protocol.teacher_statistics, self.adapter
-            )
+        teacher_gradient = self._teacher_gradient(x, y, iteration)
         with tf.GradientTape() as tape:
             logits, student_gradient = self._student_gradient(x, y)
             parts = self._objective(y, logits, student_gradient, teacher_gradient)
@@ -204,6 +208,15 @@ class Igam(Trainer):
             "accuracy": _accuracy(y, logits),
             **_geometry(student_gradient, teacher_gradient),
         }
+
+    def _teacher_gradient(self, x: tf.Tensor, y: tf.Tensor, iteration: tf.Tensor) -> tf.Tensor:
+        if self.matched_to == "zero":
+            return tf.zeros_like(x)
+        with adapters.random_places(iteration):
+            gradient = gradients.input_gradient(
+                self.teacher, x, y, self.protocol.gradient_of, self.protocol.teacher_statistics, self.adapter
+            )
+        return tf.roll(gradient, 1, 0) if self.matched_to == "other_images" else gradient
 
     def _student_gradient(self, x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Logits and input gradient from one training-mode forward pass."""

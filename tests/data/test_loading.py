@@ -9,6 +9,7 @@ import pytest
 
 from igam_tf import data
 from igam_tf.bounds import PIXELS, UNIT
+from igam_tf.data.derived import DERIVED
 from igam_tf.data.loading import prepared_directory
 from igam_tf.errors import InputError
 
@@ -87,6 +88,7 @@ def test_files_are_located_without_reading_them(tmp_path: pathlib.Path) -> None:
     assert data.locate("shapes32") is None
     prepared.write(tmp_path, "cifar10")
     assert data.locate("cifar10", tmp_path) == prepared_directory("cifar10", tmp_path)
+    assert data.locate("cifar10_last5", tmp_path) == prepared_directory("cifar10", tmp_path)
     archive = tmp_path / "tiny-imagenet-200.zip"
     archive.touch()
     assert data.locate("tiny_imagenet", tmp_path) == archive
@@ -95,10 +97,10 @@ def test_files_are_located_without_reading_them(tmp_path: pathlib.Path) -> None:
             data.locate(name, tmp_path)
 
 
-@pytest.mark.parametrize("name", ["shapes28", "shapes32", "shapes64", "shapes100", "mnist", "cifar10", "cifar100"])
+@pytest.mark.parametrize("name", [name for name in data.FORMATS if name != "tiny_imagenet"])
 def test_formats_are_those_of_the_data(tmp_path: pathlib.Path, name: str) -> None:
     if not name.startswith("shapes"):
-        prepared.write(tmp_path, name)
+        prepared.write(tmp_path, DERIVED[name].source if name in DERIVED else name)
     dataset = data.load(name, tmp_path, 2, 2)
     assert data.Format(dataset.image_shape, dataset.num_classes, dataset.bounds) == data.FORMATS[name]
 
@@ -138,7 +140,7 @@ def test_damaged_data(tmp_path: pathlib.Path, file: str, damage: object) -> None
     [
         (
             {"name": "imagenet"},
-            r"^dataset: expected one of shapes28, .*tiny_imagenet, got 'imagenet'$",
+            r"^dataset: expected one of shapes28, .*cifar10_last5, got 'imagenet'$",
         ),
         ({"name": "shapes28", "train_size": 0}, r"^train_size: expected at least 1, got 0$"),
         ({"name": "shapes32", "test_size": -1}, r"^test_size: expected at least 1, got -1$"),

@@ -37,6 +37,8 @@ def test_a_student_pays_for_both_gradients_while_it_matches() -> None:
     assert cost.images == 56
     assert cost.gradients == 2 * (24 + 12)
     assert dict(cost.passes) == {OWN: 3 * 32 + 6 * 24 + 2 * 12, costs.Sized(ROBUST.network, "mnist"): 2 * (24 + 12)}
+    alone = costs.training(dataclasses.replace(STUDENT, teacher=teacher, matched_to="zero"))
+    assert (alone.images, alone.gradients, dict(alone.passes)) == (56, 24 + 12, {OWN: 3 * 32 + 6 * 24 + 2 * 12})
 
 
 SCORINGS = [

@@ -213,10 +213,46 @@ def test_protocol_tables_change_one_setting_at_a_time(name: str) -> None:
         assert run.seed == 3
 
 
+def test_halves_have_table_2s_rows_on_the_halves_of_cifar10() -> None:
+    halves, two = tables.table("halves", "cpu", 3), tables.table("2", "cpu", 3)
+    assert list(halves.rows) == list(two.rows)
+    assert (halves.scoring.dataset, halves.scoring.attacks) == ("cifar10_last5", two.scoring.attacks)
+    assert {run.data.dataset for run in halves.rows.values()} == {"cifar10_last5"}
+    for row, run in halves.rows.items():
+        if row.startswith("IGAM"):
+            assert (run.teacher.adapter, run.lambda_diff) == (two.rows[row].teacher.adapter, two.rows[row].lambda_diff)
+            assert run.teacher.teacher.data.dataset == "cifar10_first5_64"
+            assert run.schedule.steps > run.steps_before_matching
+
+
+@presets
+def test_controls_differ_in_what_is_matched_and_how_strongly(preset: str) -> None:
+    table = tables.table("controls", preset, 3)
+    student = tables.table("1", preset, 3).rows["IGAM-MNIST"]
+    assert table.against_first
+    assert table.rows["J_t and L_adv"] == student
+    settings = {
+        row: (run.matched_to, run.lambda_adv, run.lambda_diff / student.lambda_diff) for row, run in table.rows.items()
+    }
+    assert settings == {
+        "J_t": ("teacher", 0, 1),
+        "J_t and L_adv": ("teacher", student.lambda_adv, 1),
+        "other images": ("other_images", 0, 1),
+        "zero": ("zero", 0, 1),
+        "J_t x0.25": ("teacher", 0, 0.25),
+        "zero x0.25": ("zero", 0, 0.25),
+        "J_t x4": ("teacher", 0, 4),
+        "zero x4": ("zero", 0, 4),
+    }
+    free = {"matched_to": "teacher", "lambda_adv": 0.0, "lambda_diff": 0.0}
+    assert len({dataclasses.replace(run, **free) for run in table.rows.values()}) == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("9", "demo"), "^table: expected one of 1.*, got '9'$"),
+        (("halves", "demo"), "^table halves: it has the preset cpu alone, got 'demo'$"),
         (("figure5", "tiny"), "^preset: expected one of demo, cpu, paper, got 'tiny'$"),
         (("1", "tiny"), "^preset: expected one of demo, cpu, paper, got 'tiny'$"),
     ],

@@ -1,5 +1,8 @@
 """The trainer: what each setting does, what is touched, what it reduces to."""
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -139,6 +142,25 @@ def test_what_the_input_gradients_are(settings: dict[str, str], of: str, statist
     assert found["diff"] == pytest.approx(float(np.sum((student - teacher) ** 2)), rel=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("matched_to", "stand_in"),
+    [("other_images", lambda gradient: np.roll(gradient, 1, axis=0)), ("zero", np.zeros_like)],
+)
+def test_controls_match_the_student_to_something_else(matched_to: str, stand_in: Callable[[Any], np.ndarray]) -> None:
+    found = parts(matched_to=matched_to)
+    student = np.asarray(gradients.input_gradient(tiny.classifier(1), X, Y, "softmax", "batch"))
+    target = stand_in(np.asarray(gradients.input_gradient(tiny.classifier(2), X, Y, "softmax", "batch")))
+    assert found["teacher_norm"] == pytest.approx(mean_norm(target), rel=1e-5)
+    assert found["diff"] == pytest.approx(float(np.sum((student - target) ** 2)), rel=1e-5)
+
+
+def test_matched_to_zero_the_teacher_is_nothing_to_the_student() -> None:
+    students = [
+        tiny.values(stepped(tiny.igam(matched_to="zero", teacher=tiny.classifier(seed)), 2).student) for seed in (2, 3)
+    ]
+    assert tiny.equal(*students)
+
+
 def mean_norm(gradient: tf.Tensor) -> float:
     return float(np.mean(np.linalg.norm(np.reshape(gradient, (len(gradient), -1)), axis=1)))
 
@@ -197,6 +219,7 @@ SETTINGS = ("gradient_of", "diff_reduction", "adversarial_reduction", "discrimin
         ({"lambda_diff": float("nan")}, "lambda_diff: expected at least 0, got nan"),
         ({"disc_every": 0}, "disc_every: expected at least 1, got 0"),
         ({"weight_decay": -1e-4}, "weight_decay: expected at least 0, got -0.0001"),
+        ({"matched_to": "one"}, "matched_to: expected one of teacher, other_images, zero, got 'one'"),
         ({"steps_before_matching": -1}, "steps_before_matching: expected at least 0, got -1"),
         ({"seen": (4, 4, 3)}, r"discriminator: it takes \(4, 4, 3\), the gradients are \(8, 8, 3\)"),
         ({"gradient_crop": 4}, r"discriminator: it takes \(8, 8, 3\), the gradients are \(4, 4, 3\)"),

@@ -78,4 +78,4 @@ class Cpu(Recipes):
         return 1000
 
     def _data(self, name: str) -> Data:
-        return Data(name, train_size=20_000)
+        return Data(self.datasets[name], train_size=20_000)
