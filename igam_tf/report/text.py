@@ -45,6 +45,7 @@ def document_text(made: Document) -> str:
     lines.append(" " * (width + _MODE) + "".join(f"{title:>16}" for title in made.columns.values()))
     for row in made.rows:
         lines += _row_lines(made, row, width)
+    lines += [f"WARNING {row.name}: {doubt}" for row in made.rows for doubt in row.doubts]
     if strong := strong_words(made):
         lines += [
             "",

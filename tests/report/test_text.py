@@ -54,6 +54,12 @@ def test_a_record() -> None:
     ]
 
 
+def test_a_table_has_its_rows_doubts() -> None:
+    doubtful = dataclasses.replace(record(), doubts=["pgd20: a weak attack"])
+    lines = report.table_text(table({}), {"Standard": Result(record()), "IGAM": Result(doubtful)}).splitlines()
+    assert [line for line in lines if "WARNING" in line] == ["WARNING IGAM: pgd20: a weak attack"]
+
+
 def test_a_table() -> None:
     published = {"Standard": {"clean": 95.0, "pgd20": 0.0}}
     text = report.table_text(
