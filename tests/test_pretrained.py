@@ -19,10 +19,11 @@ def test_their_configurations_are_those_of_the_demos_table() -> None:
 
 
 def test_robustness_rises_from_standard_to_igam_to_adversarial_training() -> None:
-    test = data.load("shapes32", test_size=60).test
+    dataset = data.load("shapes32", test_size=60)
+    test = dataset.test
     right = {}
     for name in ROWS:
-        model = trained.load_for(data.load("shapes32", test_size=60), pretrained.path(name))
+        model = trained.load_for(dataset, pretrained.path(name))
         attacked = attacks.fgsm(model, test.pixels(), test.labels, epsilon="8/255")
         clean = np.argmax(model.predict(test.pixels(), verbose=0), -1)
         assert np.mean(clean == test.labels) == 1

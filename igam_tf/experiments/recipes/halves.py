@@ -5,15 +5,13 @@ A stand-in: the source task is smaller than Tiny-ImageNet and of the same photog
 
 import dataclasses
 
-from igam_tf.experiments.configs import Adversary, FinetuneRun, Network, RobustRun, Schedule, StudentRun
-from igam_tf.experiments.recipes.base import REBUILT
+from igam_tf.experiments.configs import FinetuneRun, RobustRun, Schedule, StudentRun
 from igam_tf.experiments.recipes.cpu import Cpu
 
 _DATASETS = {**Cpu.datasets, "cifar10": "cifar10_last5", "tiny_imagenet": "cifar10_first5_64"}
 _STANDARD = Schedule(1200, 64, (0.1, 0.01, 0.001), (800, 1100))
-_ROBUST = Schedule(900, 64, (0.1, 0.01, 0.001), (550, 800))
 _SOURCE = Schedule(900, 32, (0.1, 0.01, 0.001), (550, 800))
-_ADVERSARY = Adversary("8/255", "2/255", 7, ramp_steps=200)
+_HEAD = Schedule(1000, 64, (1e-3,), optimizer="adam")
 
 
 class Halves(Cpu):
@@ -22,20 +20,13 @@ class Halves(Cpu):
     datasets = _DATASETS
 
     def teacher(self, data: str) -> RobustRun:
-        return RobustRun(self._data(data), Network("wide_resnet", 1, 2), _SOURCE, _ADVERSARY, seed=self.seed)
+        return dataclasses.replace(self.robust(data), schedule=_SOURCE)
 
     def standard(self, data: str) -> RobustRun:
         return dataclasses.replace(super().standard(data), schedule=_STANDARD)
 
-    def robust(self, data: str) -> RobustRun:
-        return dataclasses.replace(self.standard(data), schedule=_ROBUST, adversary=_ADVERSARY)
-
     def finetuned(self, source: str, target: str, adapter: tuple[str, ...]) -> FinetuneRun:
-        """The very head that the students' teachers have."""
-        schedule = Schedule(1000, 64, (1e-3,), optimizer="adam")
-        return FinetuneRun(
-            self._data(target), self.source(source), schedule, adapter, seed=self.seed, normalization=REBUILT[source]
-        )
+        return dataclasses.replace(super().finetuned(source, target, adapter), schedule=_HEAD)
 
     def student(self, table: str, row: str) -> StudentRun:
         """As Standard, then 500 iterations of matching."""
