@@ -11,16 +11,19 @@ from igam_tf.version import __version__
 
 
 def set_seed(seed: int, deterministic: bool = False) -> None:
-    """Seeds Python, NumPy and TensorFlow (initial weights).
+    """Seeds Python, NumPy and TensorFlow (initial weights), and makes TensorFlow optimise a graph the same way each time.
 
     Data order, augmentation and attack starts are stateless functions of their own seeds and do not depend on this.
-    `deterministic` also makes TensorFlow's operations deterministic where it can, at some cost in speed; on two CPU
-    threads repeated runs were bit-identical without it.
+    `deterministic` also makes TensorFlow's operations deterministic where it can, at some cost in speed; on processors,
+    repeated runs were bit-identical without it.
     """
     import keras
     import tensorflow as tf
 
     keras.utils.set_random_seed(seed)
+    # Grappler's arithmetic rewrites walk hash tables whose order changes from one tracing to the next. They regroup the many
+    # sums of a second derivative, so that the same step rounded differently in each process. Without them it took as long.
+    tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
     if deterministic:
         tf.config.experimental.enable_op_determinism()
 
