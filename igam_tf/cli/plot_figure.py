@@ -38,7 +38,7 @@ flags.DEFINE_enum("figure", "1", [*_GRADIENTS, "5", "7", "curves"], "Which one."
 flags.DEFINE_enum(
     "table",
     None,
-    ["1", "2", "3", "4", "5", "figure5", "halves", "controls", "protocols", "protocols_upsize"],
+    shared.TABLES,
     "Whose rows the curves are of; 1 by default.",
     flag_values=_VALUES,
 )

@@ -26,9 +26,10 @@ _VALUES = _COMMAND.flags
 flags.DEFINE_enum(
     "table",
     "1",
-    ["1", "2", "3", "4", "5", "figure5", "halves", "controls", "protocols", "protocols_upsize"],
+    shared.TABLES,
     "Which table of the paper, the rows of its Figure 5, Table 2's on the halves of CIFAR-10, students matched to other things "
-    "than their teacher (docs/tables.md), or what each setting between paper and release does (docs/protocols.md).",
+    "than their teacher or with one setting changed (docs/tables.md), or what each setting between paper and release does "
+    "(docs/protocols.md).",
     flag_values=_VALUES,
 )
 flags.DEFINE_enum(

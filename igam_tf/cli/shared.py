@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from igam_tf.experiments.configs import Data, Network, Run, Schedule
     from igam_tf.experiments.runs import Options
 
+# The keys of igam_tf.experiments.tables.TABLES: importing them would start TensorFlow for --help.
+TABLES = ("1", "2", "3", "4", "5", "figure5", "halves", "controls", "sweep", "protocols", "protocols_upsize")
+
 
 def define_data(command: Command, dataset: str) -> None:
     values = command.flags

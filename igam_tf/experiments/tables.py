@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from igam_tf.errors import InputError
-from igam_tf.experiments import ablations, controls, figure5, protocols, table1, table2, table3
+from igam_tf.experiments import ablations, controls, figure5, protocols, sweep, table1, table2, table3
 from igam_tf.experiments.configs import Table, Weights
 
 TABLES: dict[str, Callable[[str, int, Weights | None], Table]] = {
@@ -15,6 +15,7 @@ TABLES: dict[str, Callable[[str, int, Weights | None], Table]] = {
     "figure5": figure5.declare,
     "halves": table2.declare_halves,
     "controls": controls.declare,
+    "sweep": sweep.declare,
     "protocols": protocols.declare,
     "protocols_upsize": protocols.declare_upsize,
 }

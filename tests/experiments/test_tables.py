@@ -248,6 +248,37 @@ def test_controls_differ_in_what_is_matched_and_how_strongly(preset: str) -> Non
     assert len({dataclasses.replace(run, **free) for run in table.rows.values()}) == 1
 
 
+@presets
+def test_the_sweep_changes_one_setting_at_a_time(preset: str) -> None:
+    table = tables.table("sweep", preset, 3)
+    student = tables.table("1", preset, 3).rows["IGAM-MNIST"]
+    changed = {
+        row: {
+            field.name: getattr(run, field.name)
+            for field in dataclasses.fields(run)
+            if getattr(run, field.name) != getattr(student, field.name)
+        }
+        for row, run in table.rows.items()
+    }
+    longer = changed["matching x2"].pop("schedule")
+    assert changed == {
+        "IGAM-MNIST": {},
+        "lambda_adv x0.25": {"lambda_adv": 0.25 * student.lambda_adv},
+        "whole gradients to D": {"gradient_crop": None},
+        "matching x2": {},
+        "paper": {"protocol": "paper"},
+        "paper, lambda_diff xB": {
+            "protocol": "paper",
+            "lambda_diff": student.schedule.batch_size * student.lambda_diff,
+        },
+    }
+    start, before = student.steps_before_matching, student.schedule
+    assert longer.steps - start == 2 * (before.steps - start)
+    for new, old in zip(longer.boundaries, before.boundaries, strict=True):
+        assert new == (old if old <= start else start + 2 * (old - start))
+    assert dataclasses.replace(longer, steps=before.steps, boundaries=before.boundaries) == before
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
