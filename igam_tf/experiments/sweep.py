@@ -7,7 +7,7 @@ import dataclasses
 from typing import Any
 
 from igam_tf.experiments import table1
-from igam_tf.experiments.configs import StudentRun, Table, Weights
+from igam_tf.experiments.configs import Run, StudentRun, Table, Weights
 
 
 def declare(preset: str, seed: int, teacher: Weights | None) -> Table:
@@ -19,7 +19,7 @@ def declare(preset: str, seed: int, teacher: Weights | None) -> Table:
     def but(**settings: Any) -> StudentRun:
         return dataclasses.replace(student, **settings)
 
-    rows = {
+    rows: dict[str, Run | str] = {
         "IGAM-MNIST": student,
         "lambda_adv x0.25": but(lambda_adv=0.25 * student.lambda_adv),
         "whole gradients to D": but(gradient_crop=None),
