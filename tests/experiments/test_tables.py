@@ -267,7 +267,7 @@ def test_the_sweep_changes_one_setting_at_a_time(preset: str) -> None:
         "whole gradients to D": {"gradient_crop": None},
         "matching x2": {},
         "paper": {"protocol": "paper"},
-        "paper, lambda_diff xB": {
+        "paper and lambda_diff xB": {
             "protocol": "paper",
             "lambda_diff": student.schedule.batch_size * student.lambda_diff,
         },
