@@ -1,31 +1,51 @@
 """The process around a run: seeds, determinism, and the record of what it ran on."""
 
+import contextlib
 import datetime
 import os
 import pathlib
 import platform
 import subprocess
+from collections.abc import Iterator
 from typing import Any
 
 from igam_tf.version import __version__
 
 
 def set_seed(seed: int, deterministic: bool = False) -> None:
-    """Seeds Python, NumPy and TensorFlow (initial weights), and makes TensorFlow optimise a graph the same way each time.
+    """Seeds Python, NumPy and TensorFlow (initial weights).
 
     Data order, augmentation and attack starts are stateless functions of their own seeds and do not depend on this.
     `deterministic` also makes TensorFlow's operations deterministic where it can, at some cost in speed; on processors,
-    repeated runs were bit-identical without it.
+    repeated runs are bit-identical without it, given `repeatable_graphs`.
     """
     import keras
     import tensorflow as tf
 
     keras.utils.set_random_seed(seed)
-    # Grappler's arithmetic rewrites walk hash tables whose order changes from one tracing to the next. They regroup the many
-    # sums of a second derivative, so that the same step rounded differently in each process. Without them it took as long.
-    tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
     if deterministic:
         tf.config.experimental.enable_op_determinism()
+
+
+@contextlib.contextmanager
+def repeatable_graphs() -> Iterator[None]:
+    """Makes each process round a training step alike: what is traced inside is not rewritten arithmetically.
+
+    TensorFlow's arithmetic rewrites walk hash tables whose order changes from one tracing to the next. They regroup the many
+    sums of a second derivative, so that the same student's step had other last digits in each process. A step took as long
+    without them.
+    """
+    import tensorflow as tf
+
+    # TensorFlow's start takes the options of that moment for all of the input pipeline, whatever they are later.
+    tf.constant(0)
+    name = "arithmetic_optimization"
+    before = tf.config.optimizer.get_experimental_options().get(name, True)
+    tf.config.optimizer.set_experimental_options({name: False})
+    try:
+        yield
+    finally:
+        tf.config.optimizer.set_experimental_options({name: before})
 
 
 def environment() -> dict[str, Any]:

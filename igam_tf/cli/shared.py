@@ -69,6 +69,8 @@ def define_network(command: Command, kind: str) -> None:
     flags.DEFINE_enum("network", kind, ["wide_resnet", "mnist_cnn"], "The classifier.", flag_values=values)
     flags.DEFINE_integer("width", 1, "WRN: factor on its 16, 32, 64 channels (the paper: 10).", flag_values=values)
     flags.DEFINE_integer("blocks", 1, "WRN: residual units per stage (the paper: 5).", flag_values=values)
+    flags.DEFINE_list("channels", ["32", "64"], "MNIST CNN: of its two convolutions.", flag_values=values)
+    flags.DEFINE_integer("hidden", 1024, "MNIST CNN: units of its hidden layer.", lower_bound=1, flag_values=values)
     flags.DEFINE_enum(
         "normalization",
         "unit_norm",
@@ -82,7 +84,10 @@ def network_config(values: Any) -> "Network":
     from igam_tf.experiments.configs import Network
 
     if values.network == "mnist_cnn":
-        return Network("mnist_cnn")
+        channels = numbers("channels", values.channels, int)
+        if len(channels) != 2 or min(channels) < 1:
+            raise InputError(f"channels: expected two positive integers, got {','.join(values.channels)!r}")
+        return Network("mnist_cnn", channels=channels, hidden=values.hidden)
     return Network("wide_resnet", values.width, values.blocks, values.normalization)
 
 

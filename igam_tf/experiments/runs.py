@@ -98,15 +98,16 @@ def train(run: Run, directory: pathlib.Path, options: Options, resume: bool = Fa
                 augmented=run.data.augmented,
                 pixel_noise=run.data.pixel_noise,
             )
-            built.trainer.fit(
-                stream,
-                initial_epoch=first,
-                epochs=last,
-                steps_per_epoch=steps,
-                callbacks=callbacks,
-                shuffle=False,
-                verbose=1 if sys.stdout.isatty() else 2,
-            )
+            with runtime.repeatable_graphs():
+                built.trainer.fit(
+                    stream,
+                    initial_epoch=first,
+                    epochs=last,
+                    steps_per_epoch=steps,
+                    callbacks=callbacks,
+                    shuffle=False,
+                    verbose=1 if sys.stdout.isatty() else 2,
+                )
     for name, model in reversed(built.products.items()):
         _save(model, directory / f"{name}.keras")
     shutil.rmtree(directory / "state")

@@ -26,7 +26,9 @@ def declare(preset: str, seed: int, teacher: Weights | None) -> Table:
         "matching x2": _longer(student),
         "paper": but(protocol="paper"),
         # the paper's L_diff is a mean over the batch, the release's a sum
-        "paper and lambda_diff xB": but(protocol="paper", lambda_diff=student.lambda_diff * student.schedule.batch_size),
+        "paper and lambda_diff xB": but(
+            protocol="paper", lambda_diff=student.lambda_diff * student.schedule.batch_size
+        ),
     }
     scoring = dataclasses.replace(base.scoring, attacks=("fgsm", "pgd20"), strong_examples=None)
     return Table("sweep", preset, "Table 1's student, one setting at a time", rows, scoring, against_first=True)

@@ -113,6 +113,12 @@ TEACHER = f"--teacher={NOWHERE}"
             r"network: mnist_cnn takes \(28, 28, 1\), shapes32 has \(32, 32, 3\)",
         ),
         ("train_robust", ["--width=0"], "width"),
+        (
+            "train_robust",
+            ["--network=mnist_cnn", "--channels=16"],
+            "channels: expected two positive integers, got '16'",
+        ),
+        ("train_robust", ["--network=mnist_cnn", "--channels=16,x"], "channels: expected comma-separated numbers"),
         ("train_robust", ["--pixel_noise=-1"], "--pixel_noise=-1"),
         ("finetune_teacher", ["--stepz=3"], UNKNOWN),
         ("finetune_teacher", ["extra", TEACHER], EXTRA),
@@ -166,7 +172,7 @@ COMMON = ["--train_size=32", "--batch_size=8", "--seed=3"]
 TEACHER_FLAGS = [
     *COMMON, "--dataset=shapes28", "--network=mnist_cnn", "--noaugmented", "--steps=5", "--optimizer=adam",
     "--learning_rates=0.001,0.0001", "--boundaries=3", "--epsilon=25/255", "--step_size=0.05", "--attack_steps=1",
-    "--ramp_steps=3", "--weight_decay=0",
+    "--ramp_steps=3", "--weight_decay=0", "--channels=8,16", "--hidden=64",
 ]  # fmt: skip
 FINETUNE_FLAGS = [*COMMON, "--steps=5", "--adapter=mean,crop:28,scale:1/255", "--statistics=moving"]
 STUDENT_FLAGS = [
@@ -203,7 +209,8 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_flags_are_the_runs_configuration(path: Path) -> None:
     adversary = Adversary("25/255", "0.05", 1, 3)
     schedule = Schedule(5, 8, (0.001, 0.0001), (3,), "adam")
-    robust = RobustRun(Data("shapes28", 32, False), Network("mnist_cnn"), schedule, adversary, 0.0, 3)
+    network = Network("mnist_cnn", channels=(8, 16), hidden=64)
+    robust = RobustRun(Data("shapes28", 32, False), network, schedule, adversary, 0.0, 3)
     assert runs.read_config(path.teacher) == robust
     assert runs.read_config(path.finetuned) == FinetuneRun(
         Data("shapes32", 32),
