@@ -70,11 +70,14 @@ def plan(
         if isinstance(scored, str):
             absent[row] = scored
             continue
+        scoring = _scoring_step(scored, row, table, options)
         if not isinstance(scored, Weights):
             for each in _chain(scored):
-                needed.add(each.data.dataset)
-                _add(steps, _training_step(each, row, options))
-        _add(steps, _scoring_step(scored, row, table, options))
+                training = _training_step(each, row, options)
+                if training.finished or not scoring.finished:
+                    needed.add(each.data.dataset)
+                    _add(steps, training)
+        _add(steps, scoring)
     return Plan(tuple(steps.values()), {name: _place(name, options) for name in sorted(needed)}, absent)
 
 

@@ -62,7 +62,9 @@ def reproduce(
                 directory.mkdir(parents=True, exist_ok=True)
             else:
                 assert not isinstance(run, str)
-                directory = runs.ensure(run, options)
+                directory = runs.directory_of(run, options)
+                if not scoring.is_scored(directory, asked):  # records tell what they tell without the weights, too
+                    runs.ensure(run, options)
                 model = str(directory)
             told = progress(name)
             record = scoring.score(directory, model, asked, options, told, given.get(name))

@@ -95,6 +95,10 @@ def record_paths(directory: pathlib.Path, scoring: Scoring) -> list[pathlib.Path
     return [_path(directory, scoring), *([_strong_path(directory, asked)] if asked else [])]
 
 
+def is_scored(directory: pathlib.Path, scoring: Scoring) -> bool:
+    return all(path.exists() for path in record_paths(directory, scoring))
+
+
 def _path(directory: pathlib.Path, scoring: Scoring) -> pathlib.Path:
     return directory / f"evaluation-{config.digest(scoring)}.json"
 

@@ -52,6 +52,18 @@ def test_what_is_done_is_not_left(tmp_path: pathlib.Path) -> None:
     assert plan.plan(TABLE, where).left == ()
 
 
+def test_a_rows_records_are_enough_without_its_weights(tmp_path: pathlib.Path) -> None:
+    where = options(tmp_path)
+    reproduce.reproduce(TABLE, where, rows=["FT"])
+    for file in where.runs_dir.rglob("model.keras"):
+        file.unlink()
+    assert plan.plan(TABLE, where, rows=["FT"]).left == ()
+    left = plan.plan(TABLE, where, rows=["FT", "IGAM"]).left
+    verbs = ["train_robust", "finetune_teacher", "train_student"]
+    assert [step.name.split("-")[0] for step in left if step.what != "score"] == verbs
+    assert [step.rows for step in left if step.what == "score"] == [("IGAM",)]
+
+
 def test_another_scoring_is_left_to_do(tmp_path: pathlib.Path) -> None:
     reproduce.reproduce(TABLE, options(tmp_path), rows=["Standard"])
     other = dataclasses.replace(TABLE, scoring=dataclasses.replace(TABLE.scoring, strong_examples=2))

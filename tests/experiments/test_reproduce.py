@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 import re
+import shutil
 
 import pytest
 
@@ -107,6 +108,15 @@ class TestOnFinishedRuns:
         assert found["IGAM"] == results["IGAM"]
         for name in set(ROWS) - {"IGAM"}:
             assert found[name] == Result(None, "not asked for (--rows)")
+
+    def test_records_are_read_without_the_weights(
+        self, results: dict[str, Result], options: runs.Options, tmp_path: pathlib.Path
+    ) -> None:
+        weights = shutil.ignore_patterns("*.keras")
+        shutil.copytree(options.runs_dir, tmp_path / "runs", ignore=weights)
+        elsewhere = dataclasses.replace(options, runs_dir=tmp_path / "runs")
+        for name, found in reproduce.reproduce(TABLE, elsewhere, rows=RAN).items():
+            assert found.record == (results[name].record if name in RAN else None)
 
     def test_another_number_of_examples_is_another_record(
         self, results: dict[str, Result], options: runs.Options
