@@ -16,8 +16,8 @@ def set_seed(seed: int, deterministic: bool = False) -> None:
     """Seeds Python, NumPy and TensorFlow (initial weights).
 
     Data order, augmentation and attack starts are stateless functions of their own seeds and do not depend on this.
-    `deterministic` also makes TensorFlow's operations deterministic where it can, at some cost in speed; on processors,
-    repeated runs are bit-identical without it, given `repeatable_graphs`.
+    `deterministic` also makes TensorFlow's operations deterministic where it can, at some cost in speed; on a CPU,
+    repeated runs are bit-identical without it, given `repeatable_graphs` and the same number of threads.
     """
     import keras
     import tensorflow as tf

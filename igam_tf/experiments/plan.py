@@ -11,7 +11,7 @@ from igam_tf import config, data, gradients
 from igam_tf.errors import InputError
 from igam_tf.experiments import build, costs, runs, trained
 from igam_tf.experiments.configs import RobustRun, Run, Table, Weights
-from igam_tf.experiments.scoring import record_paths
+from igam_tf.experiments.scoring import is_scored, record_paths
 
 _BATCHES = (4, 32)  # of the calibration; the second one where the first is quick
 _QUICK = 0.1  # seconds
@@ -133,7 +133,7 @@ def _scoring_step(scored: Run | Weights, row: str, table: Table, options: runs.O
         directory = runs.directory_of(scored, options)
     paths = record_paths(directory, table.scoring)
     state = _state(
-        all(path.exists() for path in paths),
+        is_scored(directory, table.scoring),
         any(path.exists() or path.with_suffix(".parts").exists() for path in paths),
     )
     name = f"evaluation-{config.digest(table.scoring)}"
