@@ -1,8 +1,6 @@
 """Pixel ranges and perturbation sizes: exact numbers in, one printed form out."""
 
 import dataclasses
-import math
-from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -26,19 +24,29 @@ class Bounds:
     def range(self) -> float:
         return self.high - self.low
 
-    def amount(self, value: Amount, name: str = "epsilon") -> float:
+    def amount(
+        self,
+        value: Amount,
+        name: str = "epsilon",
+        most: float | None = None,
+        limit: str = "",
+    ) -> float:
         """A perturbation size in this range's unit.
 
         Args:
           value: `"n/d"` is that fraction of the range; a plain number is in the range's own unit.
           name: what the value is, for the error.
+          most: the largest that makes sense; by default the width of the range.
+          limit: what `most` is, for the error.
 
         Raises:
-          InputError: not a number, negative, or larger than the range.
+          InputError: not a number, negative, or larger than `most`.
         """
+        most = self.range if most is None else most
+        limit = limit or f"the width of the pixel range {self}"
         exact = self._exact(value, name)
-        if not 0 <= exact <= Fraction(self.range):
-            raise InputError(f"{name}: expected 0 to {self.range:g}, the width of the pixel range {self}, got {value}")
+        if not 0 <= exact <= Fraction(most):
+            raise InputError(f"{name}: expected 0 to {most:g}, {limit}, got {value}")
         return float(exact)
 
     def _exact(self, value: Amount, name: str) -> Fraction:
@@ -47,22 +55,6 @@ class Bounds:
             return Fraction(value) * (Fraction(self.range) if is_share else 1)
         except (ValueError, ZeroDivisionError, OverflowError, TypeError) as error:
             raise InputError(f"{name}: expected a number or a fraction such as 8/255, got {value!r}") from error
-
-    def radius(self, value: Amount, norm: str, image_shape: Sequence[int], name: str = "epsilon") -> float:
-        """A perturbation size in the given norm, in this range's unit.
-
-        As `amount`, but an l2 radius may be as long as the diagonal of all images of that shape.
-
-        Raises:
-          InputError: as `amount`.
-        """
-        if norm == "linf":
-            return self.amount(value, name)
-        diagonal = math.sqrt(math.prod(image_shape)) * self.range
-        exact = self._exact(value, name)
-        if not 0 <= exact <= Fraction(diagonal):
-            raise InputError(f"{name}: expected 0 to {diagonal:g}, the diagonal of images in {self}, got {value}")
-        return float(exact)
 
     def describe(self, amount: float) -> str:
         """`amount` as a share of the range, with its value in the range's own unit: `8/255 (8 of [0, 255])`."""

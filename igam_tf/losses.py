@@ -1,5 +1,6 @@
 """Losses: of classifiers, of matching input gradients, of the discriminator."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -46,15 +47,32 @@ def targeted_dlr(labels: Any, targets: Any, logits: Any) -> tf.Tensor:
     return (at[0] - at[1]) / spread
 
 
+AttackLoss = str | Callable[[Any, Any], tf.Tensor]  # a name, or labels and logits to [B]
+
+_ATTACK_LOSSES: dict[str, Callable[[Any, Any], tf.Tensor]]
 _ATTACK_LOSSES = {"xent": cross_entropy, "margin": margin, "dlr": dlr}
-ATTACK_LOSSES = tuple(_ATTACK_LOSSES)
 
 
-def attack_loss(name: str) -> Any:
-    """The per-example loss that an attack raises, by name: `"xent"`, `"margin"` or `"dlr"`."""
-    if name not in _ATTACK_LOSSES:
-        raise InputError(f"loss: expected one of {', '.join(ATTACK_LOSSES)}, got {name!r}")
-    return _ATTACK_LOSSES[name]
+def attack_loss(loss: AttackLoss) -> Callable[[Any, Any], tf.Tensor]:
+    """The per-example loss that an attack raises.
+
+    Args:
+      loss: `"xent"`, `"margin"`, `"dlr"`, or a callable: integer labels [B], logits [B, K] to [B].
+
+    Raises:
+      InputError: neither of these.
+    """
+    if callable(loss):
+        return loss
+    if loss not in _ATTACK_LOSSES:
+        names = ", ".join(_ATTACK_LOSSES)
+        raise InputError(f"loss: expected one of {names}, or a callable, got {loss!r}")
+    return _ATTACK_LOSSES[loss]
+
+
+def loss_name(loss: AttackLoss) -> str:
+    """What records call a loss."""
+    return loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
 
 
 def weight_decay(model: keras.Model) -> tf.Tensor:

@@ -1,25 +1,69 @@
-"""Attacks on classifiers within an l-infinity ball.
+"""Attacks on classifiers: within a ball around each image, all in compiled TensorFlow loops.
 
 One step and forty, on a batch of images in the model's own pixel range::
 
     x_adv = attacks.fgsm(model, x, y, epsilon="8/255")
     x_adv = attacks.pgd(model, x, y, epsilon="8/255", step_size="2/255", steps=40)
 
+An attack as an object, which says what it does and judges its own images::
+
+    attack = attacks.PGD(epsilon="8/255", step_size="2/255", steps=20, loss="margin")
+    result = attack.run(model, x, y)
+    result.correct      # bool [B], after the last step
+    result.x_adv        # float32, like x
+
 Many numbers of steps from one trajectory::
 
     curve = attacks.pgd_curve(model, x, y, epsilon=8, step_size=2, record_at=(5, 10, 20))
-    curve.last[20]      # still right at step 20
-    curve.any[20]       # never fooled up to step 20
+    curve.last[20]           # still right at step 20
+    curve.never_fooled[20]   # right at every step up to 20
 
-Stronger ones, without a step size to choose: Auto-PGD (`"xent"`, `"dlr"`, `"targeted_dlr"`) and Square, which needs no
-gradients: `attacks.apgd(model, x, y, epsilon="8/255", loss="dlr")`, `attacks.square(model, x, y, epsilon="8/255")`.
+The parts of an attack:
 
-Parts: the per-example losses that an attack raises are in `igam_tf.losses` (`"xent"`, `"margin"`); `ascent.ascend` is the
-one loop, on tensors and inside graphs; `pgd` holds the public functions, their checks and their compiled forms.
+* a loss: a name, or any callable from labels and logits to [B] (`igam_tf.losses.attack_loss`);
+* a ball: `"linf"`, `"l2"`, or a `Ball` (`balls`): radius, noise, direction, projection;
+* a step rule: `SteepestStep`, or a `StepRule` (`ascent`), which may carry state such as momentum;
+* `ascent.ascend`: the one loop, on tensors and inside graphs.
+
+`Chain` runs attacks in turn on survivors, `Transfer` computes them on another model. `resolve` turns
+names (`pgd20-margin-x10`, `transfer-pgd20`, `strong`) and import paths into attacks.
 """
 
-from igam_tf.attacks.apgd import apgd
-from igam_tf.attacks.pgd import Curve, fgsm, pgd, pgd_curve
-from igam_tf.attacks.square import square
+from igam_tf.attacks.apgd import APGD
+from igam_tf.attacks.ascent import SteepestStep, StepRule, Uint8FirstStep
+from igam_tf.attacks.attack import Attack, AttackLike, AttackResult
+from igam_tf.attacks.balls import L2, LINF, Ball
+from igam_tf.attacks.chain import Chain
+from igam_tf.attacks.functions import apgd, fgsm, pgd, pgd_curve, square
+from igam_tf.attacks.inputs import AttackInputs
+from igam_tf.attacks.pgd import FGSM, PGD, Curve
+from igam_tf.attacks.registry import resolve, resolve_all
+from igam_tf.attacks.square import Square
+from igam_tf.attacks.transfer import Transfer
 
-__all__ = ["Curve", "apgd", "fgsm", "pgd", "pgd_curve", "square"]
+__all__ = [
+    "APGD",
+    "FGSM",
+    "L2",
+    "LINF",
+    "PGD",
+    "Attack",
+    "AttackInputs",
+    "AttackLike",
+    "AttackResult",
+    "Ball",
+    "Chain",
+    "Curve",
+    "Square",
+    "SteepestStep",
+    "StepRule",
+    "Transfer",
+    "Uint8FirstStep",
+    "apgd",
+    "fgsm",
+    "pgd",
+    "pgd_curve",
+    "resolve",
+    "resolve_all",
+    "square",
+]

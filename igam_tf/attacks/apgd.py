@@ -1,103 +1,159 @@
 """Auto-PGD (Croce and Hein 2020, Algorithm 1) in the l-infinity ball: PGD that sets its own step size.
 
-What the paper leaves open is as in its authors' AutoAttack: the start, and that a step begins at the best point with the
-gradient already taken there.
+What the paper leaves open is as in its authors' AutoAttack: the start, and that a step begins at the
+best point with the gradient already taken there.
 """
 
+import dataclasses
 import functools
 import itertools
-from collections.abc import Callable
-from typing import Any, NamedTuple
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from igam_tf import gradients, losses
-from igam_tf.attacks import ascent, common
-from igam_tf.bounds import Amount
+from igam_tf.attacks import ascent
+from igam_tf.attacks.attack import Attack
+from igam_tf.attacks.balls import LINF
+from igam_tf.attacks.inputs import AttackInputs, restart_seed
+from igam_tf.bounds import Amount, Bounds
 from igam_tf.errors import InputError
-from igam_tf.layers import check_statistics
+from igam_tf.losses import AttackLoss
 
 MOMENTUM = 0.75  # alpha: share of the new step
 RISING = 0.75  # rho: the share of steps between two checkpoints that must raise the loss
 # In hundredths of all steps, rounded up: p_1 = 0.22, then p_j + max(p_j - p_(j-1) - 0.03, 0.06).
 CHECKPOINTS = np.array([0, 22, 41, 57, 70, 80, 87, 93, 99])
 
-# Labels, targets, logits to the per-example loss to raise, and the classes that it needs.
-_LOSSES: dict[str, tuple[Callable[[Any, Any, Any], tf.Tensor], int]] = {
-    "xent": (lambda labels, targets, logits: losses.cross_entropy(labels, logits), 2),
-    "dlr": (lambda labels, targets, logits: losses.dlr(labels, logits), 3),
-    "targeted_dlr": (losses.targeted_dlr, 4),
-}
+# The least number of classes for which a loss means something.
+_CLASSES = {"xent": 2, "dlr": 3, "targeted_dlr": 4}
+_SUFFIXES = {"xent": "ce", "dlr": "dlr", "targeted_dlr": "t"}
+
+# Labels, targets, logits to the per-example loss to raise.
+TargetedLossFn = Callable[[Any, Any, Any], tf.Tensor]
 
 
-def apgd(
-    model: Any,
-    x: Any,
-    y: Any,
-    *,
-    epsilon: Amount,
-    steps: int = 100,
-    bounds: Any = None,
-    loss: str = "xent",
-    restarts: int = 1,
-    num_targets: int = 9,
-    statistics: str = "moving",
-    seed: int | None = None,
-    indices: Any = None,
-) -> np.ndarray:
-    """Adversarial images, float32 like x: of every example the first misclassified iterate.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class APGD(Attack):
+    """Auto-PGD: of every example the first misclassified iterate, or else the one of highest loss.
 
-    Without one, the iterate of highest loss. Images that are misclassified from the start are returned as they are.
+    Images that are misclassified from the start are returned as they are.
 
-    Args:
-      model: Keras model or callable, images to logits.
-      x: images [B, H, W, C] within the bounds; y: integer labels [B].
+    Attributes:
       epsilon: radius, in the model's pixel unit, or a fraction of its range such as "8/255".
       steps: of every run; each takes one gradient more than that.
-      bounds: pixel range, `Bounds` or (low, high); None asks the model.
-      loss: `"xent"`, `"dlr"` (three classes or more) or `"targeted_dlr"` (four or more), which runs once per target.
+      loss: `"xent"`, `"dlr"` (three classes or more), `"targeted_dlr"` (four or more; one run per
+        target), or any callable (labels [B], logits [B, K]) to the loss to raise, [B].
       restarts: random starts (times targets), each for the examples that none before it fooled.
-      num_targets: how many targets: the likeliest classes after the first on the clean image, or as many as there are.
-      statistics: BatchNorm mode, `"moving"` or `"batch"`; nothing is updated. With `"batch"` every run attacks the whole
-        batch, since its statistics are part of the model, and an iterate is fooled in the batch of that iteration.
-      seed: of the starts; None draws one. Example i starts by (seed, run, `indices[i]`, by default i) whatever the batch.
+      num_targets: how many targets: the likeliest classes after the first on the clean image, or as
+        many as there are.
 
     Raises:
-      InputError: any argument out of its range, with the range; too few classes for the loss.
+      InputError: a setting out of its range.
     """
-    if loss not in _LOSSES:
-        raise InputError(f"loss: expected one of {', '.join(_LOSSES)}, got {loss!r}")
-    if min(steps, restarts, num_targets) < 1:
-        raise InputError(f"apgd: need steps, restarts, num_targets >= 1, got {steps}, {restarts}, {num_targets}")
-    limits, images, labels = common.checked(model, x, y, bounds)
-    check_statistics(statistics, model)
-    radius = limits.amount(epsilon)
-    kind = (images.shape[1:], statistics)
-    logits = common.logits(model, images, statistics)
-    if logits.shape[1] < _LOSSES[loss][1]:
-        raise InputError(f"loss: {loss} needs {_LOSSES[loss][1]} classes or more, the model has {logits.shape[1]}")
-    run = common.compiled(model, ("apgd", loss, *kind), functools.partial(_compile, loss, *kind))
-    targets = np.argsort(-logits, 1, kind="stable")[:, 1 : num_targets + 1 if loss == "targeted_dlr" else 2]
-    seed, order = common.drawn(seed), common.order_of(indices, len(labels))
-    x_adv, highest = images.copy(), np.full(len(labels), -np.inf, np.float32)
-    open_ = logits.argmax(1) == labels
-    for number, (_, aims) in enumerate(itertools.product(range(restarts), targets.T)):
-        chosen = np.flatnonzero(open_) if statistics == "moving" else np.arange(len(labels))
-        if not open_.any():
-            break
-        found, still, reached = run(
-            *(tf.constant(values[chosen]) for values in (images, labels, aims, order, open_)),
-            tf.constant(common.restart_seed(seed, number)),
-            *(tf.constant(amount, tf.float32) for amount in (radius, limits.low, limits.high)),
-            tf.constant(_spans(steps)),
+
+    PATTERN: ClassVar[re.Pattern[str]] = re.compile(
+        r"apgd(?P<steps>[1-9]\d*)?-(?P<loss>ce|dlr|t)(?:-x(?P<restarts>[1-9]\d*))?"
+    )
+    GRAMMAR: ClassVar[str] = "apgd[K]-ce|-dlr|-t[-xR]"
+
+    epsilon: Amount = "8/255"
+    steps: int = 100
+    loss: AttackLoss = "xent"
+    restarts: int = 1
+    num_targets: int = 9
+
+    def __post_init__(self) -> None:
+        if not callable(self.loss) and self.loss not in _CLASSES:
+            names = ", ".join(_CLASSES)
+            raise InputError(f"loss: expected one of {names}, or a callable, got {self.loss!r}")
+        if min(self.steps, self.restarts, self.num_targets) < 1:
+            raise InputError(
+                f"apgd: need steps, restarts, num_targets >= 1, got {self.steps}, {self.restarts}, {self.num_targets}"
+            )
+
+    @classmethod
+    def from_match(cls, match: re.Match[str], epsilon: Amount, step_size: Amount) -> "APGD":
+        """The attack of a name that `PATTERN` matches."""
+        loss = next(loss for loss, suffix in _SUFFIXES.items() if suffix == match["loss"])
+        return cls(
+            epsilon=epsilon,
+            steps=int(match["steps"] or 100),
+            loss=loss,
+            restarts=int(match["restarts"] or 1),
         )
-        still, reached = still.numpy(), reached.numpy()
-        better = open_[chosen] & (~still | (reached > highest[chosen]))
-        x_adv[chosen[better]] = found.numpy()[better]
-        highest[chosen[better]] = reached[better]
-        open_[chosen] &= still
-    return x_adv
+
+    @property
+    def default_name(self) -> str:
+        steps = "" if self.steps == 100 else str(self.steps)
+        loss = losses.loss_name(self.loss)
+        restarts = f"-x{self.restarts}" if self.restarts > 1 else ""
+        return f"apgd{steps}-{_SUFFIXES.get(loss, loss)}{restarts}"
+
+    def describe(self, bounds: Bounds, image_shape: Sequence[int] = ()) -> str:
+        radius = bounds.amount(self.epsilon)
+        restarts = f", {self.restarts} restarts" if self.restarts > 1 else ""
+        targets = f" towards {self.num_targets} classes" if self.loss == "targeted_dlr" else ""
+        return (
+            f"linf, eps {bounds.describe(radius)}, {self.steps} steps, random start{restarts}, "
+            f"loss {losses.loss_name(self.loss)}{targets}"
+        )
+
+    def cost(self, num_classes: int) -> tuple[int, int]:
+        targets = min(self.num_targets, num_classes - 1) if self.loss == "targeted_dlr" else 1
+        return self.steps * self.restarts * targets, 0
+
+    def settings(self, bounds: Bounds, image_shape: Sequence[int] = ()) -> dict[str, Any]:
+        radius = bounds.amount(self.epsilon)
+        amounts = {"epsilon": radius, "epsilon_shown": bounds.describe(radius), "norm": "linf"}
+        return {**super().settings(bounds, image_shape), **amounts}
+
+    def generate(self, inputs: AttackInputs) -> np.ndarray:
+        logits, limits = inputs.logits(), inputs.bounds
+        self._require_classes(logits.shape[1])
+        radius = limits.amount(self.epsilon)
+        run = inputs.compiled(("apgd", self._loss_fn), functools.partial(_compile, self._loss_fn))
+        num_targets = self.num_targets if self.loss == "targeted_dlr" else 1
+        targets = np.argsort(-logits, 1, kind="stable")[:, 1 : num_targets + 1]
+        x_adv, highest = inputs.images.copy(), np.full(len(inputs), -np.inf, np.float32)
+        open_ = logits.argmax(1) == inputs.labels
+        for number, (_, aims) in enumerate(itertools.product(range(self.restarts), targets.T)):
+            if not open_.any():
+                break
+            chosen = inputs.survivors(open_)
+            arrays = (inputs.images, inputs.labels, aims, inputs.indices, open_)
+            images, right, reached = run(
+                *(tf.constant(values[chosen]) for values in arrays),
+                tf.constant(restart_seed(inputs.seed, number)),
+                *(tf.constant(value, tf.float32) for value in (radius, limits.low, limits.high)),
+                tf.constant(_spans(self.steps)),
+            )
+            right, reached = right.numpy(), reached.numpy()
+            better = open_[chosen] & (~right | (reached > highest[chosen]))
+            x_adv[chosen[better]] = images.numpy()[better]
+            highest[chosen[better]] = reached[better]
+            open_[chosen] &= right
+        return x_adv
+
+    @property
+    def _loss_fn(self) -> TargetedLossFn:
+        if self.loss == "targeted_dlr":
+            return losses.targeted_dlr
+        return _untargeted(losses.attack_loss(self.loss))
+
+    def _require_classes(self, classes: int) -> None:
+        least = _CLASSES.get(losses.loss_name(self.loss), 2)
+        if classes < least:
+            raise InputError(f"loss: {self.loss} needs {least} classes or more, the model has {classes}")
+
+
+@functools.cache
+def _untargeted(loss_fn: ascent.LossFn) -> TargetedLossFn:
+    """Cached, so that the same loss is the same program."""
+    return lambda labels, targets, logits: loss_fn(labels, logits)
 
 
 def _spans(steps: int) -> np.ndarray:
@@ -108,7 +164,7 @@ def _spans(steps: int) -> np.ndarray:
     return spans
 
 
-class State(NamedTuple):
+class _State(NamedTuple):
     """What one iteration hands to the next, example by example."""
 
     index: tf.Tensor
@@ -122,7 +178,7 @@ class State(NamedTuple):
     best_gradient: tf.Tensor
     best_loss: tf.Tensor
     best_loss_checked: tf.Tensor  # best_loss at the last checkpoint
-    found: tf.Tensor  # the first misclassified iterate
+    fooling: tf.Tensor  # the first misclassified iterate
     open: tf.Tensor  # not fooled yet
 
 
@@ -137,16 +193,16 @@ def _ascend(
     low: tf.Tensor,
     high: tf.Tensor,
     spans: tf.Tensor,
-) -> State:
-    """The loop. An iteration looks at a point (one gradient, whose forward pass gives all else) and leaves it."""
-    project = ascent.projection(x, epsilon, low, high, "linf")
+) -> _State:
+    """The loop. An iteration takes the gradient at a point, whose forward pass gives all else, and moves on."""
+    project = LINF.projection(x, epsilon, low, high)
 
-    def iterate(*fields: tf.Tensor) -> State:
-        s = State(*fields)
+    def iterate(*fields: tf.Tensor) -> _State:
+        s = _State(*fields)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(s.at)
             logits = tf.cast(logits_fn(s.at), tf.float32)
-            loss = loss_fn(y, logits)
+            loss = ascent.per_example(loss_fn(y, logits))
         gradient = ascent.gradient_of(tape, loss, s.at)
         fooled = s.open & ~ascent.is_correct(y, logits)
         improved = loss > s.best_loss
@@ -163,7 +219,7 @@ def _ascend(
 
         share = tf.where(s.index > 0, MOMENTUM, 1.0)
         towards = project(at + step_size * tf.sign(gradient)) - at
-        return State(
+        return _State(
             s.index + 1,
             project(at + share * towards + (1 - share) * (at - s.before)),
             at,
@@ -175,7 +231,7 @@ def _ascend(
             best_gradient,
             best_loss,
             tf.where(checkpoint, best_loss, s.best_loss_checked),
-            _where(fooled, s.at, s.found),
+            _where(fooled, s.at, s.fooling),
             s.open & ~fooled,
         )
 
@@ -183,18 +239,18 @@ def _ascend(
     zeros = tf.zeros_like(y, tf.float32)
     step_size = tf.zeros_like(start[:, :1, :1, :1]) + 2 * epsilon
     no, none = tf.zeros_like(open_), zeros - np.inf
-    first = State(
+    first = _State(
         tf.constant(0), start, start, zeros + np.inf, step_size, zeros, no, start, tf.zeros_like(start), none, none, x, open_
     )  # fmt: skip
     last = tf.size(spans) - 1
     state = tf.while_loop(
-        lambda *fields: (fields[0] <= last) & tf.reduce_any(State(*fields).open),
+        lambda *fields: (fields[0] <= last) & tf.reduce_any(_State(*fields).open),
         iterate,
         first,
         parallel_iterations=1,
         maximum_iterations=last + 1,
     )
-    return State(*state)
+    return _State(*state)
 
 
 def _where(chosen: tf.Tensor, images: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
@@ -202,10 +258,12 @@ def _where(chosen: tf.Tensor, images: tf.Tensor, others: tf.Tensor) -> tf.Tensor
 
 
 def _compile(
-    loss: str, shape: tuple[int, ...], statistics: str, reference: Callable[[], Any]
+    loss_fn: TargetedLossFn,
+    shape: tuple[int, ...],
+    statistics: str,
+    reference: Callable[[], Any],
 ) -> Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
     """One run as a concrete function: images to return, whether still right, highest loss."""
-    loss_fn = _LOSSES[loss][0]
 
     def run(
         x: tf.Tensor,
@@ -220,14 +278,14 @@ def _compile(
         spans: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         # Uniform in the cube, then stretched until it touches a face of the ball.
-        noise = ascent.random_start(tf.zeros_like(x), 1.0, seed, indices)
+        noise = LINF.noise(x, seed, indices)
         start = x + epsilon * noise / tf.reduce_max(tf.abs(noise), [1, 2, 3], keepdims=True)
         end = _ascend(
             lambda images: gradients.logits_of(reference(), images, statistics),
             lambda labels, logits: loss_fn(labels, aims, logits),
             x, y, start, open_, epsilon, low, high, spans,
         )  # fmt: skip
-        return _where(end.open, end.best, end.found), end.open, end.best_loss
+        return _where(end.open, end.best, end.fooling), end.open, end.best_loss
 
     labels, real = tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.float32)
     places, whole, right = tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32), tf.TensorSpec([None], tf.bool)

@@ -1,16 +1,94 @@
-"""The loop that all gradient attacks share: steps along the gradient, projected onto the ball and the pixel range."""
+"""The loop of PGD and its kin: a gradient, a step by a step rule, a projection onto the ball."""
 
+import abc
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
+from igam_tf.attacks.balls import LINF, Ball
+from igam_tf.bounds import Bounds
 from igam_tf.errors import InputError
 
 LogitsFn = Callable[[tf.Tensor], tf.Tensor]  # images to logits, BatchNorm mode already chosen
-LossFn = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # labels, logits to the per-example loss to raise
+LossFn = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # labels, logits to the loss to raise, [B]
 
-NORMS = ("linf", "l2")
+
+@dataclasses.dataclass(frozen=True)
+class StepRule(abc.ABC):
+    """How an iterate moves before it is projected.
+
+    Subclasses are frozen dataclasses: an equal rule is the same rule, and is compiled once.
+    """
+
+    def begin(self, x: tf.Tensor) -> Any:
+        """What the rule carries from step to step: a tensor or a structure of tensors."""
+        return ()
+
+    @abc.abstractmethod
+    def move(
+        self,
+        images: tf.Tensor,
+        gradient: tf.Tensor,
+        ball: Ball,
+        step_size: tf.Tensor,
+        index: tf.Tensor,
+        state: Any,
+    ) -> tuple[tf.Tensor, Any]:
+        """Images after step number `index` (from 0), and what the rule carries on."""
+
+    def require(self, bounds: Bounds, random_start: bool) -> None:  # noqa: B027  # most rules fit
+        """Raises an InputError where the rule makes no sense."""
+
+    def describe(self) -> str:
+        """What an attack's one line says of the rule."""
+        return type(self).__name__
+
+
+@dataclasses.dataclass(frozen=True)
+class SteepestStep(StepRule):
+    """A step of `step_size` along the ball's steepest ascent (Madry et al. 2018)."""
+
+    def move(
+        self,
+        images: tf.Tensor,
+        gradient: tf.Tensor,
+        ball: Ball,
+        step_size: tf.Tensor,
+        index: tf.Tensor,
+        state: Any,
+    ) -> tuple[tf.Tensor, Any]:
+        return images + step_size * ball.direction(gradient), state
+
+
+@dataclasses.dataclass(frozen=True)
+class Uint8FirstStep(SteepestStep):
+    """The release's slip: the first step is added to 8-bit pixels in place and wraps around.
+
+    3 - 8 becomes 251, which projecting onto the ball makes 11. An attack is weaker for it on dark
+    and on bright pixels.
+    """
+
+    def move(
+        self,
+        images: tf.Tensor,
+        gradient: tf.Tensor,
+        ball: Ball,
+        step_size: tf.Tensor,
+        index: tf.Tensor,
+        state: Any,
+    ) -> tuple[tf.Tensor, Any]:
+        moved, state = super().move(images, gradient, ball, step_size, index, state)
+        wrapped = tf.math.floormod(tf.cast(tf.cast(moved, tf.int32), moved.dtype), 256.0)
+        return tf.where(tf.equal(index, 0), wrapped, moved), state
+
+    def describe(self) -> str:
+        return "first step in 8 bits that wrap around"
+
+    def require(self, bounds: Bounds, random_start: bool) -> None:
+        if random_start or (bounds.low, bounds.high) != (0, 255):
+            raise InputError("uint8_first_step: it is for pixels in [0, 255] and no random start, as in the release")
 
 
 def ascend(
@@ -25,46 +103,57 @@ def ascend(
     steps: Any,
     low: Any,
     high: Any,
-    norm: str = "linf",
-    uint8_first_step: bool = False,
+    ball: Ball = LINF,
+    step_rule: StepRule = SteepestStep(),
 ) -> tuple[tf.Tensor, tf.TensorArray]:
-    """Projected ascent of the summed loss from `start`; one compiled loop, one gradient a step.
+    """Projected ascent of the summed loss from `start`: one compiled loop, one gradient a step.
 
     Args:
+      logits_fn: images to logits.
+      loss_fn: labels and logits to the loss to raise, [B].
       x: clean images [B, ...], float32, the centre of the ball.
       y: integer labels [B].
-      start: where the trajectory begins (projected here onto ball and range).
-      epsilon, step_size, low, high: scalars in the images' unit; steps: integer. Tensors, so that no value retraces.
-      norm: `"linf"`: steps along the gradient's sign; `"l2"`: along the gradient over its norm, image by image.
-      uint8_first_step: the first step ends in 8-bit arithmetic that wraps around (`pgd.fgsm`).
+      start: where the trajectory begins; it is projected here.
+      epsilon, step_size, low, high: scalars in the images' unit. Tensors do not retrace.
+      steps: integer scalar.
 
     Returns:
-      The last iterate, and for the iterates x_0 .. x_{steps-1} whether they are still classified right, steps + 1 bool [B]:
-      every gradient's forward pass tells that for nothing. The last place is empty, for a caller who runs that pass too.
+      The last iterate; and for x_0 .. x_{steps-1} whether each is still classified right, steps + 1
+      bool [B]. Every gradient's forward pass tells that for nothing. The last place is empty, for a
+      caller who runs that pass too.
     """
-    project = projection(x, epsilon, low, high, norm)
+    project = ball.projection(x, epsilon, low, high)
     steps = tf.convert_to_tensor(steps, tf.int32)
     correct = tf.TensorArray(tf.bool, size=steps + 1, element_shape=y.shape)
 
-    def step(index: tf.Tensor, at: tf.Tensor, correct: tf.TensorArray) -> tuple[tf.Tensor, tf.Tensor, tf.TensorArray]:
+    def step(index: tf.Tensor, images: tf.Tensor, correct: tf.TensorArray, state: Any) -> Any:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(at)
-            logits = logits_fn(at)
-            loss = tf.reduce_sum(loss_fn(y, logits))
-        moved = at + step_size * direction(gradient_of(tape, loss, at), norm)
-        if uint8_first_step:
-            wrapped = tf.math.floormod(tf.cast(tf.cast(moved, tf.int32), moved.dtype), 256.0)
-            moved = tf.where(tf.equal(index, 0), wrapped, moved)
-        return index + 1, project(moved), correct.write(index, is_correct(y, logits))
+            tape.watch(images)
+            logits = logits_fn(images)
+            loss = tf.reduce_sum(per_example(loss_fn(y, logits)))
+        gradient = gradient_of(tape, loss, images)
+        moved, state = step_rule.move(images, gradient, ball, step_size, index, state)
+        return index + 1, project(moved), correct.write(index, is_correct(y, logits)), state
 
-    _, last, correct = tf.while_loop(
+    _, last, correct, _ = tf.while_loop(
         lambda index, *_: index < steps,
         step,
-        (tf.constant(0), project(start), correct),
+        (tf.constant(0), project(start), correct, step_rule.begin(x)),
         parallel_iterations=1,
         maximum_iterations=steps,
     )
     return last, correct
+
+
+def per_example(loss: tf.Tensor) -> tf.Tensor:
+    """The loss itself, if it has one value per example.
+
+    Raises:
+      InputError: it has not; a mean over the batch would give each example another gradient.
+    """
+    if loss.shape.rank not in (None, 1):
+        raise InputError(f"loss: expected one value per example [B], got the shape {loss.shape}")
+    return loss
 
 
 def gradient_of(tape: tf.GradientTape, loss: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
@@ -79,52 +168,5 @@ def gradient_of(tape: tf.GradientTape, loss: tf.Tensor, images: tf.Tensor) -> tf
     return gradient
 
 
-def direction(gradient: tf.Tensor, norm: str) -> tf.Tensor:
-    """Steepest ascent of unit length in the norm, image by image; 0 where the gradient is 0."""
-    if norm == "linf":
-        return tf.sign(gradient)
-    # Scaled first: the squares of gradients below 1e-19 would vanish.
-    gradient = tf.math.divide_no_nan(gradient, tf.reduce_max(tf.abs(gradient), [1, 2, 3], keepdims=True))
-    return tf.math.divide_no_nan(gradient, _length(gradient))
-
-
-def projection(x: tf.Tensor, epsilon: Any, low: Any, high: Any, norm: str) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Images to images within epsilon of x and within the pixel range."""
-    if norm == "linf":
-        floor, ceiling = tf.maximum(x - epsilon, low), tf.minimum(x + epsilon, high)
-        return lambda at: tf.clip_by_value(at, floor, ceiling)
-
-    def project(at: tf.Tensor) -> tf.Tensor:
-        offset = at - x
-        offset *= tf.minimum(1.0, tf.math.divide_no_nan(epsilon, _length(offset)))
-        # x lies in the range, so this moves no image further from it.
-        return tf.clip_by_value(x + offset, low, high)
-
-    return project
-
-
 def is_correct(y: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     return tf.argmax(logits, -1, y.dtype) == y
-
-
-def random_start(x: tf.Tensor, epsilon: Any, seed: tf.Tensor, indices: tf.Tensor, norm: str = "linf") -> tf.Tensor:
-    """x plus noise that is uniform in the ball and depends on (seed, an example's index) alone.
-
-    So an example's start is the same in any batch, whatever its size and order. seed: int32 scalar; indices: int32 [B].
-    """
-    shape = tf.shape(x)[1:]
-
-    def noise(index: tf.Tensor) -> tf.Tensor:
-        key = tf.stack([seed, index])
-        if norm == "linf":
-            return tf.random.stateless_uniform(shape, key, -1.0, 1.0, x.dtype)
-        towards = tf.random.stateless_normal(shape, key, dtype=x.dtype)
-        share = tf.random.stateless_uniform([], tf.stack([seed, -1 - index]), dtype=x.dtype)
-        radius = share ** (1.0 / tf.cast(tf.reduce_prod(shape), x.dtype))
-        return radius * towards / tf.norm(towards)
-
-    return x + epsilon * tf.map_fn(noise, indices, fn_output_signature=tf.TensorSpec(x.shape[1:], x.dtype))
-
-
-def _length(images: tf.Tensor) -> tf.Tensor:
-    return tf.sqrt(tf.reduce_sum(tf.square(images), [1, 2, 3], keepdims=True))

@@ -1,242 +1,341 @@
-"""FGSM, PGD and PGD curves (l-infinity): checked inputs, compiled once per model and kind of attack."""
+"""FGSM, PGD and PGD curves: one trajectory, compiled once per model, read at many steps."""
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable
-from typing import Any
+import re
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
 
 from igam_tf import gradients, losses
-from igam_tf.attacks import ascent, common
-from igam_tf.bounds import Amount
+from igam_tf.attacks import ascent
+from igam_tf.attacks.ascent import SteepestStep, StepRule, Uint8FirstStep
+from igam_tf.attacks.attack import Attack, AttackResult
+from igam_tf.attacks.balls import LINF, Ball, ball_of
+from igam_tf.attacks.inputs import AttackInputs, restart_seed
+from igam_tf.bounds import Amount, Bounds
 from igam_tf.errors import InputError
-from igam_tf.layers import check_statistics
+from igam_tf.losses import AttackLoss
+
+_LOSS = r"(?P<loss>-margin|-dlr)?"
+_STEEPEST = SteepestStep()
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Curve:
     """What one attack says at several numbers of steps.
 
     Attributes:
       last: k to bool [B]: still right at x_k in every restart (what papers print).
-      any: k to bool [B]: right on the clean image and at every x_0 .. x_k of every restart: the honest lower figure.
+      never_fooled: k to bool [B]: right on the clean image and at every x_0 .. x_k of every restart:
+        the honest lower figure.
       clean: bool [B].
-      x_adv: float32, like x: per example the final iterate of the first restart that fools the model there, or of the last.
+      x_adv: float32, like x: per example the final iterate of the first restart that fools the model
+        there, or of the last.
     """
 
     last: dict[int, np.ndarray]
-    any: dict[int, np.ndarray]
+    never_fooled: dict[int, np.ndarray]
     clean: np.ndarray
     x_adv: np.ndarray
 
+    @classmethod
+    def joined(cls, parts: Sequence["Curve"]) -> "Curve":
+        """The curves of consecutive batches as one."""
 
-@dataclasses.dataclass(frozen=True)
-class Kind:
-    """What is compiled into an attack, and so part of its key; all else are tensors."""
+        def by_step(readings: str) -> dict[int, np.ndarray]:
+            return {k: np.concatenate([getattr(part, readings)[k] for part in parts]) for k in parts[0].last}
 
-    loss: str = "xent"
-    statistics: str = "moving"
-    norm: str = "linf"
-    random_start: bool = True
-    targeted: bool = False
-    uint8_first_step: bool = False
-    readings: bool = True
+        return cls(
+            by_step("last"),
+            by_step("never_fooled"),
+            np.concatenate([part.clean for part in parts]),
+            np.concatenate([part.x_adv for part in parts]),
+        )
+
+    @property
+    def any(self) -> dict[int, np.ndarray]:
+        """The same as `never_fooled`, by its earlier name."""
+        return self.never_fooled
 
 
-def pgd_curve(
-    model: Any,
-    x: Any,
-    y: Any,
-    *,
-    epsilon: Amount,
-    step_size: Amount,
-    record_at: Iterable[int] = (5, 10, 20, 50, 100),
-    steps: int | None = None,
-    bounds: Any = None,
-    norm: str = "linf",
-    random_start: bool = True,
-    loss: str = "xent",
-    targets: Any = None,
-    restarts: int = 1,
-    statistics: str = "moving",
-    seed: int | None = None,
-    indices: Any = None,
-    uint8_first_step: bool = False,
-) -> Curve:
-    """One PGD trajectory (per restart), read at several k: it costs the largest k alone.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PGD(Attack):
+    """Projected gradient descent (Madry et al. 2018).
 
-    x <- project(x + step_size * direction(gradient of the summed loss)): the gradient's sign in the l-infinity ball, as
-    MadryLab and the release do, the gradient over its norm in the l2 ball; then onto the ball and the pixel range.
+    x <- project(x + step), the step by `step_rule` along the gradient of the summed loss: its sign
+    in the l-infinity ball, the gradient over its norm in the l2 ball.
 
-    Args:
-      model: Keras model or callable, images to logits.
-      x: images [B, H, W, C] within the bounds; y: integer labels [B].
+    Attributes:
       epsilon, step_size: in the model's pixel unit, or a fraction of its range such as "8/255".
-      record_at: the k to report; `steps`, the length, is their maximum unless given.
-      bounds: pixel range, `Bounds` or (low, high); None asks the model.
-      norm: of the ball: `"linf"` or `"l2"`.
+      steps: gradients per restart.
+      loss: `"xent"`, `"margin"` (Carlini-Wagner, MadryLab's "cw" without its cap), `"dlr"`, or any
+        callable (labels [B], logits [B, K]) to the loss to raise, [B].
+      norm: of the ball, `"linf"` or `"l2"`, or a `Ball`.
       random_start: begin uniformly in the ball (clipped to the range) instead of at x.
-      loss: `"xent"`, `"margin"` (Carlini-Wagner, MadryLab's "cw" without its cap) or `"dlr"`.
-      targets: integer classes [B] to be taken for, whose loss is then lowered; an example still counts as right where the
-        model says `y`.
-      restarts: trajectories per example, each for the examples that the ones before left something to find out on; needs a
-        random start to differ.
-      statistics: BatchNorm mode, `"moving"` or `"batch"`; nothing is updated. With `"batch"` every restart attacks the
-        whole batch, since its statistics are part of the model.
-      seed: of the starts; None draws one. Example i starts by (seed, restart, `indices[i]`, by default i) whatever the batch.
-      uint8_first_step: see `fgsm`; without a random start only.
+      restarts: trajectories per example, each for the examples that the ones before left something
+        to find out on. They differ by their random start alone.
+      step_rule: how an iterate moves.
 
     Raises:
-      InputError: any argument out of its range, with the range.
+      InputError: a setting out of its range.
     """
-    return _curve(
-        model,
-        x,
-        y,
-        epsilon=epsilon,
-        step_size=step_size,
-        record_at=record_at,
-        steps=steps,
-        bounds=bounds,
-        norm=norm,
-        random_start=random_start,
-        loss=loss,
-        targets=targets,
-        restarts=restarts,
-        statistics=statistics,
-        seed=seed,
-        indices=indices,
-        uint8_first_step=uint8_first_step,
+
+    PATTERN: ClassVar[re.Pattern[str]] = re.compile(
+        rf"pgd(?P<steps>[1-9]\d*){_LOSS}(?P<l2>-l2)?(?:-x(?P<restarts>[1-9]\d*))?"
     )
+    GRAMMAR: ClassVar[str] = "pgdK[-margin|-dlr][-l2][-xR] (K steps, R restarts)"
 
+    epsilon: Amount = "8/255"
+    step_size: Amount = "2/255"
+    steps: int = 20
+    loss: AttackLoss = "xent"
+    norm: str | Ball = "linf"
+    random_start: bool = True
+    restarts: int = 1
+    step_rule: StepRule = _STEEPEST
 
-def _curve(
-    model: Any,
-    x: Any,
-    y: Any,
-    *,
-    epsilon: Amount,
-    step_size: Amount,
-    record_at: Iterable[int],
-    steps: int | None = None,
-    bounds: Any = None,
-    norm: str = "linf",
-    random_start: bool = True,
-    loss: str = "xent",
-    targets: Any = None,
-    restarts: int = 1,
-    statistics: str = "moving",
-    seed: int | None = None,
-    indices: Any = None,
-    uint8_first_step: bool = False,
-    readings: bool = True,
-) -> Curve:
-    wanted = sorted({int(k) for k in record_at})
-    length = max(wanted) if steps is None and wanted else int(steps or 0)
-    if not wanted or wanted[0] < 0 or wanted[-1] > length or restarts < 1:
-        raise InputError(f"pgd: need 0 <= record_at <= steps and restarts >= 1, got {wanted}, {length}, {restarts}")
-    limits, images, labels = common.checked(model, x, y, bounds)
-    aims = labels if targets is None else common.checked_targets(model, labels, targets)
-    if uint8_first_step and (random_start or (limits.low, limits.high) != (0, 255)):
-        raise InputError("uint8_first_step: it is for pixels in [0, 255] and no random start, as in the release")
-    kind = Kind(loss, statistics, norm, random_start, targets is not None, uint8_first_step, readings)
-    run = _compiled(model, images.shape[1:], kind)
-    radius = limits.radius(epsilon, norm, images.shape[1:])
-    stride = limits.radius(step_size, norm, images.shape[1:], "step_size")
-    seed = common.drawn(seed)
-    order = common.order_of(indices, len(labels))
-    x_adv, correct = images.copy(), np.ones((length + 1, len(labels)), bool)
-    sofar = correct.copy()
-    clean = np.ones(len(labels), bool)
-    for restart in range(restarts):
-        # Where nothing is right any more at the least k, no further restart can change a reading.
-        open_ = correct[wanted].any(0) | sofar[wanted[0]]
-        chosen = np.flatnonzero(open_) if statistics == "moving" else np.arange(len(labels))
-        if not len(chosen):
-            break
-        found, unattacked, right = run(
-            *(tf.constant(values[chosen]) for values in (images, labels, aims, order)),
-            tf.constant(common.restart_seed(seed, restart)),
-            *(tf.constant(amount, tf.float32) for amount in (radius, stride)),
-            tf.constant(length),
+    def __post_init__(self) -> None:
+        losses.attack_loss(self.loss)
+        ball_of(self.norm)
+        if self.steps < 0 or self.restarts < 1:
+            raise InputError(f"pgd: expected steps >= 0 and restarts >= 1, got {self.steps} and {self.restarts}")
+
+    @classmethod
+    def from_match(cls, match: re.Match[str], epsilon: Amount, step_size: Amount) -> "PGD":
+        """The attack of a name that `PATTERN` matches."""
+        return cls(
+            epsilon=epsilon,
+            step_size=step_size,
+            steps=int(match["steps"]),
+            loss=(match["loss"] or "-xent")[1:],
+            norm="l2" if match["l2"] else "linf",
+            restarts=int(match["restarts"] or 1),
+        )
+
+    @property
+    def ball(self) -> Ball:
+        return ball_of(self.norm)
+
+    @property
+    def default_name(self) -> str:
+        return "-".join([f"pgd{self.steps}", *self._suffixes()])
+
+    @property
+    def trajectory(self) -> Hashable:
+        return dataclasses.replace(self, steps=0, label=None)
+
+    def amounts(self, bounds: Bounds, image_shape: Sequence[int] = ()) -> tuple[float, float]:
+        """Radius and step size in the pixels' unit.
+
+        Raises:
+          InputError: an amount that makes no sense in this norm for such images.
+        """
+        radius = functools.partial(self.ball.radius, bounds=bounds, image_shape=image_shape)
+        return radius(self.epsilon), radius(self.step_size, name="step_size")
+
+    def describe(self, bounds: Bounds, image_shape: Sequence[int] = ()) -> str:
+        radius, step_size = self.amounts(bounds, image_shape)
+        start = "random start" if self.random_start else "no random start"
+        restarts = f", {self.restarts} restarts" if self.restarts > 1 else ""
+        rule = "" if self.step_rule == _STEEPEST else f", {self.step_rule.describe()}"
+        return (
+            f"{self.ball.name}, eps {bounds.describe(radius)}, {self.steps} steps of {step_size:g}, "
+            f"{start}{restarts}, loss {losses.loss_name(self.loss)}, right at the last step{rule}"
+        )
+
+    def doubts(self, bounds: Bounds, image_shape: Sequence[int] = ()) -> list[str]:
+        radius, step = self.amounts(bounds, image_shape)
+        doubts = []
+        if step > radius:
+            doubts.append(f"{self.name}: its step {step:g} is larger than its radius {radius:g}")
+        if self.steps * step < radius * (1 - 1e-9):
+            doubts.append(f"{self.name}: {self.steps} steps of {step:g} do not reach its radius {radius:g}")
+        return doubts
+
+    def cost(self, num_classes: int) -> tuple[int, int]:
+        return self.steps * self.restarts, 0
+
+    def settings(self, bounds: Bounds, image_shape: Sequence[int] = ()) -> dict[str, Any]:
+        radius, step_size = self.amounts(bounds, image_shape)
+        return {
+            **super().settings(bounds, image_shape),
+            "epsilon": radius,
+            "step_size": step_size,
+            "epsilon_shown": bounds.describe(radius),
+            "norm": self.ball.name,
+            "step_rule": type(self.step_rule).__name__,
+        }
+
+    def generate(self, inputs: AttackInputs) -> np.ndarray:
+        # Without restarts it costs its gradients alone: classes, before and after, are not looked at.
+        return self.curve(inputs, (self.steps,), readings=self.restarts > 1).x_adv
+
+    def run_group(self, attacks: Sequence[Attack], inputs: AttackInputs) -> list[AttackResult]:
+        steps = [attack.steps for attack in attacks if isinstance(attack, PGD)]
+        curve = self.curve(inputs, steps)
+        return [AttackResult(curve.x_adv, curve.last[k], curve.never_fooled[k]) for k in steps]
+
+    def curve(self, inputs: AttackInputs, record_at: Iterable[int], readings: bool = True) -> Curve:
+        """One batch's trajectory per restart, read at each k of `record_at`.
+
+        Args:
+          readings: False leaves `last` and `never_fooled` without meaning, and spares their passes.
+        """
+        record_steps = sorted({int(k) for k in record_at})
+        if not record_steps or record_steps[0] < 0 or record_steps[-1] > self.steps:
+            raise InputError(f"pgd: expected 0 <= record_at <= steps, got {record_steps} and {self.steps}")
+        run, amounts = self._program(inputs, readings), self._tensors(inputs)
+        aims = inputs.labels if inputs.targets is None else inputs.targets
+        x_adv = inputs.images.copy()
+        correct = np.ones((self.steps + 1, len(inputs)), bool)
+        never_fooled, clean = correct.copy(), np.ones(len(inputs), bool)
+        for restart in range(self.restarts):
+            # Where nothing is right any more at the least k, no further restart changes a reading.
+            chosen = inputs.survivors(correct[record_steps].any(0) | never_fooled[record_steps[0]])
+            if not len(chosen):
+                break
+            arrays = (inputs.images, inputs.labels, aims, inputs.indices)
+            images, unattacked, right = run(
+                *(tf.constant(values[chosen]) for values in arrays),
+                tf.constant(restart_seed(inputs.seed, restart)),
+                *amounts,
+            )
+            unattacked, right = unattacked.numpy(), right.numpy()
+            unfooled = correct[self.steps, chosen]  # at the end, by the restarts before
+            x_adv[chosen[unfooled]] = images.numpy()[unfooled]
+            clean[chosen] &= unattacked
+            correct[:, chosen] &= right
+            never_fooled[:, chosen] &= np.logical_and.accumulate(right, 0) & unattacked
+        return Curve(
+            {k: correct[k] for k in record_steps},
+            {k: never_fooled[k] for k in record_steps},
+            clean,
+            x_adv,
+        )
+
+    def _suffixes(self) -> list[str]:
+        return [
+            *([losses.loss_name(self.loss)] if self.loss != "xent" else []),
+            *([self.ball.name] if self.ball != LINF else []),
+            *([] if self.random_start else ["nostart"]),
+            *([] if self.step_rule == _STEEPEST else [type(self.step_rule).__name__]),
+            *([f"x{self.restarts}"] if self.restarts > 1 else []),
+        ]
+
+    def _tensors(self, inputs: AttackInputs) -> list[tf.Tensor]:
+        """Radius, step size, steps, low and high: tensors, so that no value retraces."""
+        limits = inputs.bounds
+        self.step_rule.require(limits, self.random_start)
+        radius, step_size = self.amounts(limits, inputs.image_shape)
+        return [
+            *(tf.constant(amount, tf.float32) for amount in (radius, step_size)),
+            tf.constant(self.steps),
             *(tf.constant(limit, tf.float32) for limit in (limits.low, limits.high)),
+        ]
+
+    def _program(self, inputs: AttackInputs, readings: bool) -> Callable[..., Any]:
+        program = _Program(
+            losses.attack_loss(self.loss),
+            self.ball,
+            self.step_rule,
+            self.random_start,
+            inputs.targets is not None,
+            readings,
         )
-        unattacked, right = unattacked.numpy(), right.numpy()
-        held = correct[length, chosen]  # not fooled at the end by an earlier restart
-        x_adv[chosen[held]] = found.numpy()[held]
-        clean[chosen] &= unattacked
-        correct[:, chosen] &= right
-        sofar[:, chosen] &= np.logical_and.accumulate(right, 0) & unattacked
-    return Curve({k: correct[k] for k in wanted}, {k: sofar[k] for k in wanted}, clean, x_adv)
+        return inputs.compiled(program, program.build)
 
 
-def pgd(model: Any, x: Any, y: Any, *, steps: int, restarts: int = 1, **settings: Any) -> np.ndarray:
-    """Adversarial images, float32 like x, after `steps` steps; arguments and errors as `pgd_curve`.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FGSM(PGD):
+    """One step of epsilon along the gradient's sign, without a random start (Goodfellow et al. 2015).
 
-    Without restarts it costs its gradients alone: the images' classes, before and after, are not asked for.
+    Attributes:
+      uint8_first_step: repeats a slip of the release (`igam_tf.attacks.Uint8FirstStep`).
     """
-    return _curve(model, x, y, record_at=(steps,), restarts=restarts, readings=restarts > 1, **settings).x_adv
+
+    PATTERN: ClassVar[re.Pattern[str]] = re.compile(rf"fgsm{_LOSS}(?P<uint8>-uint8)?")
+    GRAMMAR: ClassVar[str] = "fgsm[-margin|-dlr][-uint8]"
+
+    uint8_first_step: bool = False
+    step_size: Amount = dataclasses.field(init=False, default=0)
+    steps: int = dataclasses.field(init=False, default=1)
+    random_start: bool = dataclasses.field(init=False, default=False)
+    restarts: int = dataclasses.field(init=False, default=1)
+    step_rule: StepRule = dataclasses.field(init=False, default=_STEEPEST)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "step_size", self.epsilon)
+        if self.uint8_first_step:
+            object.__setattr__(self, "step_rule", Uint8FirstStep())
+        super().__post_init__()
+
+    @classmethod
+    def from_match(cls, match: re.Match[str], epsilon: Amount, step_size: Amount) -> "FGSM":
+        loss = (match["loss"] or "-xent")[1:]
+        return cls(epsilon=epsilon, loss=loss, uint8_first_step=bool(match["uint8"]))
+
+    @property
+    def default_name(self) -> str:
+        loss = [losses.loss_name(self.loss)] if self.loss != "xent" else []
+        ball = [self.ball.name] if self.ball != LINF else []
+        return "-".join(["fgsm", *loss, *ball, *(["uint8"] if self.uint8_first_step else [])])
+
+    @property
+    def trajectory(self) -> Hashable:
+        return dataclasses.replace(self, label=None)
 
 
-def fgsm(model: Any, x: Any, y: Any, *, epsilon: Amount, uint8_first_step: bool = False, **settings: Any) -> np.ndarray:
-    """One step of epsilon along the gradient's sign, without a random start; arguments and errors as `pgd_curve`.
+@dataclasses.dataclass(frozen=True)
+class _Program:
+    """What is compiled into a trajectory; all else are tensors."""
 
-    `uint8_first_step` repeats a slip of the release: it adds the step to 8-bit pixels in place, so that 3 - 8 becomes 251,
-    which projecting onto the ball makes 11. Its attack is weaker for it on dark and bright pixels.
-    """
-    once: dict[str, Any] = {"epsilon": epsilon, "step_size": epsilon, "steps": 1, "random_start": False, "seed": 0}
-    return pgd(model, x, y, uint8_first_step=uint8_first_step, **once, **settings)
+    loss_fn: ascent.LossFn
+    ball: Ball
+    step_rule: StepRule
+    random_start: bool
+    targeted: bool
+    readings: bool
 
+    def build(self, image_shape: tuple[int, ...], statistics: str, reference: Callable[[], Any]) -> Callable[..., Any]:
+        """A concrete function: any batch size, any amounts, never a second trace."""
 
-def _compiled(model: Any, image_shape: tuple[int, ...], kind: Kind) -> Callable[..., Any]:
-    """The attack as one concrete function: any batch size, any amounts, never a second trace."""
-    loss_fn = losses.attack_loss(kind.loss)
-    check_statistics(kind.statistics, model)
-    if kind.norm not in ascent.NORMS:
-        raise InputError(f"norm: expected one of {', '.join(ascent.NORMS)}, got {kind.norm!r}")
-    return common.compiled(model, (image_shape, kind), functools.partial(_compile, image_shape, loss_fn, kind))
+        def run(
+            x: tf.Tensor,
+            y: tf.Tensor,
+            aims: tf.Tensor,
+            indices: tf.Tensor,
+            seed: tf.Tensor,
+            epsilon: tf.Tensor,
+            step_size: tf.Tensor,
+            steps: tf.Tensor,
+            low: tf.Tensor,
+            high: tf.Tensor,
+        ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+            def logits_fn(images: tf.Tensor) -> tf.Tensor:
+                return gradients.logits_of(reference(), images, statistics)
 
+            def loss_fn(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+                return -self.loss_fn(aims, logits) if self.targeted else self.loss_fn(labels, logits)
 
-def _compile(
-    image_shape: tuple[int, ...], loss_fn: ascent.LossFn, kind: Kind, reference: Callable[[], Any]
-) -> Callable[..., Any]:
-    def run(
-        x: tf.Tensor,
-        y: tf.Tensor,
-        aims: tf.Tensor,
-        indices: tf.Tensor,
-        seed: tf.Tensor,
-        epsilon: tf.Tensor,
-        step_size: tf.Tensor,
-        steps: tf.Tensor,
-        low: tf.Tensor,
-        high: tf.Tensor,
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        def logits_fn(images: tf.Tensor) -> tf.Tensor:
-            return gradients.logits_of(reference(), images, kind.statistics)
+            start = x
+            if self.random_start:
+                start = x + epsilon * self.ball.noise(x, seed, indices)
+            amounts = {"epsilon": epsilon, "step_size": step_size, "steps": steps}
+            parts = {"low": low, "high": high, "ball": self.ball, "step_rule": self.step_rule}
+            last, correct = ascent.ascend(logits_fn, loss_fn, x, y, start, **amounts, **parts)
+            if not self.readings:
+                unread = tf.zeros([steps + 1, tf.size(y)], tf.bool)
+                return last, unread[0], unread
+            right = correct.write(steps, ascent.is_correct(y, logits_fn(last))).stack()
+            clean = ascent.is_correct(y, logits_fn(x)) if self.random_start else right[0]
+            return last, clean, right
 
-        def raised(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-            return -loss_fn(aims, logits) if kind.targeted else loss_fn(labels, logits)
-
-        start = ascent.random_start(x, epsilon, seed, indices, kind.norm) if kind.random_start else x
-        amounts = {"epsilon": epsilon, "step_size": step_size, "steps": steps, "low": low, "high": high}
-        last, correct = ascent.ascend(
-            logits_fn, raised, x, y, start, **amounts, norm=kind.norm, uint8_first_step=kind.uint8_first_step
+        batch = tf.TensorSpec((None, *image_shape), tf.float32)
+        real, whole = tf.TensorSpec((), tf.float32), tf.TensorSpec((), tf.int32)
+        labels, numbers = tf.TensorSpec([None], tf.int64), tf.TensorSpec([None], tf.int32)
+        return tf.function(run, autograph=False).get_concrete_function(
+            batch, labels, labels, numbers, whole, real, real, whole, real, real
         )
-        if not kind.readings:
-            unread = tf.zeros([steps + 1, tf.size(y)], tf.bool)
-            return last, unread[0], unread
-        right = correct.write(steps, ascent.is_correct(y, logits_fn(last))).stack()
-        return last, ascent.is_correct(y, logits_fn(x)) if kind.random_start else right[0], right
-
-    batch, real, whole = (
-        tf.TensorSpec((None, *image_shape), tf.float32),
-        tf.TensorSpec((), tf.float32),
-        tf.TensorSpec((), tf.int32),
-    )
-    labels = tf.TensorSpec([None], tf.int64)
-    return tf.function(run, autograph=False).get_concrete_function(
-        batch, labels, labels, tf.TensorSpec([None], tf.int32), whole, real, real, whole, real, real
-    )

@@ -1,17 +1,22 @@
-"""Square Attack (Andriushchenko et al. 2020) in the l-infinity ball: random search, for models whose gradients mislead."""
+"""Square Attack (Andriushchenko et al. 2020) in the l-infinity ball: random search without gradients."""
 
+import dataclasses
 import functools
-from collections.abc import Callable
-from typing import Any
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
 
 from igam_tf import gradients, losses
-from igam_tf.attacks import ascent, common
-from igam_tf.bounds import Amount
+from igam_tf.attacks import ascent
+from igam_tf.attacks.attack import Attack
+from igam_tf.attacks.balls import LINF
+from igam_tf.attacks.inputs import AttackInputs, restart_seed
+from igam_tf.bounds import Amount, Bounds
 from igam_tf.errors import InputError
-from igam_tf.layers import check_statistics
+from igam_tf.losses import AttackLoss
 
 BLOCK = 100  # queries drawn at once, after which the fooled examples leave the batch
 
@@ -19,68 +24,89 @@ BLOCK = 100  # queries drawn at once, after which the fooled examples leave the 
 HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 
 
-def square(
-    model: Any,
-    x: Any,
-    y: Any,
-    *,
-    epsilon: Amount,
-    queries: int = 5000,
-    bounds: Any = None,
-    statistics: str = "moving",
-    seed: int | None = None,
-    indices: Any = None,
-    p_init: float = 0.8,
-) -> np.ndarray:
-    """Adversarial images, float32 like x: the first that is misclassified, or else the one of largest margin loss.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Square(Attack):
+    """Random search: of every example the first misclassified image, or else that of largest loss.
 
-    The first query adds epsilon or -epsilon to each column and channel; every other sets a random square of the best image
-    so far to x plus or minus epsilon, by channel, and keeps it if the margin grows. Squares shrink on the paper's schedule,
-    stretched to `queries`. Images that are misclassified from the start are returned as they are.
+    The first query adds epsilon or -epsilon to each column and channel. Every other sets a random
+    square of the best image so far to x plus or minus epsilon, by channel, and keeps it if the loss
+    grows. Squares shrink on the paper's schedule, stretched to `queries`. Images that are
+    misclassified from the start are returned as they are. The model is never differentiated.
 
-    Args:
-      model: Keras model or callable, images to logits; it is never differentiated.
-      x: images [B, H, W, C] within the bounds; y: integer labels [B].
+    Attributes:
       epsilon: radius, in the model's pixel unit, or a fraction of its range such as "8/255".
       queries: forward passes on perturbed images, at most, per example.
-      bounds: pixel range, `Bounds` or (low, high); None asks the model.
-      statistics: BatchNorm mode, `"moving"` or `"batch"`; nothing is updated. With `"batch"` the whole batch takes part in
-        every query, since its statistics are part of the model.
-      seed: None draws one. What example i tries at query q depends on (seed, q, `indices[i]`, by default i) alone.
       p_init: the first squares' share of the image, in (0, 1].
+      loss: as `PGD`'s; the paper's is the margin.
+
+    What example i tries at query q depends on (seed, q, `indices[i]`) alone.
 
     Raises:
-      InputError: any argument out of its range, with the range.
+      InputError: a setting out of its range.
     """
-    if queries < 1 or not 0 < p_init <= 1:
-        raise InputError(f"square: need queries >= 1 and p_init in (0, 1], got {queries} and {p_init}")
-    limits, images, labels = common.checked(model, x, y, bounds)
-    check_statistics(statistics, model)
-    radius = limits.amount(epsilon)
-    kind = (images.shape[1:], statistics)
-    run = common.compiled(model, ("square", *kind), functools.partial(_compile, *kind))
-    seed, order = common.drawn(seed), common.order_of(indices, len(labels))
-    best, highest, open_ = images.copy(), np.full(len(labels), -np.inf, np.float32), np.ones(len(labels), bool)
 
-    def query(block: int, sides: np.ndarray, stripes: bool = False) -> None:
-        chosen = np.flatnonzero(open_) if statistics == "moving" else np.arange(len(labels))
-        found = run(
-            *(tf.constant(values[chosen]) for values in (images, labels, order, best, highest, open_)),
-            tf.constant(common.restart_seed(seed, block)),
-            tf.constant(stripes),
-            tf.constant(sides),
-            *(tf.constant(amount, tf.float32) for amount in (radius, limits.low, limits.high)),
-        )
-        best[chosen], highest[chosen], open_[chosen] = (values.numpy() for values in found)
+    PATTERN: ClassVar[re.Pattern[str]] = re.compile(r"square(?P<queries>[1-9]\d*)?")
+    GRAMMAR: ClassVar[str] = "squareQ (Q queries)"
 
-    query(0, np.zeros(1, np.int32))  # the clean images
-    highest[:] = -np.inf
-    sides = _sides(queries, p_init, images.shape[1:3])
-    for block, first in enumerate(range(0, queries, BLOCK)):
-        if not open_.any():
-            break
-        query(block, sides[first : first + BLOCK], stripes=block == 0)
-    return best
+    epsilon: Amount = "8/255"
+    queries: int = 5000
+    p_init: float = 0.8
+    loss: AttackLoss = "margin"
+
+    def __post_init__(self) -> None:
+        losses.attack_loss(self.loss)
+        if self.queries < 1 or not 0 < self.p_init <= 1:
+            raise InputError(f"square: need queries >= 1 and p_init in (0, 1], got {self.queries} and {self.p_init}")
+
+    @classmethod
+    def from_match(cls, match: re.Match[str], epsilon: Amount, step_size: Amount) -> "Square":
+        """The attack of a name that `PATTERN` matches."""
+        return cls(epsilon=epsilon, queries=int(match["queries"] or 5000))
+
+    @property
+    def default_name(self) -> str:
+        return "square" if self.queries == 5000 else f"square{self.queries}"
+
+    def describe(self, bounds: Bounds, image_shape: Sequence[int] = ()) -> str:
+        epsilon = bounds.describe(bounds.amount(self.epsilon))
+        loss = "" if self.loss == "margin" else f", loss {losses.loss_name(self.loss)}"
+        return f"linf, eps {epsilon}, {self.queries} queries, black box{loss}"
+
+    def cost(self, num_classes: int) -> tuple[int, int]:
+        return 0, self.queries
+
+    def settings(self, bounds: Bounds, image_shape: Sequence[int] = ()) -> dict[str, Any]:
+        radius = bounds.amount(self.epsilon)
+        amounts = {"epsilon": radius, "epsilon_shown": bounds.describe(radius), "norm": "linf"}
+        return {**super().settings(bounds, image_shape), **amounts}
+
+    def generate(self, inputs: AttackInputs) -> np.ndarray:
+        limits, radius = inputs.bounds, inputs.bounds.amount(self.epsilon)
+        loss_fn = losses.attack_loss(self.loss)
+        run = inputs.compiled(("square", loss_fn), functools.partial(_compile, loss_fn))
+        best, highest = inputs.images.copy(), np.full(len(inputs), -np.inf, np.float32)
+        open_ = np.ones(len(inputs), bool)
+
+        def query(block: int, sides: np.ndarray, stripes: bool = False) -> None:
+            chosen = inputs.survivors(open_)
+            arrays = (inputs.images, inputs.labels, inputs.indices, best, highest, open_)
+            outcome = run(
+                *(tf.constant(values[chosen]) for values in arrays),
+                tf.constant(restart_seed(inputs.seed, block)),
+                tf.constant(stripes),
+                tf.constant(sides),
+                *(tf.constant(value, tf.float32) for value in (radius, limits.low, limits.high)),
+            )
+            best[chosen], highest[chosen], open_[chosen] = (values.numpy() for values in outcome)
+
+        query(0, np.zeros(1, np.int32))  # the clean images
+        highest[:] = -np.inf
+        sides = _sides(self.queries, self.p_init, inputs.image_shape[:2])
+        for block, first in enumerate(range(0, self.queries, BLOCK)):
+            if not open_.any():
+                break
+            query(block, sides[first : first + BLOCK], stripes=block == 0)
+        return best
 
 
 def _sides(queries: int, p_init: float, size: tuple[int, ...]) -> np.ndarray:
@@ -90,7 +116,12 @@ def _sides(queries: int, p_init: float, size: tuple[int, ...]) -> np.ndarray:
     return np.r_[0, np.clip(np.rint(np.sqrt(share * size[0] * size[1])), 1, min(size))].astype(np.int32)
 
 
-def _compile(shape: tuple[int, ...], statistics: str, reference: Callable[[], Any]) -> Callable[..., Any]:
+def _compile(
+    loss_fn: ascent.LossFn,
+    shape: tuple[int, ...],
+    statistics: str,
+    reference: Callable[[], Any],
+) -> Callable[..., Any]:
     """Up to one block of queries as a concrete function: the best images, their margins, whether still right."""
     height, width, channels = shape
 
@@ -108,10 +139,10 @@ def _compile(shape: tuple[int, ...], statistics: str, reference: Callable[[], An
         low: tf.Tensor,
         high: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        project = ascent.projection(x, epsilon, low, high, "linf")
+        project = LINF.projection(x, epsilon, low, high)
 
         def uniform(keys: tf.Tensor, *shape: int) -> tf.Tensor:
-            return ascent.random_start(tf.zeros([tf.size(keys), *shape]), 1.0, seed, keys)
+            return LINF.noise(tf.zeros([tf.size(keys), *shape]), seed, keys)
 
         def shaped(images: tf.Tensor) -> tf.Tensor:
             return tf.ensure_shape(images, (None, *shape))  # which broadcasting over one channel forgets
@@ -121,13 +152,14 @@ def _compile(shape: tuple[int, ...], statistics: str, reference: Callable[[], An
         ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
             inside = _squares(draws[:, index, :2], sides[index], height, width)
             signs = tf.where(draws[:, index, 2:] < 0, -1.0, 1.0)[:, None, None, :]
-            tried = shaped(tf.where(inside, project(x + epsilon * signs), best))
-            logits = tf.cast(gradients.logits_of(reference(), tried, statistics), tf.float32)
-            loss = losses.margin(y, logits)
+            candidate = shaped(tf.where(inside, project(x + epsilon * signs), best))
+            logits = gradients.logits_of(reference(), candidate, statistics)
+            logits = tf.cast(logits, tf.float32)
+            loss = ascent.per_example(loss_fn(y, logits))
             right = ascent.is_correct(y, logits)
-            kept = open_ & (~right | (loss > highest))
-            best = shaped(tf.where(kept[:, None, None, None], tried, best))
-            return index + 1, best, tf.where(kept, loss, highest), open_ & right
+            better = open_ & (~right | (loss > highest))
+            best = shaped(tf.where(better[:, None, None, None], candidate, best))
+            return index + 1, best, tf.where(better, loss, highest), open_ & right
 
         draws = uniform(indices, BLOCK, 2 + channels)
         columns = tf.where(uniform(-1 - indices, 1, width, channels) < 0, -1.0, 1.0)

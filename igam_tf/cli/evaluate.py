@@ -6,9 +6,12 @@ it stopped.
   evaluate runs/STUDENT --dataset=shapes32 --attacks=fgsm,pgd20,pgd100-margin --statistics=moving,batch
   evaluate runs/STUDENT --attacks=pgd20,strong --num_examples=200 --diagnose --output=student.json
 
-Attacks: fgsm, pgdK, apgdK-ce, apgdK-dlr, apgdK-t (towards nine classes), squareQ (black box, Q queries); strong is apgd-ce,
-apgd-t and square in turn on what is left. -margin or -dlr behind fgsm and pgdK for that loss, -l2 for that ball, -xR for R
-restarts. transfer- before any of them: made on --surrogate.
+  evaluate runs/STUDENT --attacks=my_attacks.py:momentum,my_package.attacks:mine
+
+Attacks: fgsm, pgdK, apgdK-ce, apgdK-dlr, apgdK-t (targeted), squareQ (black box, Q queries). strong
+is apgd-ce, apgd-t and square in turn on what is left. -margin or -dlr behind fgsm and pgdK sets the
+loss, -l2 the ball, -xR R restarts. transfer- before any of them: computed on --surrogate. An attack of
+your own is package.module:name or file.py:name.
 """
 
 import dataclasses
@@ -35,13 +38,13 @@ flags.DEFINE_enum(
 )
 flags.DEFINE_list("attacks", ["fgsm", "pgd20"], "Names as above, comma-separated.", flag_values=_VALUES)
 flags.DEFINE_string(
-    "surrogate", None, "Another model (as MODEL) that transfer- attacks are made on.", flag_values=_VALUES
+    "surrogate", None, "Another model (as MODEL) that transfer- attacks are computed on.", flag_values=_VALUES
 )
 flags.DEFINE_enum(
     "attack_head",
     "target",
     ["target", "source"],
-    "Of a fine-tuned teacher, the head that attacks are made on; source is the release's way.",
+    "Of a fine-tuned teacher, the head that attacks are computed on; source is the release's way.",
     flag_values=_VALUES,
 )
 flags.DEFINE_bool(
@@ -67,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(values: Any) -> None:
     from igam_tf import data, diagnostics, evaluation, files, report
-    from igam_tf.attacks.spec import Suite, madry_suite
+    from igam_tf.attacks.suites import Suite, madry_suite
     from igam_tf.experiments import trained
     from igam_tf.experiments.scoring import CALIBRATION_SIZE
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from igam_tf.attacks import common
+from igam_tf.attacks import inputs
 from igam_tf.bounds import Amount
 from igam_tf.data.splits import Split
 from igam_tf.diagnostics import chance, comparisons, outputs, probes
@@ -58,7 +58,7 @@ def diagnose(
             f"{batch_size=}, {queries=}"
         )
     check_statistics(statistics, model)
-    limits, _, _ = common.checked(model, split.pixels(), split.labels, bounds)
+    limits, _, _ = inputs.checked(model, split.pixels(), split.labels, bounds)
     radius, stride = limits.amount(epsilon), limits.amount(step_size, "step_size")
     if not radius or not stride:
         raise InputError(f"diagnose: epsilon and step_size must be above 0, got {epsilon} and {step_size}")

@@ -7,10 +7,10 @@ nor are the diagnostics of `strong` columns.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 
 from igam_tf import data
-from igam_tf.attacks.spec import AttackSpec, Chain, parse
+from igam_tf.attacks import Attack, Chain, resolve
 from igam_tf.experiments.configs import FinetuneRun, Network, RobustRun, Run, Scoring, StudentRun, Weights
 
 
@@ -69,28 +69,28 @@ def _matching(run: StudentRun, images: int) -> Cost:
 def scoring(run: Run | Weights, asked: Scoring) -> Cost:
     """All attacks on all images; of `strong`, whose stages meet what is left alone, the most that it can be."""
     modes = len(asked.statistics)
-    gradients, passes = _attacks([parse(name, asked.epsilon, asked.step_size) for name in asked.attacks], asked.dataset)
+    gradients, passes = _attacks(
+        [resolve(name, asked.epsilon, asked.step_size) for name in asked.attacks], asked.dataset
+    )
     shown = asked.num_examples * modes
     cost = Cost(shown, shown * gradients, {sized(run): shown * (passes + 1)})
     if not asked.strong_examples:
         return cost
     shown = min(asked.strong_examples, asked.num_examples)
-    gradients, passes = _attacks([parse("strong", asked.epsilon)], asked.dataset)
+    gradients, passes = _attacks([resolve("strong", asked.epsilon)], asked.dataset)
     return cost + Cost(shown, shown * gradients, {sized(run): shown * (passes + 1)})
 
 
-def _attacks(attacks: list[AttackSpec | Chain], dataset: str) -> tuple[int, int]:
-    """Gradients and forward passes for one image; attacks on one trajectory cost as much as the longest of them."""
-    stages = [spec for attack in attacks for spec in (attack.stages if isinstance(attack, Chain) else (attack,))]
-    longest: dict[tuple[object, ...], AttackSpec] = {}
-    for spec in stages:
-        known = longest.setdefault(spec.trajectory, spec)
-        longest[spec.trajectory] = max(known, spec, key=lambda each: each.steps)
-    gradients = queries = 0
-    for spec in longest.values():
-        if spec.method == "square":
-            queries += spec.steps
-        else:
-            targets = min(9, data.FORMATS[dataset].num_classes - 1) if spec.loss == "targeted_dlr" else 1
-            gradients += spec.steps * spec.restarts * targets
-    return gradients, 2 * gradients + queries
+def _attacks(attacks: list[Attack], dataset: str) -> tuple[int, int]:
+    """Gradients and forward passes for one image.
+
+    Attacks on one trajectory cost as much as the longest of them.
+    """
+    classes = data.FORMATS[dataset].num_classes
+    costs: dict[Hashable, tuple[int, int]] = {}
+    for attack in attacks:
+        for stage in attack.stages if isinstance(attack, Chain) else (attack,):
+            key = stage.trajectory or stage
+            costs[key] = max(costs.get(key, (0, 0)), stage.cost(classes))
+    gradients = sum(count for count, _ in costs.values())
+    return gradients, 2 * gradients + sum(queries for _, queries in costs.values())

@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from igam_tf import gradients, losses
-from igam_tf.attacks import ascent
+from igam_tf.attacks import LINF, ascent
 from igam_tf.bounds import Bounds
 from igam_tf.errors import InputError
 
@@ -145,8 +145,8 @@ class _Subject:
         steps: tf.Tensor,
         seed: tf.Tensor,
     ) -> tf.Tensor:
-        wrapped = tf.bitwise.bitwise_and(seed, 2**31 - 1)  # as `attacks.common.restart_seed` has it
-        start = ascent.random_start(images, epsilon, wrapped, tf.range(tf.shape(images)[0]))
+        wrapped = tf.bitwise.bitwise_and(seed, 2**31 - 1)  # as `attacks.inputs.restart_seed` has it
+        start = images + epsilon * LINF.noise(images, wrapped, tf.range(tf.shape(images)[0]))
         last, _ = ascent.ascend(
             self._logits,
             losses.cross_entropy,

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from igam_tf import adapters, models
-from igam_tf.attacks import common
+from igam_tf.attacks import inputs, programs
 from igam_tf.bounds import PIXELS, Bounds, as_bounds
 from igam_tf.errors import InputError
 from igam_tf.experiments import trained
@@ -143,7 +143,7 @@ def _checked(model: keras.Model, bounds: Any, statistics: str) -> Bounds:
         check_statistics(statistics, model)
     except InputError as error:
         raise InputError(f"statistics: {error}") from error
-    common.checked(model, *_sample(model, limits), limits)
+    inputs.checked(model, *_sample(model, limits), limits)
     return limits
 
 
@@ -181,7 +181,7 @@ def _save(traced: endpoints.Endpoints, temporary: pathlib.Path, name: str, said:
 
 def _verify(model: keras.Model, path: pathlib.Path, bounds: Bounds, statistics: str) -> None:
     images, _ = _sample(model, bounds)
-    expected = common.logits(model, images, statistics)
+    expected = programs.logits(model, images, statistics)
     loaded = tf.saved_model.load(str(path))  # to be held: its functions do not keep its variables
     found = loaded.serve(tf.constant(images))["logits"].numpy()
     error = float(np.linalg.norm(found - expected) / max(float(np.linalg.norm(expected)), 1e-12))

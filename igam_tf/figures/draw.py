@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from igam_tf import data
-from igam_tf.attacks import common
+from igam_tf.attacks import programs
 from igam_tf.data import Dataset
 from igam_tf.errors import InputError
 from igam_tf.experiments import pictures, reproduce, runs, trained
@@ -70,7 +70,7 @@ def landscape_figure(
     dataset = _dataset(picture, options)
     models = _models(picture, dataset, options, rows)
     images, labels = dataset.test.pixels(), dataset.test.labels
-    right = [common.logits(model, images, "moving").argmax(-1) == labels for model in models.values()]
+    right = [programs.logits(model, images, "moving").argmax(-1) == labels for model in models.values()]
     shared = np.flatnonzero(np.all(right, axis=0))
     index = int(shared[0]) if len(shared) else 0
     said = "the first that all models get right" if len(shared) else f"no one of {len(labels)} is right in all models"

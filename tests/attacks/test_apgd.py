@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from igam_tf import attacks, gradients
-from igam_tf.attacks import ascent, common
+from igam_tf.attacks import LINF, inputs
 from igam_tf.errors import InputError
 
 from .. import tiny
@@ -94,8 +94,8 @@ def auto_pgd(
 
 def start(run: int = 0) -> np.ndarray:
     """The documented start: noise by (seed, run, index), stretched to the ball's faces."""
-    indices, key = tf.range(len(X)), tf.constant(common.restart_seed(SETTINGS["seed"], run))
-    noise = ascent.random_start(tf.zeros_like(X), 1.0, key, indices).numpy()
+    indices, key = tf.range(len(X)), tf.constant(inputs.restart_seed(SETTINGS["seed"], run))
+    noise = LINF.noise(tf.zeros_like(X), key, indices).numpy()
     return X + SETTINGS["epsilon"] * noise / np.abs(noise).max((1, 2, 3), keepdims=True)
 
 
@@ -246,7 +246,7 @@ def test_an_attacked_model_can_be_freed() -> None:
         ({"steps": 0}, "apgd: need steps, restarts, num_targets >= 1, got 0, 1, 9"),
         ({"restarts": 0}, "apgd: need steps, restarts, num_targets >= 1, got 25, 0, 9"),
         ({"num_targets": 0}, "apgd: need steps, restarts, num_targets >= 1, got 25, 1, 0"),
-        ({"loss": "margin"}, "loss: expected one of xent, dlr, targeted_dlr, got 'margin'"),
+        ({"loss": "margin"}, "loss: expected one of xent, dlr, targeted_dlr, or a callable, got 'margin'"),
         ({"model": lambda x: network(x)[:, :3], "loss": "targeted_dlr"}, "targeted_dlr needs 4 classes .* the model has 3"),
         ({"model": lambda x: network(x)[:, :2], "loss": "dlr"}, "dlr needs 3 classes or more, the model has 2"),
         ({"statistics": "train"}, "statistics: expected one of moving, batch, got 'train'"),

@@ -1,4 +1,7 @@
-"""Every attack on every family of models: it lowers accuracy, within its ball, again the same, in any batches."""
+"""Every attack on every family of models, as a name, as an object and as a function: one result.
+
+It lowers accuracy, within its ball, is the same a second time, and in any batches.
+"""
 
 import functools
 from collections.abc import Callable
@@ -9,7 +12,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from igam_tf import adapters, evaluation, models
+from igam_tf import adapters, attacks, evaluation, models
+from igam_tf.attacks import APGD, FGSM, PGD, Attack, Square
 from igam_tf.bounds import PIXELS, UNIT, Bounds
 from igam_tf.layers import bounds_of
 
@@ -46,9 +50,19 @@ FAMILIES: dict[str, tuple[Callable[[], Any], tuple[int, int, int], Bounds]] = {
     "fine-tuned, adapted": (fine_tuned, (8, 8, 3), PIXELS),
     "function": (function, (8, 8, 3), PIXELS),
 }
-ATTACKS = (
-    "fgsm", "fgsm-margin", "pgd5", "pgd5-margin", "pgd5-dlr", "pgd5-x2", "apgd10-ce", "apgd10-dlr", "apgd5-t", "square60",
-)  # fmt: skip
+# By name: the class, its settings beside the amounts, the function.
+ATTACKS: dict[str, tuple[type[Attack], dict[str, Any], Callable[..., np.ndarray]]] = {
+    "fgsm": (FGSM, {}, attacks.fgsm),
+    "fgsm-margin": (FGSM, {"loss": "margin"}, attacks.fgsm),
+    "pgd5": (PGD, {"steps": 5}, attacks.pgd),
+    "pgd5-margin": (PGD, {"steps": 5, "loss": "margin"}, attacks.pgd),
+    "pgd5-dlr": (PGD, {"steps": 5, "loss": "dlr"}, attacks.pgd),
+    "pgd5-x2": (PGD, {"steps": 5, "restarts": 2}, attacks.pgd),
+    "apgd10-ce": (APGD, {"steps": 10}, attacks.apgd),
+    "apgd10-dlr": (APGD, {"steps": 10, "loss": "dlr"}, attacks.apgd),
+    "apgd5-t": (APGD, {"steps": 5, "loss": "targeted_dlr"}, attacks.apgd),
+    "square60": (Square, {"queries": 60}, attacks.square),
+}
 
 
 @functools.cache
@@ -59,6 +73,10 @@ def subject(family: str) -> tuple[Any, np.ndarray, np.ndarray, Bounds]:
     x = np.random.default_rng(0).uniform(bounds.low, bounds.high, (SIZE, *shape)).astype(np.float32)
     logits = model(x) if not isinstance(model, keras.Model) else model(x, training=False)
     return model, x, np.asarray(logits).argmax(1), bounds
+
+
+def amounts(attack: str, epsilon: float) -> dict[str, float]:
+    return {"epsilon": epsilon, **({"step_size": epsilon / 4} if attack.startswith("pgd") else {})}
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
@@ -72,7 +90,7 @@ def test_promises(family: str, attack: str) -> None:
         record = evaluation.evaluate(
             model,
             (x, y),
-            attacks=(attack,),
+            attacks=attack,
             epsilon=epsilon,
             step_size=epsilon / 4,
             bounds=bounds,
@@ -82,20 +100,43 @@ def test_promises(family: str, attack: str) -> None:
         )
         return record, images[f"moving/{attack}"]
 
-    record, found = run(SIZE)
+    record, x_adv = run(SIZE)
     assert record.count("clean").correct == SIZE
     assert record.count(attack).correct < SIZE
     slack = 1e-6 * bounds.range
-    assert np.abs(found - x).max() <= epsilon + slack
-    assert bounds.low <= found.min()
-    assert found.max() <= bounds.high
-    again, same = run(SIZE)
-    np.testing.assert_array_equal(same, found)
-    assert again.flags == record.flags
+    assert np.abs(x_adv - x).max() <= epsilon + slack
+    assert bounds.low <= x_adv.min()
+    assert x_adv.max() <= bounds.high
+    rerun, same = run(SIZE)
+    np.testing.assert_array_equal(same, x_adv)
+    assert rerun.flags == record.flags
     other, close = run(5)
     assert other.flags == record.flags
     # Rounding differs with the batch's size, and a sign of a gradient near 0 may turn with it.
-    assert np.mean(np.abs(close - found) < 1e-3 * bounds.range) > 0.99
+    assert np.mean(np.abs(close - x_adv) < 1e-3 * bounds.range) > 0.99
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_name_an_object_and_a_function_agree_bit_for_bit(family: str, attack: str) -> None:
+    model, x, y, bounds = subject(family)
+    kind, settings, function = ATTACKS[attack]
+    settings = {**settings, **amounts(attack, EPSILON[bounds])}
+    by_name = attacks.resolve(attack, EPSILON[bounds], EPSILON[bounds] / 4)
+    by_object = kind(**settings)
+    assert by_name == by_object
+    call: dict[str, Any] = {"bounds": bounds, "batch_size": 7}
+    seeded = {} if attack.startswith("fgsm") else {"seed": 3}
+    result = by_object.run(model, x, y, seed=3, **call)
+    np.testing.assert_array_equal(by_name.run(model, x, y, seed=3, **call).x_adv, result.x_adv)
+    np.testing.assert_array_equal(by_name.perturb(model, x, y, seed=3, **call), result.x_adv)
+    np.testing.assert_array_equal(function(model, x, y, **settings, **seeded, **call), result.x_adv)
+    images: dict[str, np.ndarray] = {}
+    record = evaluation.evaluate(model, (x, y), attacks=[by_object], bounds=bounds, batch_size=7, seed=3, images=images)
+    np.testing.assert_array_equal(images[f"moving/{attack}"], result.x_adv)
+    np.testing.assert_array_equal(record.right(attack), result.correct)
+    never_fooled = None if result.never_fooled is None else int(result.never_fooled.sum())
+    assert record.count(attack).never_fooled == never_fooled
 
 
 def test_bounds_are_the_models_own() -> None:

@@ -1,7 +1,6 @@
 """Attacks against a loop in NumPy; their promises on ball, range, seeds, batches, traces and memory."""
 
 import gc
-import importlib
 import logging
 import weakref
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from igam_tf import attacks, gradients, layers, losses
-from igam_tf.attacks import common
+from igam_tf.attacks import inputs, programs
 from igam_tf.errors import InputError
 
 from .. import tiny
@@ -165,11 +164,12 @@ def test_the_first_step_in_8_bits(steps: int) -> None:
     at = np.clip(first.astype(np.float32), low, high).astype(np.float32)
     for _ in range(steps - 1):
         at = np.clip(at + 8 * np.sign(logits_and_gradient(at, "xent")[1]), low, high).astype(np.float32)
-    settings = {"epsilon": 8, "bounds": (0, 255), "uint8_first_step": True}
-    found = attacks.pgd(network, BYTES, Y, step_size=8, steps=steps, random_start=False, **settings)
+    settings = {"epsilon": 8, "bounds": (0, 255)}
+    rule = {"step_rule": attacks.Uint8FirstStep(), "random_start": False}
+    found = attacks.pgd(network, BYTES, Y, step_size=8, steps=steps, **rule, **settings)
     np.testing.assert_array_equal(found, at)
     if steps == 1:
-        np.testing.assert_array_equal(attacks.fgsm(network, BYTES, Y, **settings), at)
+        np.testing.assert_array_equal(attacks.fgsm(network, BYTES, Y, uint8_first_step=True, **settings), at)
         assert np.all(found[(BYTES == 3) & (change < 0)] == 11)  # 3 - 8 is 251
         assert np.all(found[(BYTES == 250) & (change > 0)] == 242)  # 250 + 8 is 2
         assert np.any(found != attacks.fgsm(network, BYTES, Y, epsilon=8, bounds=(0, 255)))
@@ -179,7 +179,7 @@ def test_the_first_step_in_8_bits(steps: int) -> None:
 def test_where_8_bits_make_no_sense(arguments: dict[str, Any]) -> None:
     given = {"x": X, "epsilon": 1, "step_size": 1, "bounds": (0, 255), "random_start": False, **arguments}
     with pytest.raises(InputError, match=r"^uint8_first_step: it is for pixels in \[0, 255\] and no random start"):
-        attacks.pgd(network, given.pop("x"), Y, steps=1, uint8_first_step=True, **given)
+        attacks.pgd(network, given.pop("x"), Y, steps=1, step_rule=attacks.Uint8FirstStep(), **given)
 
 
 def test_fgsm_is_one_step_of_epsilon() -> None:
@@ -229,14 +229,13 @@ def normalised() -> keras.Model:
 @pytest.mark.parametrize("statistics", ["moving", "batch"])
 def test_restarts_are_for_those_that_they_can_change(monkeypatch: pytest.MonkeyPatch, statistics: str) -> None:
     """Against each restart on its own, on everyone; batch statistics need everyone."""
-    module = importlib.import_module("igam_tf.attacks.pgd")
-    compiled, sizes = module._compiled, []
+    compiled, sizes = programs.compiled, []
 
-    def counting(*given: Any) -> Any:
-        run = compiled(*given)
+    def counting(*arguments: Any) -> Any:
+        run = compiled(*arguments)
         return lambda images, *rest: (sizes.append(len(images)), run(images, *rest))[1]
 
-    monkeypatch.setattr(module, "_compiled", counting)
+    monkeypatch.setattr(programs, "compiled", counting)
     model = normalised()
     x, _ = tiny.batch(120, SHAPE)
     y = gradients.logits_of(model, x, statistics).numpy().argmax(1)
@@ -245,7 +244,7 @@ def test_restarts_are_for_those_that_they_can_change(monkeypatch: pytest.MonkeyP
     settings = {"epsilon": 6, "step_size": 6, "record_at": at, "statistics": statistics}
     found = attacks.pgd_curve(model, x, y, restarts=restarts, seed=3, **settings)
     used = list(sizes)
-    alone = [attacks.pgd_curve(model, x, y, seed=common.restart_seed(3, r), **settings) for r in range(restarts)]
+    alone = [attacks.pgd_curve(model, x, y, seed=inputs.restart_seed(3, r), **settings) for r in range(restarts)]
     for k in at:
         np.testing.assert_array_equal(found.last[k], np.all([one.last[k] for one in alone], 0))
         np.testing.assert_array_equal(found.any[k], np.all([one.any[k] for one in alone], 0))
@@ -371,12 +370,12 @@ def test_a_callable_without_weak_references_is_attacked_too() -> None:
         ({"epsilon": 256}, r"epsilon: expected 0 to 255, .* \[0, 255\], got 256"),
         ({"epsilon": "eight"}, "epsilon: expected a number or a fraction such as 8/255, got 'eight'"),
         ({"step_size": -1}, "step_size: expected 0 to 255"),
-        ({"steps": -1}, "pgd: need 0 <= record_at <= steps and restarts >= 1"),
-        ({"restarts": 0}, "pgd: need 0 <= record_at <= steps and restarts >= 1"),
-        ({"norm": "l1"}, "norm: expected one of linf, l2, got 'l1'"),
+        ({"steps": -1}, "pgd: expected steps >= 0 and restarts >= 1"),
+        ({"restarts": 0}, "pgd: expected steps >= 0 and restarts >= 1"),
+        ({"norm": "l1"}, "norm: expected one of linf, l2 or a Ball, got 'l1'"),
         ({"targets": Y[:-1]}, "targets: expected 12 integer classes"),
         ({"targets": Y - 1}, "targets: expected 12 integer classes"),
-        ({"loss": "cw"}, "loss: expected one of xent, margin, dlr, got 'cw'"),
+        ({"loss": "cw"}, "loss: expected one of xent, margin, dlr, or a callable, got 'cw'"),
         ({"statistics": "train"}, "statistics: expected one of moving, batch, got 'train'"),
         ({"bounds": (255, 0)}, "bounds: low must be below high"),
         ({"bounds": None}, "does not say its pixel range"),
@@ -397,7 +396,7 @@ def test_errors(arguments: dict[str, object], message: str) -> None:
 
 @pytest.mark.parametrize("arguments", [{"record_at": ()}, {"record_at": (5,), "steps": 4}, {"record_at": (-1, 3)}])
 def test_curve_errors(arguments: dict[str, object]) -> None:
-    with pytest.raises(InputError, match="need 0 <= record_at <= steps"):
+    with pytest.raises(InputError, match="expected 0 <= record_at <= steps"):
         attacks.pgd_curve(network, X, Y, **SETTINGS, **arguments)
 
 

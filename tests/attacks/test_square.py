@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from igam_tf import attacks, gradients
-from igam_tf.attacks import ascent, common
+from igam_tf.attacks import LINF, inputs
 from igam_tf.attacks.square import BLOCK, _sides, _squares
 from igam_tf.errors import InputError
 
@@ -46,8 +46,8 @@ def share_by_query(query: int, queries: int, p_init: float) -> float:
 
 def uniform(block: int, index: int, *shape: int) -> np.ndarray:
     """The documented draws of one example: in [-1, 1), by (seed, block of queries, index)."""
-    key = tf.constant(common.restart_seed(SETTINGS["seed"], block))
-    return ascent.random_start(tf.zeros((1, *shape)), 1.0, key, tf.constant([index])).numpy()[0]
+    key = tf.constant(inputs.restart_seed(SETTINGS["seed"], block))
+    return LINF.noise(tf.zeros((1, *shape)), key, tf.constant([index])).numpy()[0]
 
 
 def random_search(i: int, epsilon: float, queries: int) -> np.ndarray:

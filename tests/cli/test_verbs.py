@@ -281,7 +281,7 @@ def test_evaluate_with_all_that_it_has(path: Path, capsys: pytest.CaptureFixture
     assert module("evaluate").main(arguments) == 0
     text, _ = capsys.readouterr()
     assert "WARNING pgd2: 2 steps of 2 do not reach its radius 8" in text
-    assert "made on the surrogate" in text
+    assert "computed on the surrogate" in text
     record = evaluation.EvalRecord.from_json(output.read_text())
     assert record.diagnosis["settings"]["n"] == 8
     assert re.search(r"(PASS|WARN|SKIP) +transfer_beats_white_box", text)

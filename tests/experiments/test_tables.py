@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from igam_tf import config, data, paper
-from igam_tf.attacks.spec import AttackSpec
+from igam_tf.attacks import resolve
 from igam_tf.data import DATASETS, Dataset, Split
 from igam_tf.errors import InputError
 from igam_tf.experiments import build, tables
@@ -58,7 +58,7 @@ def test_rows_by_their_names(preset: str) -> None:
 def test_scoring(name: str, preset: str) -> None:
     table = tables.table(name, preset)
     for name in table.scoring.attacks:
-        AttackSpec.named(name, table.scoring.epsilon, table.scoring.step_size)
+        resolve(name, table.scoring.epsilon, table.scoring.step_size)
     assert table.scoring.statistics[0] == "moving"  # what is compared with the paper
     assert (table.scoring.epsilon, table.scoring.step_size) == ("8/255", "2/255")
 

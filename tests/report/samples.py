@@ -6,7 +6,7 @@ import struct
 import zlib
 from typing import Any
 
-from igam_tf.attacks.spec import AttackSpec
+from igam_tf import attacks
 from igam_tf.bounds import Bounds
 from igam_tf.diagnostics import Check, Diagnosis
 from igam_tf.experiments.configs import Data, Network, RobustRun, Schedule, Scoring, Table
@@ -31,8 +31,7 @@ ENVIRONMENT = {
 
 
 def described(name: str) -> dict[str, object]:
-    spec = AttackSpec.named(name, 8.0, 2.0)
-    return {**dataclasses.asdict(spec), "shown": spec.describe(Bounds(0, 255))}
+    return attacks.resolve(name, 8.0, 2.0).settings(Bounds(0, 255))
 
 
 def record(right: int = 40, **fields: Any) -> EvalRecord:

@@ -6,8 +6,7 @@ import sys
 
 import pytest
 
-from igam_tf import report
-from igam_tf.attacks.spec import AttackSpec
+from igam_tf import attacks, report
 from igam_tf.bounds import Bounds
 from igam_tf.evaluation import Count, EvalRecord
 from igam_tf.experiments.configs import Data, Network, RobustRun, Schedule, Scoring, Table
@@ -17,8 +16,7 @@ RUN = RobustRun(Data("shapes28"), Network("mnist_cnn"), Schedule(1, 1, (0.1,)))
 
 
 def described(name: str) -> dict[str, object]:
-    spec = AttackSpec.named(name, 8.0, 2.0)
-    return {**dataclasses.asdict(spec), "shown": spec.describe(Bounds(0, 255))}
+    return attacks.resolve(name, 8.0, 2.0).settings(Bounds(0, 255))
 
 
 def record(right: int = 40) -> EvalRecord:

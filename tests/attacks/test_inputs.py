@@ -11,7 +11,8 @@ import pytest
 import tensorflow as tf
 
 from igam_tf import gradients
-from igam_tf.attacks import common
+from igam_tf.attacks import inputs, programs
+from igam_tf.attacks.inputs import AttackInputs
 from igam_tf.bounds import PIXELS, UNIT
 from igam_tf.errors import InputError
 
@@ -25,20 +26,20 @@ def linear(x: tf.Tensor) -> tf.Tensor:
 
 
 def test_inputs_become_float32_and_int64() -> None:
-    bounds, images, labels = common.checked(tiny.classifier(), X.astype(np.uint8), Y.astype(np.uint8), None)
+    bounds, images, labels = inputs.checked(tiny.classifier(), X.astype(np.uint8), Y.astype(np.uint8), None)
     assert bounds == PIXELS
     np.testing.assert_array_equal(images, np.floor(X), strict=True)
     np.testing.assert_array_equal(labels, Y.astype(np.int64), strict=True)
-    assert common.checked(linear, X / 255, Y, (0, 1))[0] == UNIT
+    assert inputs.checked(linear, X / 255, Y, (0, 1))[0] == UNIT
 
 
 def test_a_rounding_error_outside_the_range_is_none() -> None:
     x = X.copy()
     x[0, 0, 0, 0] = 255.0001
-    assert common.checked(linear, x, Y, PIXELS)[1].max() == np.float32(255.0001)
+    assert inputs.checked(linear, x, Y, PIXELS)[1].max() == np.float32(255.0001)
     x[0, 0, 0, 0] = 255.001
     with pytest.raises(InputError, match=r"^images: expected pixels within \[0, 255\], got .* to 255.001$"):
-        common.checked(linear, x, Y, PIXELS)
+        inputs.checked(linear, x, Y, PIXELS)
 
 
 def ending(layer: keras.layers.Layer) -> keras.Model:
@@ -55,8 +56,8 @@ def ending(layer: keras.layers.Layer) -> keras.Model:
 )
 def test_models_that_say_that_they_give_probabilities(last: Callable[[], keras.layers.Layer]) -> None:
     with pytest.raises(InputError, match=r"^it: the model gives probabilities, attacks need logits; end it before"):
-        common.checked(ending(last()), X, Y, PIXELS)
-    common.checked(ending(keras.layers.Dense(3)), X, Y, PIXELS)
+        inputs.checked(ending(last()), X, Y, PIXELS)
+    inputs.checked(ending(keras.layers.Dense(3)), X, Y, PIXELS)
 
 
 @pytest.mark.parametrize(
@@ -72,22 +73,50 @@ def test_models_that_say_that_they_give_probabilities(last: Callable[[], keras.l
 )
 def test_targets_that_are_none(targets: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        common.checked_targets(tiny.classifier(), Y, targets)
+        AttackInputs.of(tiny.classifier(), X, Y, targets=targets)
 
 
 def test_targets() -> None:
-    found = common.checked_targets(tiny.classifier(), Y, np.array([0, 1, 2, 0, 1], np.uint8))
-    np.testing.assert_array_equal(found, np.array([0, 1, 2, 0, 1], np.int64), strict=True)
-    assert common.checked_targets(linear, Y, [7] * 5).tolist() == [7] * 5  # a callable does not say its classes
+    aims = AttackInputs.of(tiny.classifier(), X, Y, targets=np.array([0, 1, 2, 0, 1], np.uint8)).targets
+    np.testing.assert_array_equal(aims, np.array([0, 1, 2, 0, 1], np.int64), strict=True)
+    far = AttackInputs.of(linear, X, Y, bounds=PIXELS, targets=[7] * 5).targets
+    assert far.tolist() == [7] * 5  # a callable does not say its classes
+
+
+def test_batches_are_consecutive_and_carry_everything() -> None:
+    whole = AttackInputs.of(linear, X, Y, bounds=PIXELS, seed=3, indices=[9, 8, 7, 6, 5], targets=Y)
+    parts = list(whole.batches(2))
+    assert [len(part) for part in parts] == [2, 2, 1]
+    for field in ("images", "labels", "indices", "targets"):
+        joined = np.concatenate([getattr(part, field) for part in parts])
+        np.testing.assert_array_equal(joined, getattr(whole, field), strict=True)
+    assert {(part.seed, part.bounds, part.statistics) for part in parts} == {(3, PIXELS, "moving")}
+    assert [len(part) for part in whole.batches(None)] == [5]
+    with pytest.raises(InputError, match=r"^batch_size: expected at least 1, got 0$"):
+        list(whole.batches(0))
+
+
+@pytest.mark.parametrize(("statistics", "expected"), [("moving", [1, 3]), ("batch", [0, 1, 2, 3, 4])])
+def test_survivors(statistics: str, expected: list[int]) -> None:
+    batch = AttackInputs.of(tiny.classifier(), X, Y, statistics=statistics)
+    assert batch.survivors(np.array([0, 1, 0, 1, 0], bool)).tolist() == expected
+
+
+def test_another_model_must_fit_too() -> None:
+    batch = AttackInputs.of(linear, X, Y, bounds=PIXELS)
+    model = tiny.classifier()
+    assert batch.on(model).model is model
+    with pytest.raises(InputError, match=r"^images: the model takes"):
+        batch.on(tiny.classifier(shape=(4, 4, 3)))
 
 
 @pytest.mark.parametrize("statistics", ["moving", "batch"])
 def test_logits(statistics: str) -> None:
     model = tiny.classifier()
     before = tiny.values(model)
-    found = common.logits(model, X, statistics)
+    found = programs.logits(model, X, statistics)
     np.testing.assert_allclose(found, gradients.logits_of(model, X, statistics), rtol=1e-5, atol=1e-5)
-    other = common.logits(model, X, "batch" if statistics == "moving" else "moving")
+    other = programs.logits(model, X, "batch" if statistics == "moving" else "moving")
     assert np.abs(found - other).max() > 1e-2
     assert tiny.equal(tiny.values(model), before)
 
@@ -100,7 +129,7 @@ def test_logits_are_traced_once_for_all_batches() -> None:
         return linear(x)
 
     for size in (5, 2, 1):
-        np.testing.assert_array_equal(common.logits(counted, X[:size], "moving"), linear(X[:size]))
+        np.testing.assert_array_equal(programs.logits(counted, X[:size], "moving"), linear(X[:size]))
     assert [tuple(shape) for shape in calls] == [(None, *tiny.SHAPE)]
 
 
@@ -115,23 +144,27 @@ def test_logits_are_traced_once_for_all_batches() -> None:
 )
 def test_outputs_that_are_no_logits(model: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        common.logits(model, X, "moving")
+        programs.logits(model, X, "moving")
 
 
 def test_seeds_of_restarts() -> None:
-    assert common.restart_seed(3, 0) == 3
-    assert common.restart_seed(3, 2) == 3 + 2 * 7919
-    found = [common.restart_seed(2**31 - 1, restart) for restart in range(1000)]
+    assert inputs.restart_seed(3, 0) == 3
+    assert inputs.restart_seed(3, 2) == 3 + 2 * 7919
+    found = [inputs.restart_seed(2**31 - 1, restart) for restart in range(1000)]
     assert found[1] == 7918  # around the end
     assert len(set(found)) == 1000
     assert 0 <= min(found) < max(found) < 2**31
 
 
-def test_seeds_and_orders_are_given_or_made() -> None:
-    assert common.drawn(5) == 5
-    assert len({common.drawn(None) for _ in range(5)}) > 1
-    np.testing.assert_array_equal(common.order_of(None, 3), np.array([0, 1, 2], np.int32), strict=True)
-    np.testing.assert_array_equal(common.order_of([7, 9], 2), np.array([7, 9], np.int32), strict=True)
+def test_seeds_and_numbers_by_default() -> None:
+    def batch(**settings: Any) -> AttackInputs:
+        return AttackInputs.of(linear, X, Y, bounds=PIXELS, **settings)
+
+    assert batch(seed=5).seed == 5
+    assert len({batch().seed for _ in range(5)}) > 1
+    np.testing.assert_array_equal(batch().indices, np.arange(5, dtype=np.int32), strict=True)
+    own = batch(indices=[7, 9, 1, 2, 3]).indices
+    np.testing.assert_array_equal(own, np.array([7, 9, 1, 2, 3], np.int32), strict=True)
 
 
 def test_things_are_built_once_per_model_and_key_and_die_with_the_model() -> None:
@@ -149,9 +182,9 @@ def test_things_are_built_once_per_model_and_key_and_die_with_the_model() -> Non
     def second() -> None: ...
 
     for _ in range(2):
-        assert common.compiled(first, "a", builder("first a"))() == ("first a", first)
-        assert common.compiled(first, "b", builder("first b"))() == ("first b", first)
-        assert common.compiled(second, "a", builder("second a"))() == ("second a", second)
+        assert programs.compiled(first, "a", builder("first a"))() == ("first a", first)
+        assert programs.compiled(first, "b", builder("first b"))() == ("first b", first)
+        assert programs.compiled(second, "a", builder("second a"))() == ("second a", second)
     assert built == ["first a", "first b", "second a"]
     reference = weakref.ref(second)
     del second

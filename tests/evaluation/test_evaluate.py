@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from igam_tf import adapters, attacks, calibration, evaluation, gradients, layers, models
-from igam_tf.attacks.spec import AttackSpec, Chain
+from igam_tf import adapters, attacks, calibration, gradients, layers, models
+from igam_tf.attacks import PGD, Chain, resolve
 from igam_tf.data import Split
 from igam_tf.errors import InputError
 from igam_tf.evaluation import Count, EvalRecord, evaluate
+from igam_tf.evaluation.running import ModeRun
 
-from . import tiny
+from .. import tiny
 
 SIZE = 23
 X, Y = tiny.batch(SIZE)
@@ -140,7 +141,7 @@ def test_stored_pixels_are_scaled_and_counted(model: keras.Model) -> None:
 
 
 def test_the_record_says_what_was_done(model: keras.Model, labels: np.ndarray) -> None:
-    own = AttackSpec("mine", 4, "1/255", 2, False, "margin")
+    own = PGD(label="mine", epsilon=4, step_size="1/255", steps=2, random_start=False, loss="margin")
     record = evaluate(model, (X, labels), attacks=("fgsm", "pgd2", own), batch_size=8, seed=5)
     assert (record.n, record.batch_size, record.seed, record.bounds) == (SIZE, 8, 5, (0.0, 255.0))
     for name, expected in {
@@ -238,9 +239,10 @@ def test_wilson_intervals(correct: int, n: int, low: float, high: float) -> None
         ({"statistics": ()}, "evaluate: need examples, a mode"),
         ({"batch_size": 0}, "evaluate: need examples"),
         ({"attacks": ("fgsm", "pgd")}, "attacks: expected fgsm.*; got 'pgd'"),
-        ({"attacks": ("pgd2", "pgd2")}, "attacks: every name needs to differ, also from clean, got pgd2, pgd2"),
-        ({"attacks": (AttackSpec("clean", 8, 2, 3, True, "xent"),)}, "attacks: every name needs to differ"),
-        ({"attacks": (AttackSpec("odd", 8, 2, -3, True, "xent"),)}, "pgd: need 0 <= record_at"),
+        ({"attacks": ("pgd2", "pgd2")}, "attacks: every name needs to differ, got pgd2, pgd2"),
+        ({"attacks": (PGD(label="clean"),)}, "attacks: expected a name of letters, digits"),
+        ({"attacks": (PGD,)}, "attacks: expected a name, or an object with name, describe and run, got PGD"),
+        ({"dataset": 7}, r"dataset: expected a Dataset, a Split, \(images, labels\) or a tf.data.Dataset, got int"),
         ({"statistics": ("moving", "train")}, "statistics: expected .*moving, batch.*, got '?train'?"),
         ({"epsilon": 256}, r"epsilon: expected 0 to 255, the width of the pixel range \[0, 255\], got 256"),
         ({"epsilon": "eight"}, "epsilon: expected a number or a fraction such as 8/255, got 'eight'"),
@@ -255,7 +257,7 @@ def test_wilson_intervals(correct: int, n: int, low: float, high: float) -> None
         ({"dataset": (X[..., :1], Y)}, r"images: the model takes \(8, 8, 3\), got \(8, 8, 1\)$"),
         ({"dataset": (X, Y + 1)}, "labels: the model has 3 classes, got labels 1 to 3$"),
         ({"dataset": (X, Y - 1)}, "labels: the model has 3 classes, got labels -1 to 1$"),
-        ({"attacks": ("transfer-pgd2",)}, "surrogate: attacks named transfer-... need a model to be made on$"),
+        ({"attacks": ("transfer-pgd2",)}, "surrogate: transfer-pgd2 needs a model to compute its images on$"),
         ({"attack_head": "teacher"}, "attack_head: expected one of target, source, got 'teacher'$"),
         ({"attack_head": "source"}, ".*: no fine-tuned teacher, it has no source head$"),
         ({"dataset": (X[..., 0], Y)}, r"expected images \[B, H, W, C\] and labels \[B\]"),
@@ -302,7 +304,7 @@ STAGES = ("square30", "apgd3-ce", "apgd9-t")
 
 def chain(epsilon: float) -> Chain:
     """Like `strong`, but short, and from the weakest to the strongest."""
-    return Chain("strong", tuple(AttackSpec.named(stage, epsilon) for stage in STAGES))
+    return Chain(label="strong", stages=tuple(resolve(stage, epsilon) for stage in STAGES))
 
 
 def in_turn(
@@ -348,13 +350,13 @@ def test_a_chain_is_its_stages_in_turn(monkeypatch: pytest.MonkeyPatch, statisti
     """On survivors with moving statistics; on everyone where the batch is part of the model."""
     subject, epsilon = (five, 0.5) if statistics == "moving" else (small(), 8.0)
     y = FIVE if statistics == "moving" else gradients.logits_of(subject, X, statistics).numpy().argmax(1)
-    attack, sizes = evaluation.attack, []
+    compute, sizes = ModeRun._part, []
 
-    def counting(target: Any, specs: Any, x: np.ndarray, *rest: Any) -> Any:
-        sizes.append((specs[0].name, len(x)))
-        return attack(target, specs, x, *rest)
+    def counting(run: ModeRun, group: Any, places: np.ndarray) -> Any:
+        sizes.append((group[0].name, len(places)))
+        return compute(run, group, places)
 
-    monkeypatch.setattr(evaluation, "attack", counting)
+    monkeypatch.setattr(ModeRun, "_part", counting)
     images: dict[str, np.ndarray] = {}
     record = evaluate(
         subject, (X, y), attacks=(chain(epsilon),), statistics=(statistics,), batch_size=10, seed=3, images=images, **RANGE
@@ -393,7 +395,7 @@ def test_images_of_a_chain_begin_as_the_clean_ones(start: np.ndarray) -> None:
     np.testing.assert_array_equal(images["moving/strong"][wrong], X[wrong])
 
 
-L2 = AttackSpec("l2", 5, 2, 3, True, "margin", 3, norm="l2")
+L2 = PGD(label="l2", epsilon=5, step_size=2, steps=3, loss="margin", restarts=3, norm="l2")
 ALL = ("fgsm", "pgd2", "pgd5", L2, "apgd5-ce", "square30", "transfer-fgsm", "transfer-pgd4", chain(0.5))
 SMALL: dict[str, Any] = {"epsilon": 0.5, "step_size": 0.2, **RANGE}
 
@@ -440,7 +442,7 @@ def test_attacks_on_the_source_head_are_judged_by_the_target_head(adapter: Calla
     judged = gradients.logits_of(subject, made_on[0]).numpy().argmax(1) == y
     np.testing.assert_array_equal(record.right("fgsm"), judged)
     assert record.attacks["fgsm"]["through"] == "source head"
-    assert record.attacks["fgsm"]["shown"].endswith("made on the source head")
+    assert record.attacks["fgsm"]["shown"].endswith("computed on the source head")
 
 
 def test_the_source_head_of_a_recalibrated_teacher_is_recalibrated_too() -> None:
@@ -546,13 +548,13 @@ def plain(record: EvalRecord) -> dict[str, Any]:
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[int]]]:
     """Attack and examples of every part that is worked out."""
-    attack, calls = evaluation.attack, []
+    compute, calls = ModeRun._part, []
 
-    def counting(target: Any, specs: Any, x: Any, y: Any, indices: np.ndarray) -> Any:
-        calls.append((specs[0].name, indices.tolist()))
-        return attack(target, specs, x, y, indices)
+    def counting(run: ModeRun, group: Any, places: np.ndarray) -> Any:
+        calls.append((group[0].name, places.tolist()))
+        return compute(run, group, places)
 
-    monkeypatch.setattr(evaluation, "attack", counting)
+    monkeypatch.setattr(ModeRun, "_part", counting)
     return calls
 
 
@@ -600,7 +602,6 @@ def test_a_killed_evaluation_goes_on_where_it_stopped(tmp_path: pathlib.Path, ma
         {"num_examples": 20},
         {"bounds": (0, 256)},
         {"images": {}},
-        {"surrogate": related},
         {"model": related},
         {"dataset": (X, (FIVE + 1) % CLASSES)},
         {"dataset": (X[::-1].copy(), FIVE)},
@@ -620,6 +621,19 @@ def test_parts_of_other_settings_are_refused(tmp_path: pathlib.Path, made: list[
         evaluate(**{**settings, **changed})
     assert "\n" not in str(error.value)
     assert len(made) == 1
+
+
+def test_parts_of_another_surrogate_are_refused(tmp_path: pathlib.Path) -> None:
+    settings: dict[str, Any] = {"attacks": "transfer-pgd2", "parts_dir": tmp_path, "batch_size": 6, **SMALL}
+
+    def killed(*news: Any) -> None:
+        raise Killed
+
+    with pytest.raises(Killed):
+        evaluate(five, (X, FIVE), surrogate=related, progress=killed, **settings)
+    with pytest.raises(InputError, match="holds an unfinished evaluation with other settings"):
+        evaluate(five, (X, FIVE), surrogate=five, **settings)
+    assert evaluate(five, (X, FIVE), surrogate=related, **settings).n == SIZE
 
 
 def test_parts_of_another_model_or_calibration_are_refused(tmp_path: pathlib.Path, model: keras.Model) -> None:

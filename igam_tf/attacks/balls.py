@@ -1,0 +1,144 @@
+"""The sets of images that an attack searches: all within a radius of the clean image in some norm."""
+
+import abc
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from igam_tf.bounds import Amount, Bounds
+from igam_tf.errors import InputError
+
+Projection = Callable[[tf.Tensor], tf.Tensor]  # images to images inside ball and pixel range
+
+
+@dataclasses.dataclass(frozen=True)
+class Ball(abc.ABC):
+    """A norm's ball around each image, by the parts that an attack needs.
+
+    Subclasses are frozen dataclasses: an equal ball is the same ball, and is compiled once.
+    """
+
+    @property
+    @abc.abstractmethod
+    def name(self) -> str:
+        """What records call it, such as `linf`."""
+
+    @abc.abstractmethod
+    def noise(self, x: tf.Tensor, seed: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:
+        """Offsets like x, uniform in the ball of radius 1.
+
+        Args:
+          seed: int32 scalar.
+          indices: int32 [B], the examples' own numbers: an offset depends on (seed, number) alone.
+        """
+
+    @abc.abstractmethod
+    def direction(self, gradient: tf.Tensor) -> tf.Tensor:
+        """The steepest ascent of length 1, image by image; 0 where the gradient is 0."""
+
+    @abc.abstractmethod
+    def projection(self, x: tf.Tensor, epsilon: Any, low: Any, high: Any) -> Projection:
+        """The map onto what lies within epsilon of x and within [low, high]."""
+
+    def radius(
+        self,
+        amount: Amount,
+        bounds: Bounds,
+        image_shape: Sequence[int] = (),
+        name: str = "epsilon",
+    ) -> float:
+        """A radius or step in the pixels' unit.
+
+        Raises:
+          InputError: not an amount, or larger than makes sense in this norm.
+        """
+        return bounds.amount(amount, name)
+
+
+@dataclasses.dataclass(frozen=True)
+class LinfBall(Ball):
+    """No pixel moves by more than epsilon: the ball of the paper."""
+
+    name = "linf"
+
+    def noise(self, x: tf.Tensor, seed: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:
+        def draw(index: tf.Tensor) -> tf.Tensor:
+            key = tf.stack([seed, index])
+            return tf.random.stateless_uniform(tf.shape(x)[1:], key, -1.0, 1.0, x.dtype)
+
+        return tf.map_fn(draw, indices, fn_output_signature=tf.TensorSpec(x.shape[1:], x.dtype))
+
+    def direction(self, gradient: tf.Tensor) -> tf.Tensor:
+        return tf.sign(gradient)
+
+    def projection(self, x: tf.Tensor, epsilon: Any, low: Any, high: Any) -> Projection:
+        floor, ceiling = tf.maximum(x - epsilon, low), tf.minimum(x + epsilon, high)
+        return lambda images: tf.clip_by_value(images, floor, ceiling)
+
+
+@dataclasses.dataclass(frozen=True)
+class L2Ball(Ball):
+    """The image moves by at most epsilon in Euclidean length."""
+
+    name = "l2"
+
+    def noise(self, x: tf.Tensor, seed: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:
+        shape = tf.shape(x)[1:]
+
+        def draw(index: tf.Tensor) -> tf.Tensor:
+            normal = tf.random.stateless_normal(shape, tf.stack([seed, index]), dtype=x.dtype)
+            share = tf.random.stateless_uniform([], tf.stack([seed, -1 - index]), dtype=x.dtype)
+            length = share ** (1.0 / tf.cast(tf.reduce_prod(shape), x.dtype))
+            return length * normal / tf.norm(normal)
+
+        return tf.map_fn(draw, indices, fn_output_signature=tf.TensorSpec(x.shape[1:], x.dtype))
+
+    def direction(self, gradient: tf.Tensor) -> tf.Tensor:
+        # Scaled first: the squares of gradients below 1e-19 would vanish.
+        largest = tf.reduce_max(tf.abs(gradient), [1, 2, 3], keepdims=True)
+        gradient = tf.math.divide_no_nan(gradient, largest)
+        return tf.math.divide_no_nan(gradient, _length(gradient))
+
+    def projection(self, x: tf.Tensor, epsilon: Any, low: Any, high: Any) -> Projection:
+        def project(images: tf.Tensor) -> tf.Tensor:
+            offset = images - x
+            offset *= tf.minimum(1.0, tf.math.divide_no_nan(epsilon, _length(offset)))
+            # x lies in the range, so this moves no image further from it.
+            return tf.clip_by_value(x + offset, low, high)
+
+        return project
+
+    def radius(
+        self,
+        amount: Amount,
+        bounds: Bounds,
+        image_shape: Sequence[int] = (),
+        name: str = "epsilon",
+    ) -> float:
+        """As long as the diagonal of all images of that shape, at most."""
+        diagonal = math.sqrt(math.prod(image_shape)) * bounds.range
+        return bounds.amount(amount, name, diagonal, f"the diagonal of images in {bounds}")
+
+
+LINF, L2 = LinfBall(), L2Ball()
+BALLS: dict[str, Ball] = {ball.name: ball for ball in (LINF, L2)}
+
+
+def ball_of(norm: str | Ball) -> Ball:
+    """A ball from itself or from a norm's name.
+
+    Raises:
+      InputError: no such norm.
+    """
+    if isinstance(norm, Ball):
+        return norm
+    if norm not in BALLS:
+        raise InputError(f"norm: expected one of {', '.join(BALLS)} or a Ball, got {norm!r}")
+    return BALLS[norm]
+
+
+def _length(images: tf.Tensor) -> tf.Tensor:
+    return tf.sqrt(tf.reduce_sum(tf.square(images), [1, 2, 3], keepdims=True))

@@ -1,0 +1,206 @@
+"""What every attack begins with: a model, and a checked batch of examples that fits it."""
+
+import dataclasses
+import secrets
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from igam_tf.attacks import programs
+from igam_tf.bounds import Bounds, as_bounds
+from igam_tf.errors import InputError
+from igam_tf.layers import bounds_of, check_statistics
+
+PROBABILITIES = (
+    "the model gives probabilities, attacks need logits; end it before its softmax (a Dense layer with activation=None)"
+)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class AttackInputs:
+    """A model and the examples to attack.
+
+    Attributes:
+      model: Keras model or callable, images to logits.
+      images: float32 [B, H, W, C] within `bounds`.
+      labels: int64 [B].
+      bounds: the model's pixel range.
+      statistics: BatchNorm mode, `"moving"` or `"batch"`; nothing is updated.
+      seed: of all random draws.
+      indices: int32 [B], the examples' own numbers. A draw depends on (seed, number) alone, so
+        that no result depends on how examples are batched.
+      targets: int64 [B], the classes that a targeted attack aims for; None for an untargeted one.
+    """
+
+    model: Any
+    images: np.ndarray
+    labels: np.ndarray
+    bounds: Bounds
+    statistics: str
+    seed: int
+    indices: np.ndarray
+    targets: np.ndarray | None = None
+
+    @classmethod
+    def of(
+        cls,
+        model: Any,
+        x: Any,
+        y: Any,
+        *,
+        bounds: Any = None,
+        statistics: str = "moving",
+        seed: int | None = None,
+        indices: Any = None,
+        targets: Any = None,
+    ) -> "AttackInputs":
+        """Checks and converts what an attack is called with.
+
+        Args:
+          bounds: `Bounds` or (low, high); None asks the model.
+          seed: None draws one.
+          indices: None numbers the examples 0, 1, 2 ...
+
+        Raises:
+          InputError: shapes, types or values that do not fit together or to the model.
+        """
+        limits, images, labels = checked(model, x, y, bounds)
+        return cls(
+            model,
+            images,
+            labels,
+            limits,
+            check_statistics(statistics, model),
+            secrets.randbelow(2**31) if seed is None else int(seed),
+            np.asarray(np.arange(len(labels)) if indices is None else indices, np.int32),
+            None if targets is None else _checked_targets(model, labels, targets),
+        )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        return self.images.shape[1:]
+
+    def select(self, chosen: np.ndarray) -> "AttackInputs":
+        """The examples at those places of this batch."""
+        return dataclasses.replace(
+            self,
+            images=self.images[chosen],
+            labels=self.labels[chosen],
+            indices=self.indices[chosen],
+            targets=None if self.targets is None else self.targets[chosen],
+        )
+
+    def batches(self, size: int | None) -> Iterator["AttackInputs"]:
+        """Consecutive parts of `size` examples; one part where it is None."""
+        if size is not None and size < 1:
+            raise InputError(f"batch_size: expected at least 1, got {size}")
+        step = size or len(self)
+        for start in range(0, len(self), step):
+            yield self.select(np.arange(start, min(start + step, len(self))))
+
+    def on(self, model: Any) -> "AttackInputs":
+        """The same examples for another model.
+
+        Raises:
+          InputError: the examples do not fit that model, or it cannot run in that BatchNorm mode.
+        """
+        checked(model, self.images, self.labels, self.bounds)
+        return dataclasses.replace(self, model=model, statistics=check_statistics(self.statistics, model))
+
+    def survivors(self, open_: np.ndarray) -> np.ndarray:
+        """Places of the examples that an attack goes on with, where `open_` [B] are not yet fooled.
+
+        With the batch's statistics all stay in: each is a part of what the model does to the others.
+        """
+        return np.flatnonzero(open_) if self.statistics == "moving" else np.arange(len(self))
+
+    def logits(self) -> np.ndarray:
+        """The model's logits on the images, float32 [B, classes]."""
+        return programs.logits(self.model, self.images, self.statistics)
+
+    def correct(self, images: np.ndarray) -> np.ndarray:
+        """Which of these images, like `self.images`, the model gives their labels, bool [B]."""
+        return programs.logits(self.model, images, self.statistics).argmax(-1) == self.labels
+
+    def compiled(self, key: Hashable, build: Callable[..., Callable[..., Any]]) -> Callable[..., Any]:
+        """A program for this model, image shape and BatchNorm mode, built at its first use.
+
+        Args:
+          key: what else is compiled into the program.
+          build: takes the image shape, the mode and a function that returns the model.
+        """
+        return programs.compiled(
+            self.model,
+            (key, self.image_shape, self.statistics),
+            lambda reference: build(self.image_shape, self.statistics, reference),
+        )
+
+
+def checked(model: Any, x: Any, y: Any, bounds: Any) -> tuple[Bounds, np.ndarray, np.ndarray]:
+    """The pixel range, float32 images [B, H, W, C] and int64 labels [B] of an attack.
+
+    Raises:
+      InputError: shapes, types or values that do not fit together or to the model.
+    """
+    limits = bounds_of(model) if bounds is None else as_bounds(bounds)
+    images, labels = np.asarray(x), np.asarray(y)
+    if images.ndim != 4 or labels.shape != images.shape[:1] or not len(labels):
+        raise InputError(f"expected images [B, H, W, C] and labels [B], got shapes {images.shape} and {labels.shape}")
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise InputError(f"labels: expected integers, got {labels.dtype}")
+    _require_fit(model, images, labels)
+    require_logits(model)
+    images = images.astype(np.float32)
+    slack = 1e-6 * limits.range
+    if not (images.min() >= limits.low - slack and images.max() <= limits.high + slack):
+        raise InputError(f"images: expected pixels within {limits}, got {images.min():g} to {images.max():g}")
+    return limits, images, labels.astype(np.int64)
+
+
+def require_logits(model: Any) -> None:
+    """Refuses a model whose last layer says that its outputs are probabilities.
+
+    Raises:
+      InputError: the last layer is a softmax.
+    """
+    last = model.layers[-1] if isinstance(model, keras.Model) and model.layers else None
+    if isinstance(last, keras.layers.Softmax) or getattr(last, "activation", None) is keras.activations.softmax:
+        raise InputError(f"{model.name}: {PROBABILITIES}")
+
+
+def restart_seed(seed: int, restart: int) -> int:
+    """The seed of a restart, in [0, 2^31)."""
+    return (seed + restart * 7919) % 2**31
+
+
+def _require_fit(model: Any, images: np.ndarray, labels: np.ndarray) -> None:
+    """Checks a Keras model's own shapes.
+
+    Keras' error for other images is long, and labels that a model lacks are just never right.
+    """
+    input_shape, output_shape = (getattr(model, f"{end}_shape", None) for end in ("input", "output"))
+    if isinstance(input_shape, tuple) and any(
+        side not in (None, size) for side, size in zip(input_shape, images.shape, strict=False)
+    ):
+        raise InputError(f"images: the model takes {input_shape[1:]}, got {images.shape[1:]}")
+    classes = output_shape[-1] if isinstance(output_shape, tuple) else None
+    classes = classes or labels.max() + 1
+    if not 0 <= labels.min() <= labels.max() < classes:
+        raise InputError(f"labels: the model has {classes} classes, got labels {labels.min()} to {labels.max()}")
+
+
+def _checked_targets(model: Any, labels: np.ndarray, targets: Any) -> np.ndarray:
+    classes = (getattr(model, "output_shape", None) or (np.inf,))[-1]
+    aims = np.asarray(targets)
+    if (
+        aims.shape != labels.shape
+        or not np.issubdtype(aims.dtype, np.integer)
+        or not 0 <= aims.min() <= aims.max() < classes
+    ):
+        raise InputError(f"targets: expected {len(labels)} integer classes below {classes}, got {aims!r}")
+    return aims.astype(np.int64)

@@ -1,0 +1,107 @@
+"""Attacks by name. A new attack is a class in a file of its own and a line in `FAMILIES` here."""
+
+import dataclasses
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from igam_tf import imports
+from igam_tf.attacks.apgd import APGD
+from igam_tf.attacks.attack import Attack, AttackLike, UserAttack, require_name
+from igam_tf.attacks.chain import Chain
+from igam_tf.attacks.pgd import FGSM, PGD
+from igam_tf.attacks.square import Square
+from igam_tf.attacks.transfer import Transfer
+from igam_tf.bounds import Amount
+from igam_tf.errors import InputError
+
+# Classes whose names carry their settings.
+FAMILIES: tuple[Any, ...] = (FGSM, PGD, APGD, Square)
+
+_TRANSFER = "transfer-"
+
+
+def _strong(epsilon: Amount) -> Chain:
+    """AutoAttack's line without FAB, APGD-T on nine targets; it is not AutoAttack."""
+    stages = (APGD(epsilon=epsilon), APGD(epsilon=epsilon, loss="targeted_dlr"), Square(epsilon=epsilon))
+    return Chain(label="strong", stages=stages)
+
+
+# Names that stand for several attacks, by radius.
+SUITES: dict[str, Callable[[Amount], Chain]] = {"strong": _strong}
+
+
+def resolve(attack: str | AttackLike, epsilon: Amount = "8/255", step_size: Amount = "2/255") -> Attack:
+    """An attack from its name, itself, or a user's object.
+
+    Args:
+      attack: a name such as `fgsm`, `pgd20-margin-x10`, `apgd-ce`, `square`, `transfer-pgd20` or
+        `strong`; an import path `package.module:name` or `file.py:name` of an attack, or of a class
+        or function that makes one (it may take `epsilon` and `step_size`); an attack; or any object
+        with `name`, `describe` and `run`.
+      epsilon, step_size: for names, which carry no amounts. Objects have their own.
+
+    Raises:
+      InputError: none of these.
+    """
+    if isinstance(attack, str):
+        return _by_path(attack, epsilon, step_size) if ":" in attack else _by_name(attack, epsilon, step_size)
+    if isinstance(attack, type) or not isinstance(attack, AttackLike):
+        raise InputError(
+            "attacks: expected a name, or an object with name, describe and run, "
+            f"got {getattr(attack, '__name__', None) or repr(attack)}"
+        )
+    resolved = attack if isinstance(attack, Attack) else UserAttack(attack=attack)
+    require_name(resolved.name)
+    return resolved
+
+
+def resolve_all(
+    attacks: str | AttackLike | Iterable[str | AttackLike],
+    epsilon: Amount = "8/255",
+    step_size: Amount = "2/255",
+) -> list[Attack]:
+    """One attack or several, each as `resolve` takes it.
+
+    Raises:
+      InputError: as `resolve`; also for two attacks of one name.
+    """
+    several = [attacks] if isinstance(attacks, (str, AttackLike)) else list(attacks)
+    resolved = [resolve(attack, epsilon, step_size) for attack in several]
+    names = [attack.name for attack in resolved]
+    if len(set(names)) < len(names):
+        raise InputError(f"attacks: every name needs to differ, got {', '.join(names)}; label= sets another")
+    return resolved
+
+
+def _by_name(name: str, epsilon: Amount, step_size: Amount) -> Attack:
+    if name in SUITES:
+        return SUITES[name](epsilon)
+    base = name.removeprefix(_TRANSFER)
+    for family in FAMILIES:
+        if match := family.PATTERN.fullmatch(base):
+            attack: Attack = family.from_match(match, epsilon, step_size)
+            if base != name:
+                attack = Transfer(attack=attack)
+            return attack if attack.name == name else dataclasses.replace(attack, label=name)
+    grammar = ", ".join(family.GRAMMAR for family in FAMILIES)
+    raise InputError(
+        f"attacks: expected {grammar}, {_TRANSFER} before any of them, {' or '.join(SUITES)}, "
+        f"or package.module:name; got {name!r}"
+    )
+
+
+def _by_path(path: str, epsilon: Amount, step_size: Amount) -> Attack:
+    value = imports.load(path, "attacks")
+    if not isinstance(value, type) and isinstance(value, AttackLike):
+        return resolve(value)
+    if not callable(value):
+        raise InputError(f"attacks: {path} is no attack, and makes none: got {value!r}")
+    amounts = {"epsilon": epsilon, "step_size": step_size}
+    parameters = inspect.signature(value).parameters
+    accepted = {name: amount for name, amount in amounts.items() if name in parameters}
+    attack = imports.call(functools.partial(value, **accepted), path, "attacks")
+    if isinstance(attack, type) or not isinstance(attack, AttackLike):
+        raise InputError(f"attacks: {path} makes no attack (name, describe, run), got {attack!r}")
+    return resolve(attack)

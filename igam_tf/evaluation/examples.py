@@ -1,0 +1,104 @@
+"""What is evaluated on: any form of labelled images as a `Split`, checked against the model."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from igam_tf.attacks import inputs, programs
+from igam_tf.bounds import Bounds, as_bounds
+from igam_tf.data.splits import Dataset, Split
+from igam_tf.errors import InputError
+from igam_tf.layers import STATISTICS, bounds_of
+
+MODES = (*STATISTICS, "recalibrated")
+
+
+def split_of(dataset: Any, num_examples: int | None = None) -> Split:
+    """The examples to evaluate on.
+
+    Args:
+      dataset: a `Dataset` (its test split), a `Split`, images and labels as a pair of arrays or
+        tensors, or a finite `tf.data.Dataset` of (images, labels), batched or not.
+      num_examples: the first so many; None for all.
+
+    Raises:
+      InputError: none of these, or a pair that does not match.
+    """
+    if isinstance(dataset, Dataset):
+        dataset = dataset.test
+    if isinstance(dataset, tf.data.Dataset):
+        dataset = _gathered(dataset, num_examples)
+    if isinstance(dataset, Split):
+        return dataset.first(num_examples)
+    if not isinstance(dataset, (tuple, list)) or len(dataset) != 2:
+        raise InputError(
+            f"dataset: expected a Dataset, a Split, (images, labels) or a tf.data.Dataset, got {type(dataset).__name__}"
+        )
+    images, labels = map(np.asarray, dataset)
+    return Split(images, labels).first(num_examples)
+
+
+def bounds_for(model: Any, dataset: Any, bounds: Any) -> Bounds:
+    """The pixel range of an evaluation: as given, else the model's, else the data set's.
+
+    Raises:
+      InputError: nobody says it, or the model and the data set disagree.
+    """
+    if bounds is not None:
+        return as_bounds(bounds)
+    if not isinstance(dataset, Dataset):
+        return bounds_of(model)
+    try:
+        limits = bounds_of(model)
+    except InputError:
+        return dataset.bounds
+    if limits != dataset.bounds:
+        raise InputError(f"dataset: {dataset.name} has pixels in {dataset.bounds}, the model takes {limits}")
+    return limits
+
+
+def require_settings(split: Split, statistics: Sequence[str], batch_size: int, calibration: Any) -> None:
+    """Raises an InputError for settings that no evaluation can have."""
+    if not len(split) or not statistics or batch_size < 1:
+        raise InputError(
+            f"evaluate: need examples, a mode and a positive batch, got {len(split)}, {tuple(statistics)}, {batch_size}"
+        )
+    if unknown := [mode for mode in statistics if mode not in MODES]:
+        raise InputError(f"statistics: expected {', '.join(MODES)}, got {', '.join(unknown)}")
+    if "recalibrated" in statistics and calibration is None:
+        raise InputError("statistics: recalibrated needs clean training data (calibration)")
+
+
+def require_logits(model: Any, split: Split, bounds: Bounds, mode: str) -> None:
+    """Looks at the outputs once: attacks on probabilities or NaN look like robustness.
+
+    Raises:
+      InputError: examples that do not fit the model, or outputs that are no finite logits.
+    """
+    first = split.first(min(len(split), 32))
+    _, x, _ = inputs.checked(model, first.pixels(), first.labels, bounds)
+    if mode == "recalibrated":  # the model itself may not run with moving averages
+        return
+    logits = programs.logits(model, x, mode)
+    sums_to_one = np.allclose(logits.sum(-1), 1, atol=1e-3)
+    if logits.shape[1] > 1 and logits.min() >= 0 and sums_to_one:
+        raise InputError(f"{getattr(model, 'name', 'model')}: {inputs.PROBABILITIES}")
+    if split.labels.max() >= logits.shape[1]:
+        raise InputError(f"labels: the model has {logits.shape[1]} classes, got labels up to {split.labels.max()}")
+
+
+def _gathered(dataset: tf.data.Dataset, count: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """The first `count` examples of a `tf.data` set as arrays."""
+    spec = dataset.element_spec
+    if not isinstance(spec, tuple) or len(spec) < 2:
+        raise InputError(f"dataset: expected (images, labels) elements, got {spec}")
+    if int(dataset.cardinality()) == tf.data.INFINITE_CARDINALITY and count is None:
+        raise InputError("dataset: an endless tf.data set needs num_examples")
+    if spec[0].shape.rank == 4:
+        dataset = dataset.unbatch()
+    if count is not None:
+        dataset = dataset.take(count)
+    examples = list(dataset.as_numpy_iterator())
+    return np.stack([x for x, *_ in examples]), np.stack([y for _, y, *_ in examples])

@@ -1,0 +1,83 @@
+"""Every form of labelled images is evaluated alike; what does not fit is refused in one line."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from igam_tf.bounds import PIXELS, UNIT
+from igam_tf.data import Dataset, Split
+from igam_tf.errors import InputError
+from igam_tf.evaluation import evaluate
+from igam_tf.evaluation.examples import bounds_for, split_of
+
+from .. import tiny
+
+X, Y = tiny.batch(10)
+TASK = Dataset("task", Split(X[::-1].copy(), Y[::-1].copy()), Split(X, Y), tiny.CLASSES, PIXELS)
+
+
+def stream(batch_size: int | None) -> tf.data.Dataset:
+    examples = tf.data.Dataset.from_tensor_slices((X, Y))
+    return examples if batch_size is None else examples.batch(batch_size)
+
+
+FORMS: dict[str, Any] = {
+    "dataset": TASK,
+    "split": TASK.test,
+    "arrays": (X, Y),
+    "tensors": (tf.constant(X), tf.constant(Y)),
+    "examples": stream(None),
+    "batches": stream(4),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("count", [None, 7, 100])
+def test_forms(form: str, count: int | None) -> None:
+    split = split_of(FORMS[form], count)
+    np.testing.assert_array_equal(split.pixels(), X[:count])
+    np.testing.assert_array_equal(split.labels, Y[:count])
+
+
+def test_the_same_record_from_every_form() -> None:
+    model = tiny.classifier()
+    records = [evaluate(model, form, attacks="fgsm", num_examples=8) for form in FORMS.values()]
+    assert all(record.flags == records[0].flags for record in records)
+
+
+def test_a_data_set_brings_its_training_images_for_recalibration() -> None:
+    settings: dict[str, Any] = {"statistics": ("recalibrated",), "attacks": "fgsm", "batch_size": 5}
+    own = evaluate(tiny.classifier(), TASK, **settings)
+    explicit = evaluate(tiny.classifier(), TASK.test, calibration=TASK.train, **settings)
+    assert own.flags == explicit.flags
+    with pytest.raises(InputError, match="recalibrated needs clean training data"):
+        evaluate(tiny.classifier(), TASK.test, **settings)
+
+
+def test_bounds() -> None:
+    model = tiny.classifier()
+    silent = keras.Sequential([keras.Input(tiny.SHAPE), keras.layers.Flatten(), keras.layers.Dense(3)])
+    assert bounds_for(model, TASK, None) == bounds_for(silent, TASK, None) == PIXELS
+    assert bounds_for(model, TASK, (0, 1)) == UNIT
+    with pytest.raises(InputError, match="does not say its pixel range"):
+        bounds_for(silent, TASK.test, None)
+    message = r"^dataset: task has pixels in \[0, 255\], the model takes \[0, 1\]$"
+    with pytest.raises(InputError, match=message):
+        evaluate(tiny.classifier(high=1.0), TASK)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "message"),
+    [
+        ("cifar10", "dataset: expected a Dataset, a Split, .* got str"),
+        ((X, Y, Y), "dataset: expected a Dataset, a Split, .* got tuple"),
+        (stream(None).repeat(), "dataset: an endless tf.data set needs num_examples"),
+        (stream(None).map(lambda x, y: x), r"dataset: expected \(images, labels\) elements"),
+    ],
+)
+def test_what_is_no_data(dataset: Any, message: str) -> None:
+    with pytest.raises(InputError, match=f"^{message}"):
+        split_of(dataset)
