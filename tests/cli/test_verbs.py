@@ -292,7 +292,7 @@ def test_evaluate_with_all_that_it_has(path: Path, capsys: pytest.CaptureFixture
         module("evaluate").main([str(path.finetuned), "--attacks=fgsm", "--attack_head=source", "--num_examples=4"])
         == 0
     )
-    assert "made on the source head" in capsys.readouterr()[0]
+    assert "computed on the source head" in capsys.readouterr()[0]
     assert module("evaluate").main([str(path.student), "--attacks=fgsm", "--attack_head=source"]) == 2
     assert "it has no source head" in capsys.readouterr()[1]
 
