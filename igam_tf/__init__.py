@@ -1,9 +1,11 @@
 """Robustness transfer through input gradients (IGAM) on TensorFlow 2 and Keras 3.
 
-Submodules load on first use, so that importing the package costs nothing and TensorFlow starts only when it is needed::
+Submodules load on first use. Importing the package costs nothing, and TensorFlow starts only when it
+is needed::
 
     import igam_tf
     model = igam_tf.models.wide_resnet(10, width=1)
+    attack = igam_tf.attacks.PGD(epsilon="8/255", steps=20)
 """
 
 import importlib
@@ -30,6 +32,8 @@ _SUBMODULES = (
     "losses",
     "models",
     "paper",
+    "precision",
+    "pretrained",
     "report",
     "runtime",
     "training",
@@ -41,3 +45,7 @@ def __getattr__(name: str) -> ModuleType:
     if name in _SUBMODULES:
         return importlib.import_module(f"igam_tf.{name}")
     raise AttributeError(f"module 'igam_tf' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
