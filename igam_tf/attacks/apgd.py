@@ -96,7 +96,9 @@ class APGD(Attack):
     def describe(self, bounds: Bounds, image_shape: Sequence[int] = ()) -> str:
         radius = bounds.amount(self.epsilon)
         restarts = f", {self.restarts} restarts" if self.restarts > 1 else ""
-        targets = f" towards {self.num_targets} classes" if self.loss == "targeted_dlr" else ""
+        # A model of fewer classes has fewer targets.
+        targeted = self.loss == "targeted_dlr"
+        targets = f" towards up to {self.num_targets} classes" if targeted else ""
         return (
             f"linf, eps {bounds.describe(radius)}, {self.steps} steps, random start{restarts}, "
             f"loss {losses.loss_name(self.loss)}{targets}"

@@ -23,7 +23,7 @@ _TRANSFER = "transfer-"
 
 
 def _strong(epsilon: Amount) -> Chain:
-    """AutoAttack's line without FAB, APGD-T on nine targets; it is not AutoAttack."""
+    """AutoAttack's line without FAB, APGD-T on up to nine targets; it is not AutoAttack."""
     stages = (APGD(epsilon=epsilon), APGD(epsilon=epsilon, loss="targeted_dlr"), Square(epsilon=epsilon))
     return Chain(label="strong", stages=stages)
 

@@ -176,7 +176,7 @@ EPS = "linf, eps 8/255 (8 of [0, 255])"
         (
             "apgd50-t-x2",
             PIXELS,
-            f"{EPS}, 50 steps, random start, 2 restarts, loss targeted_dlr towards 9 classes",
+            f"{EPS}, 50 steps, random start, 2 restarts, loss targeted_dlr towards up to 9 classes",
         ),
         ("square200", PIXELS, f"{EPS}, 200 queries, black box"),
         (
