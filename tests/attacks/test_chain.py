@@ -1,0 +1,75 @@
+"""Chains and transfer attacks on their own, without `evaluate`: survivors, surrogates, batches."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from igam_tf import evaluation
+from igam_tf.attacks import APGD, FGSM, PGD, Chain, Square, Transfer
+from igam_tf.bounds import PIXELS
+from igam_tf.errors import InputError
+
+from .. import tiny
+
+X, _ = tiny.batch(20)
+STAGES = (FGSM(epsilon=3), PGD(epsilon=4, steps=5), Square(epsilon=4, queries=40))
+
+
+def labels(model: Any, statistics: str = "moving") -> np.ndarray:
+    from igam_tf import gradients
+
+    return gradients.logits_of(model, X, statistics).numpy().argmax(1)
+
+
+@pytest.mark.parametrize("statistics", ["moving", "batch"])
+def test_a_chain_is_the_worst_of_its_stages(statistics: str) -> None:
+    model, chain = tiny.classifier(), Chain(stages=STAGES)
+    y = labels(model, statistics)
+    y[:2] = (y[:2] + 1) % tiny.CLASSES
+    result = chain.run(model, X, y, statistics=statistics, seed=2)
+    alone = [stage.run(model, X, y, statistics=statistics, seed=2).correct for stage in STAGES]
+    np.testing.assert_array_equal(result.x_adv[:2], X[:2])  # wrong from the start
+    if statistics == "moving":
+        np.testing.assert_array_equal(result.correct, np.all(alone, 0) & (np.arange(20) >= 2))
+    assert 0 < result.correct.sum() < alone[0].sum()  # or this test would tell little
+    assert result.never_fooled is None
+
+
+def test_a_chain_in_evaluate_and_on_its_own() -> None:
+    model = tiny.classifier()
+    y = labels(model)
+    images: dict[str, np.ndarray] = {}
+    chain = Chain(stages=STAGES, label="mine")
+    record = evaluation.evaluate(model, (X, y), attacks=chain, batch_size=7, seed=2, images=images)
+    result = chain.run(model, X, y, batch_size=20, seed=2)
+    np.testing.assert_array_equal(record.right("mine"), result.correct)
+    assert np.mean(np.abs(images["moving/mine"] - result.x_adv) < 1e-3) > 0.99
+    names = ["clean", "mine: fgsm", "mine: pgd5", "mine"]
+    assert list(record.results["moving"]) == names
+
+
+def test_a_chain_says_all_of_its_stages() -> None:
+    chain = Chain(stages=STAGES)
+    assert chain.name == "fgsm+pgd5+square40"
+    assert chain.describe(PIXELS).count("; then ") == 2
+    assert chain.cost(10) == (6, 40)
+    transfers = Chain(stages=(Transfer(attack=FGSM()), APGD())).on_surrogate(labels)
+    assert transfers.stages[0].surrogate is labels
+
+
+def test_transfer() -> None:
+    model, surrogate = tiny.classifier(), tiny.classifier(1)
+    y = labels(model)
+    attack = Transfer(attack=PGD(epsilon=8, steps=5))
+    with pytest.raises(InputError, match=r"^surrogate: transfer-pgd5 needs a model"):
+        attack.run(model, X, y)
+    result = attack.on_surrogate(surrogate).run(model, X, y, seed=2)
+    expected = PGD(epsilon=8, steps=5).perturb(surrogate, X, y, seed=2)
+    np.testing.assert_array_equal(result.x_adv, expected)
+    judged = model(expected, training=False).numpy().argmax(1) == y
+    np.testing.assert_array_equal(result.correct, judged)
+    own = Transfer(attack=FGSM(), surrogate=surrogate)
+    assert own.on_surrogate(model) is own  # it has its own
+    with pytest.raises(InputError, match=r"^images: the model takes"):
+        Transfer(attack=FGSM(), surrogate=tiny.classifier(shape=(4, 4, 3))).run(model, X, y)
