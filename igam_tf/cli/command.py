@@ -14,7 +14,7 @@ from typing import Any
 
 from absl import flags
 
-from igam_tf.errors import InputError
+from igam_tf.errors import DivergedError, InputError
 
 
 class Command:
@@ -46,9 +46,7 @@ class Command:
             return self._fail(f"{error.strerror or error}: {error.filename}" if error.filename else error, 2)
         except KeyboardInterrupt:
             return self._fail("interrupted", 130)
-        except RuntimeError as error:
-            if type(error).__name__ != "DivergedError":  # importing the type here would start TensorFlow for --help
-                raise
+        except DivergedError as error:
             return self._fail(error, 1)
         return 0
 

@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from igam_tf import evaluation
-from igam_tf.errors import InputError
+from igam_tf.errors import DivergedError, InputError
 from igam_tf.experiments import runs, scoring
 from igam_tf.experiments.configs import Table, Weights
-from igam_tf.training.callbacks import DivergedError
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,13 +11,12 @@ from matplotlib.figure import Figure
 from igam_tf import data
 from igam_tf.attacks import programs
 from igam_tf.data import Dataset
-from igam_tf.errors import InputError
+from igam_tf.errors import DivergedError, InputError
 from igam_tf.experiments import pictures, reproduce, runs, trained
 from igam_tf.experiments.configs import Table
 from igam_tf.experiments.pictures import Picture
 from igam_tf.figures import bars, curves, gradients, landscape
 from igam_tf.records import EvalRecord
-from igam_tf.training.callbacks import DivergedError
 
 # Test images, the first ones, among which those of a figure are; also the batch of the BatchNorm mode "batch".
 POOL = 100

@@ -10,10 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from igam_tf import files
-
-
-class DivergedError(RuntimeError):
-    """The loss or a weight is no longer a finite number; the last state that was good is kept."""
+from igam_tf.errors import DivergedError
 
 
 class State:

@@ -13,8 +13,7 @@ import pytest
 from absl import flags
 
 from igam_tf.cli.command import Command
-from igam_tf.errors import InputError
-from igam_tf.training.callbacks import DivergedError
+from igam_tf.errors import DivergedError, InputError
 
 BIN = pathlib.Path(__file__).resolve().parents[2] / "bin"
 

@@ -9,10 +9,10 @@ from collections.abc import Callable
 import pytest
 
 from igam_tf import config, runtime
-from igam_tf.errors import InputError
+from igam_tf.errors import DivergedError, InputError
 from igam_tf.experiments import runs, trained
 from igam_tf.experiments.configs import Data, Run, Schedule, Weights, verb_of
-from igam_tf.training.callbacks import DivergedError, Keeper, State
+from igam_tf.training.callbacks import Keeper, State
 
 from .. import tiny
 from . import small

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from igam_tf.training.callbacks import DivergedError, Keeper, State, append_history
+from igam_tf.errors import DivergedError
+from igam_tf.training.callbacks import Keeper, State, append_history
 
 
 def rows(path: pathlib.Path) -> list[dict[str, str]]:
