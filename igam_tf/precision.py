@@ -13,6 +13,7 @@ from typing import Any
 import keras
 
 from igam_tf.errors import InputError
+from igam_tf.structure import last_layers
 
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 PRECISIONS = tuple(_POLICIES)
@@ -64,7 +65,7 @@ def rebuilt(model: keras.Model, precision: str) -> keras.Model:
     """
     policy = _POLICIES[check_precision(precision)]
 
-    heads = {id(layer) for layer in _last(model)}
+    heads = {id(layer) for layer in last_layers(model)}
 
     def clone(layer: Any) -> Any:
         config = layer.get_config()
@@ -76,10 +77,3 @@ def rebuilt(model: keras.Model, precision: str) -> keras.Model:
     copy = keras.models.clone_model(model, clone_function=clone, recursive=True)
     copy.set_weights(model.get_weights())
     return copy
-
-
-def _last(model: Any) -> Iterator[Any]:
-    """A model's last layer; of one that ends in a model, that one's too."""
-    while getattr(model, "layers", None):
-        model = model.layers[-1]
-        yield model

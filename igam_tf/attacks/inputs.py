@@ -12,6 +12,7 @@ from igam_tf.attacks import programs
 from igam_tf.bounds import Bounds, as_bounds
 from igam_tf.errors import InputError
 from igam_tf.layers import bounds_of, check_statistics
+from igam_tf.structure import last_layers
 
 PROBABILITIES = (
     "the model gives probabilities, attacks need logits; end it before its softmax (a Dense layer with activation=None)"
@@ -163,14 +164,15 @@ def checked(model: Any, x: Any, y: Any, bounds: Any) -> tuple[Bounds, np.ndarray
 
 
 def require_logits(model: Any) -> None:
-    """Refuses a model whose last layer says that its outputs are probabilities.
+    """Refuses a model whose last layer, nested or not, says that its outputs are probabilities.
 
     Raises:
       InputError: the last layer is a softmax.
     """
-    last = model.layers[-1] if isinstance(model, keras.Model) and model.layers else None
-    if isinstance(last, keras.layers.Softmax) or getattr(last, "activation", None) is keras.activations.softmax:
-        raise InputError(f"{model.name}: {PROBABILITIES}")
+    for last in last_layers(model):
+        activation = getattr(last, "activation", None)
+        if isinstance(last, keras.layers.Softmax) or activation is keras.activations.softmax:
+            raise InputError(f"{model.name}: {PROBABILITIES}")
 
 
 def restart_seed(seed: int, restart: int) -> int:

@@ -18,23 +18,23 @@ The first layer's share of inputs in a plain step, which nobody needs, is counte
 
 import dataclasses
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import keras
 
 from igam_tf.adapters import TransposedConv
+from igam_tf.structure import walk
 
 PLAIN, INPUT_GRADIENT, STUDENT = 3, 2, 6
 
 
-def leaves(model: Any) -> Iterator[Any]:
+def leaves(model: Any) -> list[Any]:
     """The layers that compute, those of nested models too, in their order."""
-    for layer in model.layers:
-        if getattr(layer, "layers", None):
-            yield from leaves(layer)
-        elif not isinstance(layer, keras.layers.InputLayer):
-            yield layer
+    return [
+        layer
+        for layer in walk(model)
+        if not getattr(layer, "layers", None) and not isinstance(layer, keras.layers.InputLayer)
+    ]
 
 
 def forward_flops(model: Any) -> int:

@@ -4,7 +4,7 @@ import dataclasses
 import inspect
 import json
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -15,6 +15,7 @@ from igam_tf.errors import InputError
 from igam_tf.experiments import trained
 from igam_tf.layers import PerImageStandardization, UnitNorm
 from igam_tf.records import EvalRecord
+from igam_tf.structure import walk
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,16 +81,9 @@ def describe(
     }
 
 
-def _layers(model: Any) -> Iterator[Any]:
-    """All layers, outermost first."""
-    for layer in getattr(model, "layers", []):
-        yield layer
-        yield from _layers(layer)
-
-
 def _normalization(model: keras.Model) -> str | None:
     """Of the input, by the names of `igam_tf.layers.normalization`; None where the model has none of these."""
-    for layer in _layers(model):
+    for layer in walk(model):
         if isinstance(layer, PerImageStandardization):
             return "per_image"
         if isinstance(layer, UnitNorm):
@@ -102,7 +96,7 @@ def _adapter(model: keras.Model) -> list[dict[str, Any]]:
     common = inspect.signature(keras.layers.Layer.__init__).parameters
     return [
         {"part": type(layer).__name__, **{key: v for key, v in layer.get_config().items() if key not in common}}
-        for layer in _layers(model)
+        for layer in walk(model)
         if type(layer).__module__ == adapters.__name__
     ]
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from igam_tf.errors import InputError
 from igam_tf.layers import fused_norm
+from igam_tf.structure import walk
 
 _mode = threading.local()
 
@@ -31,10 +32,9 @@ def check_statistics(statistics: str, model: Any = None) -> str:
             f"{', '.join(stock[:3])}{' ...' if len(stock) > 3 else ''} (igam_tf.layers.exact_batchnorm converts a model)"
         )
     if statistics == "moving":
-        for layer in getattr(model, "layers", []):
+        for layer in walk(model):
             if isinstance(layer, BatchNorm):
                 layer.require_moving_averages()
-            check_statistics(statistics, layer)
     return statistics
 
 
@@ -150,12 +150,7 @@ def _batch_norm(
 
 def stock_batchnorms(model: Any) -> list[str]:
     """Names of a model's stock Keras BatchNormalization layers, nested ones too."""
-    names = []
-    for layer in getattr(model, "layers", []):
-        if isinstance(layer, keras.layers.BatchNormalization):
-            names.append(layer.name)
-        names.extend(stock_batchnorms(layer))
-    return names
+    return [layer.name for layer in walk(model) if isinstance(layer, keras.layers.BatchNormalization)]
 
 
 def exact_batchnorm(model: keras.Model) -> keras.Model:

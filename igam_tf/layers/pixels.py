@@ -8,6 +8,7 @@ import tensorflow as tf
 from igam_tf.bounds import Bounds
 from igam_tf.errors import InputError
 from igam_tf.precision import FloatLayer
+from igam_tf.structure import walk
 
 
 @keras.saving.register_keras_serializable("igam_tf")
@@ -31,13 +32,10 @@ def bounds_of(model: Any) -> Bounds:
     Raises:
       InputError: the model carries none.
     """
-    layers = list(getattr(model, "layers", []))
-    for layer in layers:
+    outermost_first = (*getattr(model, "layers", []), *walk(model))
+    for layer in outermost_first:
         if isinstance(layer, PixelRange):
             return layer.bounds
-    for layer in layers:
-        if getattr(layer, "layers", None):
-            return bounds_of(layer)
     raise InputError(
         f"{getattr(model, 'name', model)!s}: the model does not say its pixel range; pass bounds=(low, high), or put an "
         "igam_tf.layers.PixelRange layer at its input"
