@@ -1,4 +1,4 @@
-"""Where the published checkpoints are, what is known of their contents, and what was published about them."""
+"""Where the published checkpoints are, and what their authors published about them."""
 
 import dataclasses
 import functools
@@ -9,14 +9,15 @@ from collections.abc import Mapping
 
 @dataclasses.dataclass(frozen=True)
 class Published:
-    """One published checkpoint archive. Nothing here was computed by this project; unknown is None or empty.
+    """One published checkpoint archive; what its authors did not publish is None or empty.
 
     Attributes:
       kind: of the network inside; None where there are several.
       url: of the archive, or of a page to download from by hand if `manual`.
       git_blob: Git's id of the archive, as its repository has it (`git hash-object FILE`).
       published_sha256: of the "model file", in its authors' words; of which file is unconfirmed.
-      published_accuracy: per cent, by attack as igam_tf names it: pgd100-x50 is 100 steps with 50 restarts.
+      published_accuracy: per cent, by attack as igam_tf names it: pgd100-x50 is 100 steps with 50
+        restarts.
       published_setting: what the accuracies are for.
     """
 
@@ -32,5 +33,6 @@ class Published:
 @functools.cache
 def manifest() -> Mapping[str, Published]:
     """The published checkpoints by name, in the order in which they are listed."""
-    text = importlib.resources.files("madry_checkpoints").joinpath("manifest.json").read_text("utf-8")
-    return {name: Published(**fields) for name, fields in json.loads(text).items()}
+    file = importlib.resources.files("madry_checkpoints").joinpath("manifest.json")
+    entries = json.loads(file.read_text("utf-8"))
+    return {name: Published(**fields) for name, fields in entries.items()}

@@ -1,4 +1,4 @@
-"""A server of one file on this machine, which breaks off when told to."""
+"""A local server of one file, which interrupts its answers on demand."""
 
 import contextlib
 import http.server
@@ -7,7 +7,10 @@ from collections.abc import Iterator
 
 
 class Server:
-    """`url` serves `contents`; each answer ends after the next number of bytes in `breaks`, whole when there is none."""
+    """Serves `contents` at `url`; each answer ends after the next number of bytes in `breaks`.
+
+    An answer is whole when no number is left.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -21,9 +24,11 @@ class Server:
 def serving() -> Iterator[Server]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            asked = self.headers.get("Range")
-            state.requests.append(asked)
-            start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked and state.ranges else 0
+            requested_range = self.headers.get("Range")
+            state.requests.append(requested_range)
+            start = 0
+            if requested_range and state.ranges:
+                start = int(requested_range.removeprefix("bytes=").removesuffix("-"))
             total = len(state.contents)
             if self.path != "/file.zip":
                 self.send_error(404)

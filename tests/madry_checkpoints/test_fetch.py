@@ -103,7 +103,9 @@ def test_a_page_instead_of_an_archive(server, tmp_path):
 
 def test_offline_says_what_to_put_where(tmp_path, server):
     entry = {"one": Published("mnist_challenge", "http://127.0.0.1:1/natural.zip")}
-    message = f"get http://127.0.0.1:1/natural.zip by other means, save it as {tmp_path}/d/one.zip, and run this again"
+    message = (
+        f"get http://127.0.0.1:1/natural.zip by other means, save it as {tmp_path}/d/one.zip, and run the same command"
+    )
     with pytest.raises(CheckpointError, match=message) as caught:
         fetch("one", tmp_path / "d", published=entry)
     assert "\n" not in str(caught.value)
