@@ -14,8 +14,8 @@ ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
-def start(module: str) -> int:
-    """Runs `module.main()`, in `.venv` if this interpreter lacks TensorFlow and `make` has made one."""
+def start(module: str, *arguments: object) -> int:
+    """Runs `module.main(*arguments)`, in `.venv` if this interpreter lacks TensorFlow and `make` has made one."""
     if importlib.util.find_spec("tensorflow") is None:
         python = ROOT / ".venv" / "bin" / "python"
         if not python.exists() or pathlib.Path(sys.prefix) == python.parents[1]:
@@ -28,4 +28,4 @@ def start(module: str) -> int:
     if platform.machine().lower() in ("x86_64", "amd64"):
         os.environ.setdefault(ONEDNN, "1")
     sys.path.insert(0, str(ROOT))
-    return importlib.import_module(module).main()
+    return importlib.import_module(module).main(*arguments)

@@ -7,6 +7,7 @@ Exit codes: 0 done, 1 the work failed (training diverged), 2 a mistake in the co
 """
 
 import copy
+import os
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
@@ -40,8 +41,11 @@ class Command:
         try:
             self._take_positional(values, values([self.name, *arguments])[1:])
             main(values)
+            sys.stdout.flush()
         except (flags.Error, InputError) as error:
             return self._fail(error, 2)
+        except BrokenPipeError:  # the reader of the output, `head` for example, stopped reading
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except OSError as error:
             return self._fail(f"{error.strerror or error}: {error.filename}" if error.filename else error, 2)
         except KeyboardInterrupt:
