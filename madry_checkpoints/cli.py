@@ -2,133 +2,149 @@
 
   list                 the published checkpoints, their kinds, and where they come from
   fetch NAME           download, verify and unpack one of them
-  inspect PATH         kinds, variables, shapes, parameters, slots, what is missing or unknown; verifies checksums
-  convert PATH OUT     to a .keras or .weights.h5 file, or (OUT a directory) to a TensorFlow 1 checkpoint
+  inspect PATH         kinds, variables, shapes, parameters, slots, what is missing or unknown
+  convert PATH OUT     to a .keras or .weights.h5 file, or to a TensorFlow 1 checkpoint
 
-PATH is a directory, a checkpoint's prefix or one of its files; for convert also a .keras file."""
+COMMAND --help says more of each and lists its flags."""
 
-import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from absl import flags
 
+from igam_tf.cli.command import Command
 from igam_tf.errors import InputError
 from madry_checkpoints import kinds
-from madry_checkpoints.bundle import Bundle
 from madry_checkpoints.convert import convert
 from madry_checkpoints.fetch import fetch
 from madry_checkpoints.location import prefix_of
 from madry_checkpoints.manifest import manifest
+from madry_checkpoints.reader import Checkpoint, VariableSpec
 
-_NORMALIZATIONS = ("per_image", "unit_norm", "l2")
+_PATH = "PATH is a directory, a prefix or one of its files"
+
+_LIST = Command(
+    "madry_checkpoints list",
+    "The published checkpoints, their kinds, where they come from, and their published accuracies.",
+)
+_FETCH = Command(
+    "madry_checkpoints fetch",
+    "Downloads, verifies and unpacks the published checkpoint NAME, and prints where it is.",
+    positional="name",
+)
+flags.DEFINE_string("directory", "checkpoints", "Where checkpoints go.", flag_values=_FETCH.flags)
+_INSPECT = Command(
+    "madry_checkpoints inspect",
+    "Prints the kinds, variables, shapes, parameters and slots in a checkpoint, and what is\n"
+    f"missing or unknown; verifies the checksums. {_PATH}.",
+    positional="path",
+)
+_CONVERT = Command(
+    "madry_checkpoints convert",
+    "Converts a network of a TensorFlow 1 checkpoint to a .keras or .weights.h5 file; if OUT is a\n"
+    "directory, that network or a .keras file to a TensorFlow 1 checkpoint.\n"
+    f"{_PATH}, or a .keras file.",
+    positional="path out",
+)
+flags.DEFINE_enum(
+    "kind",
+    None,
+    list(kinds.KINDS),
+    "The network; needed where PATH holds several.",
+    flag_values=_CONVERT.flags,
+)
+flags.DEFINE_enum(
+    "normalization",
+    None,
+    ["per_image", "unit_norm", "l2"],
+    "Of the input; by default the kind's.",
+    flag_values=_CONVERT.flags,
+)
+flags.DEFINE_list(
+    "input_shape",
+    None,
+    "HEIGHT,WIDTH,CHANNELS; by default the kind's.",
+    flag_values=_CONVERT.flags,
+)
+flags.DEFINE_bool("overwrite", False, "Replace OUT.", flag_values=_CONVERT.flags)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command; returns its exit status: 0, or 2 with one line on standard error."""
-    values = _flags()
-    try:
-        words = values(["madry_checkpoints", *(sys.argv[1:] if arguments is None else arguments)])[1:]
-        if values.help:
-            print(f"{__doc__}\n\nFlags:\n{_flags_help(values)}")
-        else:
-            _run(words, values)
-        sys.stdout.flush()
-    except (InputError, flags.Error) as error:
-        print(f"madry_checkpoints: {error}".replace("\n", " "), file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # the reader, `head` for example, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except KeyboardInterrupt:
-        return 130
-    return 0
-
-
-def _flags() -> flags.FlagValues:
-    values = flags.FlagValues()
-    values.set_gnu_getopt(True)  # flags may follow the words
-    flags.DEFINE_boolean("help", False, "show this help", short_name="h", flag_values=values)
-    flags.DEFINE_enum(
-        "kind", None, list(kinds.KINDS), "convert: the network; needed where PATH holds several", flag_values=values
-    )
-    flags.DEFINE_enum(
-        "normalization", None, _NORMALIZATIONS, "convert: of the input; by default the kind's", flag_values=values
-    )
-    flags.DEFINE_list("input_shape", None, "convert: height,width,channels; by default the kind's", flag_values=values)
-    flags.DEFINE_boolean("overwrite", False, "convert: replace OUT", flag_values=values)
-    flags.DEFINE_string("directory", "checkpoints", "fetch: where checkpoints go", flag_values=values)
-    return values
-
-
-def _flags_help(values: flags.FlagValues) -> str:
-    return "\n".join(f"  --{name:<14} {values[name].help}" for name in sorted(values) if name == values[name].name)
-
-
-def _run(words: list[str], values: flags.FlagValues) -> None:
-    commands: dict[str, tuple[int, Callable[..., None]]] = {
-        "list": (0, _list),
-        "fetch": (1, lambda name: print(fetch(name, values.directory))),
-        "inspect": (1, _inspect),
-        "convert": (2, lambda path, out: _convert(path, out, values)),
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; returns its exit code (see `igam_tf.cli.command`)."""
+    verb, *arguments = (sys.argv[1:] if argv is None else argv) or [""]
+    if verb in ("--help", "-h"):
+        print(__doc__)
+        return 0
+    commands: dict[str, tuple[Command, Callable[[Any], None]]] = {
+        "list": (_LIST, _list),
+        "fetch": (_FETCH, lambda values: print(fetch(values.target, values.directory))),
+        "inspect": (_INSPECT, lambda values: _inspect(values.target)),
+        "convert": (_CONVERT, _convert),
     }
-    command, *rest = words or [""]
-    if command not in commands:
-        raise InputError(f"expected a command ({', '.join(commands)}), got {command!r}; see --help")
-    count, function = commands[command]
-    if len(rest) != count:
-        raise InputError(f"{command}: expected {count} arguments, got {len(rest)}; see --help")
-    function(*rest)
+    if verb not in commands:
+        names = ", ".join(commands)
+        message = f"madry_checkpoints: expected a command ({names}), got {verb!r}; see --help"
+        print(message, file=sys.stderr)
+        return 2
+    command, function = commands[verb]
+    return command.run(function, arguments)
 
 
-def _list() -> None:
+def _list(_: flags.FlagValues) -> None:
     for name, entry in manifest().items():
-        print(f"{name:<20} {entry.kind or 'several kinds':<18} {'by hand: ' if entry.manual else ''}{entry.url}")
+        kind, by_hand = entry.kind or "several kinds", "by hand: " if entry.manual else ""
+        print(f"{name:<20} {kind:<18} {by_hand}{entry.url}")
         if entry.published_accuracy:
-            accuracies = "; ".join(f"{attack} {accuracy} %" for attack, accuracy in entry.published_accuracy.items())
-            print(f"{'':<20} published: {accuracies} ({entry.published_setting})")
+            accuracies = [f"{name} {value} %" for name, value in entry.published_accuracy.items()]
+            print(f"{'':<20} published: {'; '.join(accuracies)} ({entry.published_setting})")
 
 
-def _convert(path: str, out: str, values: flags.FlagValues) -> None:
+def _convert(values: flags.FlagValues) -> None:
     shape = values.input_shape
-    if shape is not None and (len(shape) != 3 or not all(size.isdecimal() and int(size) for size in shape)):
-        raise InputError(f"--input_shape: expected height,width,channels, got {','.join(shape)!r}")
-    sizes = (int(shape[0]), int(shape[1]), int(shape[2])) if shape else None
-    model = convert(path, out, values.kind, values.normalization, sizes, values.overwrite)
-    print(f"{out}: {model.name}, {model.count_params():,} parameters, input {list(model.input_shape[1:])}")
+    if shape is not None:
+        if len(shape) != 3 or not all(size.isdecimal() and int(size) for size in shape):
+            shown = ",".join(shape)
+            raise InputError(f"--input_shape: expected height,width,channels, got {shown!r}")
+        shape = tuple(int(size) for size in shape)
+    path, out = values.target, values.out
+    model = convert(path, out, values.kind, values.normalization, shape, values.overwrite)
+    parameters, input_shape = model.count_params(), list(model.input_shape[1:])
+    print(f"{out}: {model.name}, {parameters:,} parameters, input {input_shape}")
 
 
 def _inspect(path: str) -> None:
-    prefix = prefix_of(path)
-    bundle = Bundle(prefix)
-    variables = kinds.described(bundle)
-    slots = [name for name in variables if kinds.is_slot(name)]
-    print(f"{prefix}: {len(variables)} variables, {len(slots)} of them optimiser slots or counters")
-    owner = dict.fromkeys(slots, "slot")
-    found = sorted(kinds.kinds_in(variables))
-    for name in found:
-        owner |= dict.fromkeys(_inspect_kind(kinds.KINDS[name], variables), name)
-    if not found:
+    checkpoint = Checkpoint(prefix_of(path))
+    specs = checkpoint.specs
+    slots = [name for name in specs if kinds.is_slot(name)]
+    counts = f"{len(specs)} variables, {len(slots)} of them optimiser slots or counters"
+    print(f"{checkpoint.prefix}: {counts}")
+    owners = dict.fromkeys(slots, "slot")
+    kind_names = sorted(kinds.kinds_in(specs))
+    for kind in kind_names:
+        owners |= dict.fromkeys(_inspect_kind(kinds.KINDS[kind], specs), kind)
+    if not kind_names:
         print("no known network")
     print("variables:")
-    for name, variable in variables.items():
-        print(f"  {name} {list(variable.shape)} {variable.dtype} {owner.get(name, 'UNKNOWN')}")
-    for name in bundle:
-        _ = bundle[name]  # raises where the data are damaged
+    for name, spec in specs.items():
+        print(f"  {name} {list(spec.shape)} {spec.dtype} {owners.get(name, 'UNKNOWN')}")
+    for name in checkpoint:
+        _ = checkpoint[name]  # raises where the data are damaged
     print("checksums: right for every variable")
 
 
-def _inspect_kind(kind: kinds.Kind, variables: dict[str, kinds.Variable]) -> list[str]:
-    """Prints what is there of a kind; returns the names that it accounts for."""
+def _inspect_kind(kind: kinds.Kind, specs: Mapping[str, VariableSpec]) -> list[str]:
+    """Prints what a checkpoint holds of a kind; returns the names of the kind's variables."""
     try:
-        found = kinds.audit(kind, variables)
+        audit = kinds.audit(kind, specs)
     except InputError as error:
         print(f"{kind.name}: {error}")
         return []
-    parameters = sum(variables[name].count for name in found.weights if name in variables)
-    print(
-        f"{kind.name}: {'incomplete' if found.problems() else 'complete'}, {parameters:,} parameters, {found.network}"
-    )
-    for what, names in (("missing", found.missing), ("unknown", found.unused), ("wrong", found.misshaped)):
+    parameters = sum(specs[name].count for name in audit.weights if name in specs)
+    state = "incomplete" if audit.problems() else "complete"
+    print(f"{kind.name}: {state}, {parameters:,} parameters, {audit.network}")
+    problems = (("missing", audit.missing), ("unknown", audit.unused), ("wrong", audit.misshaped))
+    for problem, names in problems:
         for name in names:
-            print(f"  {what}: {name}")
-    return list(found.weights)
+            print(f"  {problem}: {name}")
+    return list(audit.weights)

@@ -7,15 +7,15 @@ import zipfile
 from typing import TYPE_CHECKING
 
 from madry_checkpoints.errors import CheckpointError
+from madry_checkpoints.kinds import detect
 from madry_checkpoints.loader import load_model
-from madry_checkpoints.reader import detect
 from madry_checkpoints.writer import write
 
 if TYPE_CHECKING:
     import keras
 
-_KERAS = (".keras", ".weights.h5")
-_FILES = (*_KERAS, ".h5", ".hdf5", ".pb", ".ckpt", ".index", ".npz", ".zip")
+_KERAS_SUFFIXES = (".keras", ".weights.h5")
+_FILE_SUFFIXES = (*_KERAS_SUFFIXES, ".h5", ".hdf5", ".pb", ".ckpt", ".index", ".npz", ".zip")
 
 
 def convert(
@@ -26,29 +26,33 @@ def convert(
     input_shape: tuple[int, int, int] | None = None,
     overwrite: bool = False,
 ) -> "keras.Model":
-    """Writes the network in `source` to `out`, complete or not at all; returns it.
+    """Writes the network in `source` to `out`, complete or not at all, and returns it.
 
     Args:
       source: a TensorFlow 1 checkpoint (see `read`) or, if `out` is a directory, a `.keras` file.
-      out: `*.keras`, `*.weights.h5`, or a directory for a TensorFlow 1 checkpoint of this network alone, without slots.
-      kind, normalization, input_shape: as for `load_model`; a `.keras` file needs `kind` and takes no other.
-      overwrite: replace what is at `out`.
+      out: `*.keras`, `*.weights.h5`, or a directory for a TensorFlow 1 checkpoint of this network
+        alone, without slots.
+      kind, normalization, input_shape: as for `load_model`; a `.keras` file needs `kind` and takes
+        no other.
+      overwrite: whether to replace what is at `out`.
 
     Raises:
-      CheckpointError: as `load_model` and `write`; `out` is there already, or is another sort of file.
+      CheckpointError: as `load_model` and `write`; `out` is there already, or is another sort of
+        file.
     """
     source, target = os.fspath(source), pathlib.Path(out)
-    to_directory = not target.name.endswith(_FILES)
-    if not to_directory and not target.name.endswith(_KERAS):
-        raise CheckpointError(
-            f"{target}: expected a .keras or .weights.h5 file, or a directory for a TensorFlow 1 checkpoint"
-        )
-    if not overwrite and (any(target.glob("*")) if to_directory and target.is_dir() else target.exists()):
+    to_directory = not target.name.endswith(_FILE_SUFFIXES)
+    if not to_directory and not target.name.endswith(_KERAS_SUFFIXES):
+        expected = "a .keras or .weights.h5 file, or a directory for a checkpoint"
+        raise CheckpointError(f"{target}: expected {expected}")
+    is_empty_directory = to_directory and target.is_dir() and not any(target.iterdir())
+    if target.exists() and not is_empty_directory and not overwrite:
         raise CheckpointError(f"{target}: is there already; --overwrite replaces it")
     if source.endswith(".keras"):
         if not to_directory or kind is None or normalization or input_shape:
-            raise CheckpointError(f"{source}: a .keras file is written to a directory; name its kind, and nothing else")
-        model = _loaded(source)
+            problem = "a .keras file is converted to a directory; name its kind alone"
+            raise CheckpointError(f"{source}: {problem}")
+        model = _load_keras_file(source)
     else:
         model = load_model(source, kind, normalization, input_shape)
         kind = kind or detect(source).pop()  # the only one, or it would not have loaded
@@ -59,7 +63,7 @@ def convert(
     return model
 
 
-def _loaded(source: str) -> "keras.Model":
+def _load_keras_file(source: str) -> "keras.Model":
     import keras
 
     import igam_tf.models  # noqa: F401  # registers the layers
@@ -69,7 +73,8 @@ def _loaded(source: str) -> "keras.Model":
     try:
         return keras.models.load_model(source, compile=False)
     except (ValueError, TypeError, KeyError, OSError) as error:
-        raise CheckpointError(f"{source}: Keras cannot load it ({str(error).splitlines()[0]})") from error
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(f"{source}: Keras cannot load it ({reason})") from error
 
 
 def _save(model: "keras.Model", target: pathlib.Path) -> None:

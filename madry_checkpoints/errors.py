@@ -1,7 +1,15 @@
-"""The one error of this package."""
+"""The error of this package, and lists of names for its message."""
+
+from collections.abc import Sequence
 
 from igam_tf.errors import InputError
 
 
 class CheckpointError(InputError):
-    """A checkpoint, archive or model is not what it should be: the message names the file or variable and the remedy."""
+    """A checkpoint, archive or model is wrong; the message names the file or variable."""
+
+
+def shorten(names: Sequence[str], limit: int = 4) -> str:
+    """The first `limit` names, and how many more there are."""
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more

@@ -1,20 +1,18 @@
-"""Which networks a checkpoint holds: kinds, their scopes, optimiser slots, and what is missing, unused or misshaped.
+"""Which networks a checkpoint holds, and what is missing, unused or misshaped in each.
 
-A file of the IGAM release holds a student (`classifier/`), a discriminator (`discriminator/`) and a teacher (all the
-rest) together with the slots of their optimisers. TensorFlow is not needed here.
+A file of the IGAM release holds a student (`classifier/`), a discriminator (`discriminator/`) and a
+teacher (everything else), together with the slots of their optimisers.
 """
 
 import dataclasses
-import math
 import re
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
-from madry_checkpoints.bundle import Array, Bundle
-from madry_checkpoints.errors import CheckpointError
-from madry_checkpoints.networks import Discriminator, MnistCnn, Network, Shape, Weights, WideResnet
+from madry_checkpoints.errors import CheckpointError, shorten
+from madry_checkpoints.networks import Discriminator, MnistCnn, Network, Weights, WideResnet
+from madry_checkpoints.reader import Array, Path, VariableSpec, open_checkpoint, specs_of
 
 _SLOT = re.compile(r"(.*/)?(Momentum|Adam)(_\d+)?|(.*/)?beta[12]_power(_\d+)?|global_step")
 _SCOPES = ("classifier/", "discriminator/")
@@ -22,7 +20,14 @@ _SCOPES = ("classifier/", "discriminator/")
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """One kind of network. `classes` limits the (source) classes to those with which the kind was published."""
+    """A kind of network.
+
+    Attributes:
+      name: as `load_model` and `detect` use it.
+      network: the class that knows the variables.
+      scope: prefix of the variables' names; empty for all names outside every scope.
+      classes: the numbers of (source) classes with which it was published; empty for any.
+    """
 
     name: str
     network: type[MnistCnn] | type[WideResnet] | type[Discriminator]
@@ -43,72 +48,78 @@ KINDS = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class Variable:
-    shape: Shape
-    dtype: np.dtype[Any]
+def detect(path_or_mapping: Path | Mapping[str, Array]) -> set[str]:
+    """The kinds of networks in a checkpoint; `load_model` checks whether one is complete.
 
-    @property
-    def count(self) -> int:
-        return math.prod(self.shape)
+    The CIFAR-10 challenge's network and the Tiny-ImageNet source network have the same names: the
+    10 or 200 classes tell them apart.
 
+    Args:
+      path_or_mapping: as for `read`, or arrays by original name.
 
-def described(values: Mapping[str, Array]) -> dict[str, Variable]:
-    """Shape and type of every variable, without reading those of a file."""
-    if isinstance(values, Bundle):
-        return {name: Variable(values.shape(name), values.dtype(name)) for name in values}
-    arrays = {name: np.asarray(value) for name, value in values.items()}
-    return {name: Variable(array.shape, array.dtype) for name, array in arrays.items()}
+    Raises:
+      CheckpointError: as `read`.
+    """
+    return kinds_in(specs_of(open_checkpoint(path_or_mapping)))
 
 
 def is_slot(name: str) -> bool:
-    """Whether the variable belongs to an optimiser or counts steps, and so to no network."""
+    """Whether a variable belongs to an optimiser or counts steps, and so to no network."""
     return _SLOT.fullmatch(name) is not None
 
 
 def kind_named(name: str) -> Kind:
+    """Raises CheckpointError, which lists the kinds, for an unknown name."""
     if name not in KINDS:
         raise CheckpointError(f"kind: expected one of {', '.join(KINDS)}, got {name!r}")
     return KINDS[name]
 
 
-def in_scope(kind: Kind, variables: Mapping[str, Variable]) -> dict[str, Variable]:
+def in_scope(kind: Kind, specs: Mapping[str, VariableSpec]) -> dict[str, VariableSpec]:
     """The non-slot variables of a kind's scope, by their names inside it."""
-    found = {}
-    for name, variable in variables.items():
+    inside = {}
+    for name, spec in specs.items():
         scope = next((scope for scope in _SCOPES if name.startswith(scope)), "")
         if scope == kind.scope and not is_slot(name):
-            found[name.removeprefix(scope)] = variable
-    return found
+            inside[name.removeprefix(scope)] = spec
+    return inside
 
 
-def kinds_in(variables: Mapping[str, Variable]) -> set[str]:
-    """The kinds whose networks are there, by their first and last layers; they may yet prove incomplete."""
-    found = set()
-    if len(variables["Variable"].shape if "Variable" in variables else ()) == 4 and "Variable_7" in variables:
-        found.add("mnist_challenge")
-    if "classifier/input/init_conv/DW" in variables:
-        found.add("igam_student")
-    if "discriminator/conv0/DW" in variables:
-        found.add("igam_discriminator")
-    if "input/init_conv/DW" in variables:
-        if any(name.startswith("target_task_logit/") for name in variables):
-            found.add("igam_teacher")
+def kinds_in(specs: Mapping[str, VariableSpec]) -> set[str]:
+    """The kinds whose first and last layers are there; a network may prove incomplete later."""
+    names = set()
+    if "Variable" in specs and len(specs["Variable"].shape) == 4 and "Variable_7" in specs:
+        names.add("mnist_challenge")
+    if "classifier/input/init_conv/DW" in specs:
+        names.add("igam_student")
+    if "discriminator/conv0/DW" in specs:
+        names.add("igam_discriminator")
+    if "input/init_conv/DW" in specs:
+        if any(name.startswith("target_task_logit/") for name in specs):
+            names.add("igam_teacher")
         else:
-            classes = root_classes(variables)
-            found |= {name for name in ("cifar10_challenge", "igam_tiny_source") if classes in KINDS[name].classes}
-    return found
+            challenge_kinds = ("cifar10_challenge", "igam_tiny_source")
+            classes = root_classes(specs)
+            names |= {name for name in challenge_kinds if classes in KINDS[name].classes}
+    return names
 
 
-def root_classes(variables: Mapping[str, Variable]) -> int | None:
-    """The classes of the logit layer outside every scope."""
-    head = variables.get("logit/biases") or variables.get("logit/DW")
+def root_classes(specs: Mapping[str, VariableSpec]) -> int | None:
+    """The number of classes of the logit layer outside every scope; None without such a layer."""
+    head = specs.get("logit/biases") or specs.get("logit/DW")
     return head.shape[-1] if head and head.shape else None
 
 
 @dataclasses.dataclass(frozen=True)
 class Audit:
-    """What a checkpoint holds of one kind, against that kind's table. Full names everywhere."""
+    """A kind's scope of a checkpoint, compared with the network. Names include the scope.
+
+    Attributes:
+      network: with the sizes of this checkpoint.
+      weights: where each variable belongs in the Keras model.
+      missing, unused: names.
+      misshaped: descriptions of variables of another shape or dtype.
+    """
 
     network: Network
     weights: Weights
@@ -117,35 +128,38 @@ class Audit:
     misshaped: tuple[str, ...]
 
     def problems(self) -> list[str]:
-        named = (
-            ("missing", self.missing),
-            ("not part of it", self.unused),
-            ("of another shape or type", self.misshaped),
-        )
-        return [f"{what}: {listed(names)}" for what, names in named if names]
+        """One phrase for each sort of problem; empty for a complete network."""
+        names_by_problem = {
+            "missing": self.missing,
+            "not part of it": self.unused,
+            "of another shape or type": self.misshaped,
+        }
+        return [f"{what}: {shorten(names)}" for what, names in names_by_problem.items() if names]
 
 
-def audit(kind: Kind, variables: Mapping[str, Variable]) -> Audit:
-    """Compares the kind's scope with its table.
+def audit(kind: Kind, specs: Mapping[str, VariableSpec]) -> Audit:
+    """Compares the kind's scope with the variables of its network.
 
     Raises:
-      CheckpointError: the scope lacks what would tell the network's sizes, or has the wrong number of classes.
+      CheckpointError: the scope lacks variables that give the network's sizes, or has another
+        number of classes than the kind.
     """
-    inside = in_scope(kind, variables)
+    inside = in_scope(kind, specs)
     try:
-        network = kind.network.of_variables({name: variable.shape for name, variable in inside.items()})
-        check_classes(kind, network)
+        network = kind.network.from_shapes({name: spec.shape for name, spec in inside.items()})
+        check_network(kind, network)
     except CheckpointError as error:
-        others = sorted(kinds_in(variables) - {kind.name})
+        others = sorted(kinds_in(specs) - {kind.name})
         hint = f"; this checkpoint looks like {' and '.join(others)}" if others else ""
         scope = f" (in {kind.scope})" if kind.scope else ""
         raise CheckpointError(f"not a whole {kind.name}: {error}{scope}{hint}") from error
     weights = network.weights()
-    misshaped = [
-        f"{kind.scope}{name} ({found.dtype} {list(found.shape)}, expected float32 {list(weights[name].shape)})"
-        for name, found in inside.items()
-        if name in weights and (found.shape != weights[name].shape or found.dtype != np.float32)
-    ]
+    misshaped = []
+    for name, spec in inside.items():
+        shape = weights[name].shape if name in weights else spec.shape
+        if name in weights and (spec.shape != shape or spec.dtype != np.float32):
+            expected = f"expected float32 {list(shape)}"
+            misshaped.append(f"{kind.scope}{name} ({spec.dtype} {list(spec.shape)}, {expected})")
     return Audit(
         network=network,
         weights={kind.scope + name: weight for name, weight in weights.items()},
@@ -155,18 +169,16 @@ def audit(kind: Kind, variables: Mapping[str, Variable]) -> Audit:
     )
 
 
-def check_classes(kind: Kind, network: Network) -> None:
-    """Raises CheckpointError for a network that is not the kind's, or has other classes than the kind was published with."""
+def check_network(kind: Kind, network: Network) -> None:
+    """Raises CheckpointError for another network than the kind's or another number of classes."""
     if not isinstance(network, kind.network):
         raise CheckpointError(f"{kind.name} is another network")
     if isinstance(network, Discriminator):
         return
     if kind.classes and network.classes not in kind.classes:
         raise CheckpointError(f"{network.classes} classes instead of {kind.classes[0]}")
-    if isinstance(network, WideResnet) and (network.target_classes is not None) != (kind.name == "igam_teacher"):
-        there = "has no" if network.target_classes is None else "has a"
-        raise CheckpointError(f"{there} head for a target task (target_task_logit)")
-
-
-def listed(names: tuple[str, ...], most: int = 4) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    if isinstance(network, WideResnet):
+        has_target_head = network.target_classes is not None
+        if has_target_head != (kind.name == "igam_teacher"):
+            verb = "has a" if has_target_head else "has no"
+            raise CheckpointError(f"{verb} head for a target task (target_task_logit)")

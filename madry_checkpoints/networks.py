@@ -1,7 +1,7 @@
-"""The original networks as tables: every variable's name and shape, and the Keras layer and weight that holds it.
+"""The original networks: the name and shape of each variable, and the Keras weight that holds it.
 
-Names are relative to a scope; widths, depths and class counts are found from a checkpoint's shapes or a model's layers.
-TensorFlow is not needed here.
+Names are relative to a scope. Widths, depths and class counts follow from the shapes in a
+checkpoint or from a model's layers. This module needs no TensorFlow.
 """
 
 import dataclasses
@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from madry_checkpoints.errors import CheckpointError
 
 Shape = tuple[int, ...]
-_STEM = 16
-_MOVING = ("moving_mean", "moving_variance")
+_STEM_CHANNELS = 16
+_MOVING_AVERAGES = ("moving_mean", "moving_variance")
 
 
 class Weight(NamedTuple):
@@ -30,23 +30,26 @@ Weights = dict[str, Weight]
 
 @dataclasses.dataclass(frozen=True)
 class MnistCnn:
-    """mnist_challenge/model.py, whose variables have no names of their own."""
+    """mnist_challenge/model.py, whose variables are only numbered."""
 
     channels: tuple[int, int]
     hidden: int
     classes: int
 
     @staticmethod
-    def of_variables(shapes: Mapping[str, Shape]) -> "MnistCnn":
+    def from_shapes(shapes: Mapping[str, Shape]) -> "MnistCnn":
+        """Raises CheckpointError where a variable that gives a size is missing."""
         channels = _size(shapes, "Variable_1", -1), _size(shapes, "Variable_3", -1)
         return MnistCnn(channels, _size(shapes, "Variable_5", -1), _size(shapes, "Variable_7", -1))
 
     @staticmethod
-    def of_model(model: Any) -> "MnistCnn":
+    def from_model(model: Any) -> "MnistCnn":
+        """Raises CheckpointError where a layer that gives a size is missing."""
         channels = _units(model, "conv1"), _units(model, "conv2")
         return MnistCnn(channels, _units(model, "hidden"), _units(model, "logits"))
 
     def weights(self) -> Weights:
+        """By original name."""
         first, second = self.channels
         kernels = [
             ("conv1", (5, 5, 1, first)),
@@ -54,15 +57,21 @@ class MnistCnn:
             ("hidden", (7 * 7 * second, self.hidden)),
             ("logits", (self.hidden, self.classes)),
         ]
-        table = []
+        weights = []
         for layer, shape in kernels:
-            table += [Weight(layer, "kernel", shape), Weight(layer, "bias", shape[-1:])]
-        return {f"Variable_{index}" if index else "Variable": weight for index, weight in enumerate(table)}
+            weights += [Weight(layer, "kernel", shape), Weight(layer, "bias", shape[-1:])]
+        names = ["Variable", *(f"Variable_{index}" for index in range(1, len(weights)))]
+        return dict(zip(names, weights, strict=True))
 
 
 @dataclasses.dataclass(frozen=True)
 class WideResnet:
-    """cifar10_challenge/model.py and the release's networks; a fine-tuned teacher has `target_classes` too."""
+    """cifar10_challenge/model.py and the release's networks.
+
+    Attributes:
+      target_classes: of a fine-tuned teacher's second head; None without one.
+      moving_averages: whether BatchNorm has them.
+    """
 
     width: int
     blocks: int
@@ -72,54 +81,69 @@ class WideResnet:
     moving_averages: bool
 
     @staticmethod
-    def of_variables(shapes: Mapping[str, Shape]) -> "WideResnet":
+    def from_shapes(shapes: Mapping[str, Shape]) -> "WideResnet":
+        """Raises CheckpointError where a variable that gives a size is missing."""
         units = [re.match(r"unit_[123]_(\d{1,4})/", name) for name in shapes]
-        heads = [name for name in ("target_task_logit/biases", "target_task_logit/DW") if name in shapes]
+        target_heads = ("target_task_logit/biases", "target_task_logit/DW")
+        target_head = next((name for name in target_heads if name in shapes), None)
         return WideResnet(
-            width=max(1, _size(shapes, "unit_1_0/sub1/conv1/DW", -1) // _STEM),
+            width=max(1, _size(shapes, "unit_1_0/sub1/conv1/DW", -1) // _STEM_CHANNELS),
             blocks=1 + max((int(unit[1]) for unit in units if unit), default=0),
             input_channels=_size(shapes, "input/init_conv/DW", 2),
             classes=_size(shapes, "logit/biases", -1),
-            target_classes=_size(shapes, heads[0], -1) if heads else None,
+            target_classes=_size(shapes, target_head, -1) if target_head else None,
             # The release saved its fine-tuned teachers' trainable variables only.
-            moving_averages=any(name.endswith(_MOVING) for name in shapes),
+            moving_averages=any(name.endswith(_MOVING_AVERAGES) for name in shapes),
         )
 
     @staticmethod
-    def of_model(model: Any) -> "WideResnet":
+    def from_model(model: Any) -> "WideResnet":
+        """Raises CheckpointError where a layer that gives a size is missing."""
         layers = {layer.name: layer for layer in model.layers}
-        with_source = "source_logits" in layers
+        has_target_head = "source_logits" in layers
+        last_bn = layers.get("unit_last_bn")
         return WideResnet(
-            width=max(1, _units(model, "unit_1_0_conv1") // _STEM),
+            width=max(1, _units(model, "unit_1_0_conv1") // _STEM_CHANNELS),
             blocks=sum(re.fullmatch(r"unit_1_\d+_conv1", name) is not None for name in layers),
             input_channels=int(_kernel(model, "init_conv")[2]),
-            classes=_units(model, "source_logits" if with_source else "logits"),
-            target_classes=_units(model, "logits") if with_source else None,
-            moving_averages=bool(layers["unit_last_bn"].moving_averages) if "unit_last_bn" in layers else True,
+            classes=_units(model, "source_logits" if has_target_head else "logits"),
+            target_classes=_units(model, "logits") if has_target_head else None,
+            moving_averages=last_bn is None or bool(last_bn.moving_averages),
         )
 
     def weights(self) -> Weights:
-        table: Weights = {"input/init_conv/DW": Weight("init_conv", "kernel", (3, 3, self.input_channels, _STEM))}
-        channels = _STEM
+        """By original name."""
+        stem = (3, 3, self.input_channels, _STEM_CHANNELS)
+        weights = {"input/init_conv/DW": Weight("init_conv", "kernel", stem)}
+        channels = _STEM_CHANNELS
         for stage, base in enumerate((16, 32, 64), 1):
-            for unit in range(self.blocks):
-                here, there = f"unit_{stage}_{unit}", base * self.width
-                first = "shared_activation" if (stage, unit) == (1, 0) else "residual_only_activation"
-                table |= _batch_norm(f"{here}/{first}/BatchNorm", f"{here}_1_bn", channels, self.moving_averages)
-                table[f"{here}/sub1/conv1/DW"] = Weight(f"{here}_conv1", "kernel", (3, 3, channels, there))
-                table |= _batch_norm(f"{here}/sub2/BatchNorm", f"{here}_2_bn", there, self.moving_averages)
-                table[f"{here}/sub2/conv2/DW"] = Weight(f"{here}_conv2", "kernel", (3, 3, there, there))
-                channels = there
-        table |= _batch_norm("unit_last/BatchNorm", "unit_last_bn", channels, self.moving_averages)
+            for block in range(self.blocks):
+                weights |= self._unit(f"unit_{stage}_{block}", channels, base * self.width)
+                channels = base * self.width
+        weights |= self._batch_norm("unit_last/BatchNorm", "unit_last_bn", channels)
         if self.target_classes is None:
-            return table | _affine("logit", "logits", (channels, self.classes))
-        table |= _affine("logit", "source_logits", (channels, self.classes))
-        return table | _affine("target_task_logit", "logits", (channels, self.target_classes))
+            return weights | _affine("logit", "logits", (channels, self.classes))
+        weights |= _affine("logit", "source_logits", (channels, self.classes))
+        return weights | _affine("target_task_logit", "logits", (channels, self.target_classes))
+
+    def _unit(self, unit: str, channels: int, filters: int) -> Weights:
+        first = "shared_activation" if unit == "unit_1_0" else "residual_only_activation"
+        conv1 = Weight(f"{unit}_conv1", "kernel", (3, 3, channels, filters))
+        conv2 = Weight(f"{unit}_conv2", "kernel", (3, 3, filters, filters))
+        return {
+            **self._batch_norm(f"{unit}/{first}/BatchNorm", f"{unit}_1_bn", channels),
+            f"{unit}/sub1/conv1/DW": conv1,
+            **self._batch_norm(f"{unit}/sub2/BatchNorm", f"{unit}_2_bn", filters),
+            f"{unit}/sub2/conv2/DW": conv2,
+        }
+
+    def _batch_norm(self, name: str, layer: str, channels: int) -> Weights:
+        return _batch_norm(name, layer, channels, self.moving_averages)
 
 
 @dataclasses.dataclass(frozen=True)
 class Discriminator:
-    """The release's discriminator; `features` is the length of what its last layer sees."""
+    """The release's discriminator; `features` is the length of the last layer's input."""
 
     layers: int
     base_channels: int
@@ -127,17 +151,19 @@ class Discriminator:
     features: int
 
     @staticmethod
-    def of_variables(shapes: Mapping[str, Shape]) -> "Discriminator":
-        indices = [re.match(r"conv(\d{1,2})/", name) for name in shapes]
+    def from_shapes(shapes: Mapping[str, Shape]) -> "Discriminator":
+        """Raises CheckpointError where a variable that gives a size is missing."""
+        convolutions = [re.match(r"conv(\d{1,2})/", name) for name in shapes]
         return Discriminator(
-            layers=1 + max((int(index[1]) for index in indices if index), default=0),
+            layers=1 + max((int(match[1]) for match in convolutions if match), default=0),
             base_channels=_size(shapes, "conv0/DW", -1),
             input_channels=_size(shapes, "conv0/DW", 2),
             features=_size(shapes, "logit/DW", 0),
         )
 
     @staticmethod
-    def of_model(model: Any) -> "Discriminator":
+    def from_model(model: Any) -> "Discriminator":
+        """Raises CheckpointError where a layer that gives a size is missing."""
         return Discriminator(
             layers=sum(re.fullmatch(r"conv\d+", layer.name) is not None for layer in model.layers),
             base_channels=_units(model, "conv0"),
@@ -146,17 +172,19 @@ class Discriminator:
         )
 
     def weights(self) -> Weights:
-        table: Weights = {}
+        """By original name."""
+        weights: Weights = {}
         channels = self.input_channels
         for index in range(self.layers):
-            there = self.base_channels * 2**index
-            table |= _affine(f"conv{index}", f"conv{index}", (4, 4, channels, there))
-            table |= _batch_norm(f"BatchNorm_{index}" if index else "BatchNorm", f"bn{index}", there, True)
-            channels = there
-        return table | _affine("logit", "logits", (self.features, 2))
+            filters = self.base_channels * 2**index
+            name = f"BatchNorm_{index}" if index else "BatchNorm"
+            weights |= _affine(f"conv{index}", f"conv{index}", (4, 4, channels, filters))
+            weights |= _batch_norm(name, f"bn{index}", filters, moving_averages=True)
+            channels = filters
+        return weights | _affine("logit", "logits", (self.features, 2))
 
     def input_size(self) -> int:
-        """Height and width of the square input whose sides halve evenly in every layer.
+        """Height and width of the square input that every layer halves without a remainder.
 
         Raises:
           CheckpointError: there is no such input.
@@ -164,9 +192,8 @@ class Discriminator:
         channels = self.base_channels * 2 ** (self.layers - 1)
         side = math.isqrt(self.features // channels)
         if side < 1 or side * side * channels != self.features:
-            raise CheckpointError(
-                f"discriminator: {self.features} features of {channels} channels are no square image; pass input_shape="
-            )
+            features = f"{self.features} features of {channels} channels"
+            raise CheckpointError(f"discriminator: {features} are no square; pass input_shape=")
         return side * 2**self.layers
 
 
@@ -174,11 +201,14 @@ Network = MnistCnn | WideResnet | Discriminator
 
 
 def _affine(name: str, layer: str, kernel: Shape) -> Weights:
-    return {f"{name}/DW": Weight(layer, "kernel", kernel), f"{name}/biases": Weight(layer, "bias", kernel[-1:])}
+    return {
+        f"{name}/DW": Weight(layer, "kernel", kernel),
+        f"{name}/biases": Weight(layer, "bias", kernel[-1:]),
+    }
 
 
 def _batch_norm(name: str, layer: str, channels: int, moving_averages: bool) -> Weights:
-    weights = ("beta", "gamma", *(_MOVING if moving_averages else ()))
+    weights = ("beta", "gamma", *(_MOVING_AVERAGES if moving_averages else ()))
     return {f"{name}/{weight}": Weight(layer, weight, (channels,)) for weight in weights}
 
 
@@ -188,14 +218,15 @@ def _size(shapes: Mapping[str, Shape], name: str, axis: int) -> int:
     try:
         return max(1, shapes[name][axis])
     except IndexError:
-        raise CheckpointError(f"{name} has the shape {list(shapes[name])}, of too low a rank") from None
+        shape = list(shapes[name])
+        raise CheckpointError(f"{name} has the shape {shape}, of too low a rank") from None
 
 
-def _kernel(model: Any, layer: str) -> Shape:
-    found = next((candidate for candidate in model.layers if candidate.name == layer), None)
-    if found is None or not hasattr(found, "kernel"):
-        raise CheckpointError(f"{model.name}: no layer '{layer}' with a kernel")
-    return tuple(found.kernel.shape)
+def _kernel(model: Any, name: str) -> Shape:
+    layer = next((layer for layer in model.layers if layer.name == name), None)
+    if layer is None or not hasattr(layer, "kernel"):
+        raise CheckpointError(f"{model.name}: no layer '{name}' with a kernel")
+    return tuple(layer.kernel.shape)
 
 
 def _units(model: Any, layer: str) -> int:

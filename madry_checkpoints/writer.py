@@ -9,49 +9,60 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from madry_checkpoints import kinds
-from madry_checkpoints.bundle import Array
 from madry_checkpoints.errors import CheckpointError
-from madry_checkpoints.loader import variable_of
+from madry_checkpoints.loader import weight_of
+from madry_checkpoints.reader import Array
 
 if TYPE_CHECKING:
     import keras
 
 
 def variables(model: "keras.Model", kind: str) -> dict[str, Array]:
-    """A model's weights under the original names (no slots, no `global_step`): the inverse of `load_model`.
+    """A model's weights by original name, without slots; the inverse of `load_model`.
 
     Raises:
-      CheckpointError: the model is not of this kind, or has weights for which the kind has no name.
+      CheckpointError: the model is not of this kind, or has weights that the kind does not have.
     """
-    chosen = kinds.kind_named(kind)
+    network_kind = kinds.kind_named(kind)
     try:
-        network = chosen.network.of_model(model)
-        kinds.check_classes(chosen, network)
+        network = network_kind.network.from_model(model)
+        kinds.check_network(network_kind, network)
     except CheckpointError as error:
         raise CheckpointError(f"the model is no {kind}: {error}") from error
     values = {}
     for name, weight in network.weights().items():
+        keras_name = f"{weight.layer}/{weight.name}"
         try:
-            value = np.asarray(variable_of(model, weight.layer, weight.name))
+            value = np.asarray(weight_of(model, weight.layer, weight.name))
         except (ValueError, StopIteration) as error:
-            raise CheckpointError(f"the model is no {kind}: no weight {weight.layer}/{weight.name}") from error
+            raise CheckpointError(f"the model is no {kind}: no weight {keras_name}") from error
         if value.shape != weight.shape or value.dtype != np.float32:
             raise CheckpointError(
-                f"the model is no {kind}: {weight.layer}/{weight.name} is {value.dtype} {list(value.shape)}, "
+                f"the model is no {kind}: {keras_name} is {value.dtype} {list(value.shape)}, "
                 f"expected float32 {list(weight.shape)}"
             )
-        values[chosen.scope + name] = value
+        values[network_kind.scope + name] = value
     if len(model.weights) != len(values):
-        raise CheckpointError(f"the model is no {kind}: it has {len(model.weights)} weights, {kind} {len(values)}")
+        counts = f"it has {len(model.weights)} weights, {kind} {len(values)}"
+        raise CheckpointError(f"the model is no {kind}: {counts}")
     return values
 
 
-def write(model: "keras.Model", kind: str, directory: str | os.PathLike[str], global_step: int = 0) -> str:
-    """Saves a TensorFlow 1 checkpoint that the original code's `tf.train.Saver` restores; returns its prefix.
+def write(
+    model: "keras.Model",
+    kind: str,
+    directory: str | os.PathLike[str],
+    global_step: int = 0,
+) -> str:
+    """Writes a TensorFlow 1 checkpoint, which the original code's `tf.train.Saver` restores.
 
-    The files are `checkpoint-STEP.index` and `.data-...`, with `global_step` beside the weights, and the state file
-    `checkpoint` with a relative name. They are written under another name first, the index is renamed after the data, and
-    the state file last. The format does not record the input normalisation: see `load_model`.
+    The files are `checkpoint-STEP.index` and `.data-...`, with `global_step` beside the weights,
+    and `checkpoint`, which names the newest. They are written in a temporary directory and then
+    moved: the index after the data, `checkpoint` last. The format does not record the input
+    normalisation: see `load_model`.
+
+    Returns:
+      The prefix of the files.
 
     Raises:
       CheckpointError: as `variables`, or the directory cannot be written to.

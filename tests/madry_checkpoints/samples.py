@@ -1,4 +1,4 @@
-"""Checkpoints made on the spot, by TensorFlow's own writer, with every weight different."""
+"""Small checkpoints, written by TensorFlow, in which no two weights are equal."""
 
 import dataclasses
 import pathlib

@@ -46,7 +46,7 @@ def test_one_network_out_of_a_release_file(tmp_path):
         ("nothing.keras", "x", {"kind": "mnist_challenge"}, "no such Keras file"),
         ("there.keras", "x", {"kind": "mnist_challenge"}, "no such Keras file"),
         ("there.keras", "x", {}, "name its kind"),
-        ("there.keras", "x.keras", {"kind": "mnist_challenge"}, "written to a directory"),
+        ("there.keras", "x.keras", {"kind": "mnist_challenge"}, "converted to a directory"),
     ],
 )
 def test_what_cannot_be_converted_writes_nothing(tmp_path, source, out, arguments, message):

@@ -99,10 +99,10 @@ def test_igam_forward_quantities(golden, folder, gradient_tolerance):
     assert _relative(ours, expected["student_input_grad"]) < 1e-3
     assert _relative(theirs, expected["teacher_input_grad"]) < gradient_tolerance
     np.testing.assert_allclose(np.square(ours - theirs).sum(), expected["input_grad_l2_norm_diff"], rtol=1e-2)
-    told = gradients.logits_of(discriminator, np.concatenate([ours, theirs]), "batch")
-    assert _relative(told, expected["disc_logits"]) < 5e-3
+    disc_logits = gradients.logits_of(discriminator, np.concatenate([ours, theirs]), "batch")
+    assert _relative(disc_logits, expected["disc_logits"]) < 5e-3
     labels = expected["disc_labels"]
-    np.testing.assert_allclose(_cross_entropy(labels, told).mean(), expected["disc_mean_xent"], rtol=5e-3)
+    np.testing.assert_allclose(_cross_entropy(labels, disc_logits).mean(), expected["disc_mean_xent"], rtol=5e-3)
 
 
 @pytest.mark.parametrize("folder", ["igam_release", "igam_upsize"])
@@ -133,7 +133,7 @@ def test_the_robust_mnist_checkpoint_loads(robust):
 
 @pytest.mark.slow
 def test_the_robust_mnist_checkpoint_scores(robust):
-    """Clean 98.16 % of all; PGD-40 90.77 % of all, so within three standard errors of that on the first thousand."""
+    """Clean 98.16 % and PGD-40 90.77 % of all images; three standard errors for a thousand."""
     from igam_tf import attacks, data
 
     if not (robust.parent / "tfds" / "mnist").is_dir():

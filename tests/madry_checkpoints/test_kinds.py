@@ -3,6 +3,7 @@ import pytest
 
 import madry_checkpoints
 from madry_checkpoints import CheckpointError, kinds
+from madry_checkpoints.reader import specs_of
 
 from . import samples
 
@@ -60,7 +61,7 @@ def test_an_audit_names_what_is_wrong():
     odd = "classifier/unit_2_0/sub2/conv2/DW"
     values = {name: value for name, value in weights.items() if name != gone}
     values |= {odd: weights[odd][..., :-1], "classifier/new": weights[gone], "other": weights[gone]}
-    found = kinds.audit(kinds.KINDS["igam_student"], kinds.described(values))
+    found = kinds.audit(kinds.KINDS["igam_student"], specs_of(values))
     assert found.missing == (gone,)
     assert found.unused == ("classifier/new",)
     assert found.misshaped == (f"{odd} (float32 [3, 3, 64, 63], expected float32 [3, 3, 64, 64])",)

@@ -146,12 +146,13 @@ def test_damage_outside_the_scope_does_not_matter(tmp_path):
     contents[at] ^= 1
     data.write_bytes(contents)
     madry_checkpoints.load_model(prefix, "igam_student")
-    with pytest.raises(CheckpointError, match="the checksum of logit/DW is wrong"):
+    with pytest.raises(CheckpointError, match=r"read logit/DW \(.*Checksum does not") as caught:
         madry_checkpoints.load_model(prefix, "igam_teacher")
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.slow
-def test_the_wide_network_loads_within_ten_seconds_and_460_megabytes(tmp_path):
+def test_the_wide_network_loads_within_ten_seconds_and_twice_its_size(tmp_path):
     """Width 10 with Momentum slots, 367 MB; in a child, whose peak memory is its own."""
     import json
     import subprocess
@@ -173,4 +174,4 @@ print(json.dumps([time.monotonic() - start, peak() - before, model.count_params(
     seconds, megabytes, parameters = json.loads(done.stdout)
     assert parameters == math.fsum(value.size for value in weights.values())
     assert seconds <= 10
-    assert megabytes <= 2.5 * 184
+    assert megabytes < 2 * 184

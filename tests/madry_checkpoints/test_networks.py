@@ -10,7 +10,7 @@ from . import samples
 def test_sizes_are_found_from_shapes(kind):
     scope, network = samples.NETWORKS[kind]
     shapes = {name.removeprefix(scope): value.shape for name, value in samples.arrays(kind).items()}
-    assert type(network).of_variables(shapes) == network
+    assert type(network).from_shapes(shapes) == network
 
 
 def test_the_published_sizes():
