@@ -2,24 +2,21 @@
 
 They work on tensors, inside models and in `tf.data` pipelines alike. The MNIST teacher of Table 1 sees CIFAR images
 through `keras.Sequential([ChannelMean(), CenterCrop(28), Scale(1 / 255)])`. `TransposedConv` alone has weights: phase 1
-trains them with the teacher's new head. `Pad(size, "random")` alone is random, and inside `random_places` only.
+trains them with the teacher's new head. `Pad(size, "random")` alone is random, and in training only.
 """
 
-import contextlib
 import functools
 import random
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from igam_tf import modes
 from igam_tf.errors import InputError
 from igam_tf.precision import FloatLayer, full_precision
-
-_drawing = threading.local()
 
 
 @keras.saving.register_keras_serializable("igam_tf")
@@ -111,28 +108,6 @@ class Resize(FloatLayer):
 PLACES = ("center", "random")
 
 
-@contextlib.contextmanager
-def random_places(step: Any) -> Iterator[None]:
-    """Inside, every `Pad(size, "random")` draws its place, from its own seed and `step`; outside it pads at the centre.
-
-    The two trainers call their teacher inside this, with their iteration. As the place is a function of seed and step,
-    there is nothing to save and a resumed run draws what an uninterrupted one would have drawn.
-
-    It acts while a call is traced, so it belongs inside a `tf.function` (or the function given to `Dataset.map`), not
-    around the call of one.
-
-    Args:
-      step: integer, or integer scalar tensor or variable. Inside a compiled function it must be one of the latter, or all
-        steps have the place of the first. XLA draws other places than the rest of TensorFlow.
-    """
-    before = getattr(_drawing, "step", None)
-    _drawing.step = tf.cast(step, tf.int64)
-    try:
-        yield
-    finally:
-        _drawing.step = before
-
-
 @keras.saving.register_keras_serializable("igam_tf")
 class Pad(FloatLayer):
     """Images in a field of zeros of `size` x `size` (§4.3.3).
@@ -144,10 +119,13 @@ class Pad(FloatLayer):
       seed: of random places; None draws one from Python's generator, which `keras.utils.set_random_seed` seeds. It is
         saved with the layer.
 
-    A random place is drawn inside `random_places` only, where phase 1 and J_t are computed; a place is drawn once a call,
-    so a teacher's output and its gradient have the same. Everywhere else the image lies at the centre, whatever
-    `training` says: phase 1 and J_t run the teacher in inference mode as evaluations do, and an evaluation must not depend
-    on a draw, nor an image's result on its batch.
+    A random place is drawn in training, a new one for each call with `training=True`, as a user's own
+    `fit` makes them. IGAM runs its teacher in inference mode: there the trainers choose the iteration
+    (`igam_tf.gradients.logits_of(..., step=...)`), and the place depends on (seed, iteration) alone, so
+    that the teacher's output and its gradient have the same and a resumed run draws what an
+    uninterrupted one would have drawn. In all other calls the image lies at the centre: an evaluation
+    must not depend on a draw, nor an image's result on its batch. XLA draws other places than the rest
+    of TensorFlow.
 
     Raises:
       InputError: unknown place, or images larger than `size`.
@@ -159,17 +137,19 @@ class Pad(FloatLayer):
             raise InputError(f"place: expected one of {', '.join(PLACES)}, got {place!r}")
         self.size, self.place = int(size), place
         self.seed = random.randrange(2**31) if seed is None and place == "random" else seed
+        if place == "random":
+            self.seed_generator = keras.random.SeedGenerator(self.seed)
 
     def build(self, input_shape: tuple[int, ...]) -> None:
         self._margins(input_shape)
 
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        margins = self._margins(inputs.shape)
-        step = getattr(_drawing, "step", None)
-        if self.place == "center" or step is None:
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        margins, step = self._margins(inputs.shape), modes.current_mode().step
+        if self.place == "center" or (step is None and not training):
             around = [[margin // 2, margin - margin // 2] for margin in margins]
             return tf.pad(inputs, [[0, 0], *around, [0, 0]])
-        key = tf.stack([tf.constant(self.seed, tf.int64), step])
+        by_step = None if step is None else tf.stack([tf.constant(self.seed, tf.int64), step])
+        key = self.seed_generator.next() if by_step is None else by_step
         draws = tf.random.stateless_uniform([2], key)
         place = tf.cast(draws * [margin + 1 for margin in margins], tf.int32)
         corner = tf.pad(inputs, [[0, 0], *([0, margin] for margin in margins), [0, 0]])

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from igam_tf import layers, losses
+from igam_tf import layers, losses, modes
 from igam_tf.errors import InputError
 
 GRADIENTS_OF = ("softmax", "xent")
@@ -17,8 +17,14 @@ def check_of(of: str) -> str:
     return of
 
 
-def logits_of(model: Any, x: tf.Tensor, statistics: str = "moving") -> tf.Tensor:
-    """Inference-mode logits of a Keras model, or of any callable, under a BatchNorm mode; nothing is updated.
+def logits_of(model: Any, x: tf.Tensor, statistics: str = "moving", step: Any = None) -> tf.Tensor:
+    """Inference-mode logits of a Keras model, or of any callable; nothing is updated.
+
+    Args:
+      x: float images [B, H, W, C] in the model's pixel range.
+      statistics: BatchNorm mode, `"moving"` or `"batch"`.
+      step: the iteration that random pads draw their place for, integer scalar, a tensor or variable
+        inside compiled functions; None: they lie at the centre.
 
     Raises:
       InputError: `statistics="batch"` for a callable that is no Keras model, or one with stock BatchNormalization layers
@@ -31,9 +37,7 @@ def logits_of(model: Any, x: tf.Tensor, statistics: str = "moving") -> tf.Tensor
                 'statistics="batch" needs a Keras model: the BatchNorm mode of a plain callable is its own'
             )
         return model(x)
-    if statistics == "moving":
-        return model(x, training=False)
-    with layers.batch_statistics():
+    with modes.in_mode(batch_statistics=statistics == "batch", step=step):
         return model(x, training=False)
 
 
@@ -50,6 +54,7 @@ def input_gradient(
     of: str = "softmax",
     statistics: str = "moving",
     adapter: keras.layers.Layer | None = None,
+    step: Any = None,
 ) -> tf.Tensor:
     """Gradient with respect to the images of a quantity summed over the batch.
 
@@ -61,6 +66,8 @@ def input_gradient(
       statistics: BatchNorm mode: `"moving"` averages, or those of this `"batch"` (its gradients then contain the terms
         by which one image acts on the others). Nothing is updated in either.
       adapter: affine map from `x` to the model's input (§4.3); the gradient is taken through it.
+      step: the iteration that random pads, in the adapter or the model, draw their place for, as in
+        `logits_of`.
 
     Returns:
       A tensor like `x`.
@@ -72,7 +79,7 @@ def input_gradient(
     x, y = tf.convert_to_tensor(x), tf.convert_to_tensor(y)
     if not x.dtype.is_floating:
         raise InputError(f"images: expected floating-point pixels, got {x.dtype.name}")
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
+    with tf.GradientTape(watch_accessed_variables=False) as tape, modes.in_mode(step=step):
         tape.watch(x)
         logits = logits_of(model, x if adapter is None else adapter(x), statistics)
         target = summed_target(of, y, logits)

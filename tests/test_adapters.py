@@ -20,11 +20,11 @@ from igam_tf.adapters import (
     Scale,
     TransposedConv,
     parse,
-    random_places,
 )
 from igam_tf.bounds import PIXELS
 from igam_tf.errors import InputError
 from igam_tf.experiments.appendix import APPENDIX
+from igam_tf.modes import in_mode
 
 from . import tiny
 
@@ -122,7 +122,7 @@ def test_every_adapter_is_affine_and_gradients_go_back_by_its_transpose(kind: st
     def adapter(images: Any) -> tf.Tensor:
         if step is None:
             return layer(images)
-        with random_places(step):
+        with in_mode(step=step):
             return layer(images)
 
     a, b = matrix(adapter)
@@ -143,7 +143,7 @@ def test_every_adapter_is_affine_and_gradients_go_back_by_its_transpose(kind: st
 @pytest.mark.parametrize("size", [4, 5, 6, 9])
 def test_padding_is_an_identity_among_rows_of_zeros(size: int) -> None:
     for step in (None, *range(5)):
-        with random_places(0 if step is None else step):
+        with in_mode(step=0 if step is None else step):
             a, _ = matrix(Pad(size, "center" if step is None else "random", seed=3))
         rows = a.any(1)
         np.testing.assert_array_equal(a[rows], np.eye(np.prod(SHAPE)))
@@ -164,7 +164,7 @@ def test_in_a_model_in_a_pipeline_and_saved_an_adapter_does_the_same(kind: str, 
     loaded = keras.saving.load_model(tmp_path / "m.keras")
     np.testing.assert_array_equal(loaded(x), expected)
     for step in range(3):
-        with random_places(step):
+        with in_mode(step=step):
             np.testing.assert_array_equal(loaded(x), model(x))
     learned = kind == "transposed"
     assert len(model.weights) == len(model.trainable_weights) == learned
@@ -174,7 +174,7 @@ def test_in_a_model_in_a_pipeline_and_saved_an_adapter_does_the_same(kind: str, 
 def test_the_type_is_kept(kind: str) -> None:
     if kind != "all of Table 1":
         layer = type(KINDS[kind]()).from_config({**KINDS[kind]().get_config(), "dtype": "float64"})
-        with random_places(1):
+        with in_mode(step=1):
             assert layer(np.zeros((1, *SHAPE))).dtype == "float64"
 
 
@@ -194,7 +194,7 @@ def corner(padded: Any) -> tuple[int, int]:
 def places(layer: Pad, steps: int = 8, first: int = 0) -> list[tuple[int, int]]:
     found = []
     for step in range(first, first + steps):
-        with random_places(step):
+        with in_mode(step=step):
             found.append(corner(layer(MARKS)))
     return found
 
@@ -221,15 +221,49 @@ def test_places_are_a_function_of_seed_and_step() -> None:
     assert places(Pad.from_config(copies[0][0].get_config())) == one
 
 
-def test_without_a_step_a_random_pad_is_central_in_training_too() -> None:
+def test_a_random_pad_is_random_in_a_users_own_fit_and_central_elsewhere() -> None:
+    """A new place for each step of `fit`, the same places from the same seed, the centre in predictions."""
+
+    class Recorder(keras.layers.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.corners: list[tuple[int, int]] = []
+
+        def call(self, images: tf.Tensor) -> tf.Tensor:
+            def note(batch: np.ndarray) -> np.ndarray:
+                self.corners.append(corner(batch))
+                return batch
+
+            return tf.ensure_shape(tf.numpy_function(note, [images], tf.float32), images.shape)
+
+    def corners(seed: int) -> list[tuple[int, int]]:
+        recorder = Recorder()
+        pad, head = Pad(6, "random", seed=seed), [keras.layers.Flatten(), keras.layers.Dense(1)]
+        model = keras.Sequential([keras.Input(MARKS.shape[1:]), pad, recorder, *head])
+        model.compile(optimizer="sgd", loss="mse")
+        images, targets = np.tile(MARKS, (8, 1, 1, 1)), np.zeros((8 * len(MARKS), 1))
+        model.fit(images, targets, batch_size=len(MARKS), shuffle=False, verbose=0)
+        in_training = list(recorder.corners)
+        model.predict(MARKS, verbose=0)
+        model(MARKS)
+        assert set(recorder.corners[len(in_training) :]) == {(2, 1)}
+        return in_training
+
+    first = corners(3)
+    assert len(set(first)) > 3
+    assert corners(3) == first
+    assert corners(4) != first
+
+
+def test_the_mode_ends_with_an_error_and_nests() -> None:
     layer = Pad(6, "random")
     model = keras.Sequential([layer])
-    assert {corner(model(MARKS, training=training)) for training in (None, False, True) for _ in range(5)} == {(2, 1)}
-    with pytest.raises(ZeroDivisionError), random_places(1):
+    assert {corner(model(MARKS, training=training)) for training in (None, False) for _ in range(5)} == {(2, 1)}
+    with pytest.raises(ZeroDivisionError), in_mode(step=1):
         raise ZeroDivisionError
     assert corner(layer(MARKS)) == (2, 1)
-    with random_places(1):
-        with random_places(2):
+    with in_mode(step=1):
+        with in_mode(step=2):
             inner = corner(layer(MARKS))
         assert [corner(layer(MARKS)), inner] == places(layer, 2, first=1)
 
@@ -241,7 +275,7 @@ def test_a_compiled_function_draws_anew_at_every_call(xla: bool) -> None:
     @tf.function(jit_compile=xla)
     def padded(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         traces.append(images)
-        with random_places(step), tf.GradientTape() as tape:
+        with in_mode(step=step), tf.GradientTape() as tape:
             tape.watch(images)
             seen = layer(images)
             value = tf.reduce_sum(seen**2)
@@ -262,7 +296,7 @@ def test_a_pipeline_draws_by_the_number_of_the_batch() -> None:
     layer = Pad(6, "random")
 
     def padded(step: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
-        with random_places(step):
+        with in_mode(step=step):
             return layer(images)
 
     stream = tf.data.Dataset.from_tensors(MARKS).repeat().enumerate().map(padded, num_parallel_calls=2)

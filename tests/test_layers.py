@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from igam_tf import layers, losses
+from igam_tf import layers, losses, modes
 from igam_tf.bounds import UNIT, Bounds
 from igam_tf.errors import InputError
 
@@ -89,7 +89,7 @@ def test_statistics_depend_on_the_mode_alone(
     of_batch = x.mean(axes), x.var(axes)
     moving = layer.moving_mean.numpy(), layer.moving_variance.numpy()
     expected = normalized(x, *(of_batch if training or within else moving), layer)
-    with layers.batch_statistics(within):
+    with modes.in_mode(batch_statistics=within):
         found = layer(x, training=training)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
     count = x.size // shape[-1]
@@ -109,9 +109,9 @@ def test_batch_statistics_nest_and_end_with_an_error() -> None:
     layer = layers.BatchNorm()
     x = np.random.default_rng(1).normal(3, 2, (6, 4)).astype(np.float32)
     moving = layer(x).numpy()
-    with contextlib.suppress(RuntimeError), layers.batch_statistics():
+    with contextlib.suppress(RuntimeError), modes.in_mode(batch_statistics=True):
         assert np.abs(layer(x) - moving).max() > 1
-        with layers.batch_statistics(False):
+        with modes.in_mode(batch_statistics=False):
             np.testing.assert_array_equal(layer(x), moving)
         assert np.abs(layer(x) - moving).max() > 1
         raise RuntimeError
@@ -121,7 +121,7 @@ def test_batch_statistics_nest_and_end_with_an_error() -> None:
 def test_without_moving_averages_a_moving_call_says_so() -> None:
     layer = layers.BatchNorm(moving_averages=False, name="bn7")
     x = np.random.default_rng(1).normal(3, 2, (6, 4)).astype(np.float32)
-    with layers.batch_statistics():
+    with modes.in_mode(batch_statistics=True):
         expected = layer(x)
     np.testing.assert_array_equal(layer(x, training=True), expected)
     assert [w.name for w in layer.weights] == ["gamma", "beta"]

@@ -10,8 +10,7 @@ import tensorflow as tf
 from igam_tf import attacks, gradients, losses
 from igam_tf.diagnostics.alignment import Alignment, terms, top_two_gap
 from igam_tf.diagnostics.subject import Subject
-from igam_tf.layers import BatchNorm, stock_batchnorms
-from igam_tf.structure import walk
+from igam_tf.layers import batch_norms, stock_batchnorms
 
 # The attack in question against one of so many times its steps.
 LONGER = 5
@@ -221,7 +220,7 @@ def other_mode(model: Any, statistics: str) -> tuple[str | None, str]:
         return None, "not a Keras model: its BatchNorm mode is its own"
     if stock := stock_batchnorms(model):
         return None, f"stock BatchNormalization ({stock[0]}): igam_tf.layers.exact_batchnorm converts a model"
-    norms = [layer for layer in walk(model) if isinstance(layer, BatchNorm)]
+    norms = batch_norms(model)
     if not norms:
         return None, "the model has no BatchNorm"
     if statistics == "batch" and not all(norm.moving_averages for norm in norms):

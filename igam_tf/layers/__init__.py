@@ -1,13 +1,13 @@
 """Keras layers of the original networks: input bounds, normalisations, BatchNorm, activation, shortcut.
 
-`BatchNorm` and the context `batch_statistics` are how the whole package chooses between BatchNorm's moving averages and
-the statistics of the batch at hand. Which of the two runs never depends on `trainable`.
+Whether `BatchNorm` runs on its moving averages or on the statistics of the batch at hand is an argument
+of `igam_tf.gradients.logits_of`, and never depends on `trainable` (`igam_tf.modes`).
 """
 
 from igam_tf.layers.batch_norm import (
     STATISTICS,
     BatchNorm,
-    batch_statistics,
+    batch_norms,
     check_statistics,
     exact_batchnorm,
     stock_batchnorms,
@@ -30,7 +30,7 @@ __all__ = [
     "PerImageStandardization",
     "PixelRange",
     "UnitNorm",
-    "batch_statistics",
+    "batch_norms",
     "bounds_of",
     "check_statistics",
     "exact_batchnorm",

@@ -1,18 +1,14 @@
 """Batch normalisation whose statistics mode is explicit and whose second derivatives are right."""
 
-import contextlib
-import threading
-from collections.abc import Iterator
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from igam_tf import modes
 from igam_tf.errors import InputError
 from igam_tf.layers import fused_norm
 from igam_tf.structure import walk
-
-_mode = threading.local()
 
 STATISTICS = ("moving", "batch")
 
@@ -32,24 +28,9 @@ def check_statistics(statistics: str, model: Any = None) -> str:
             f"{', '.join(stock[:3])}{' ...' if len(stock) > 3 else ''} (igam_tf.layers.exact_batchnorm converts a model)"
         )
     if statistics == "moving":
-        for layer in walk(model):
-            if isinstance(layer, BatchNorm):
-                layer.require_moving_averages()
+        for norm in batch_norms(model):
+            norm.require_moving_averages()
     return statistics
-
-
-@contextlib.contextmanager
-def batch_statistics(enabled: bool = True) -> Iterator[None]:
-    """Inside, inference calls (`training=False`) of `BatchNorm` use the batch's statistics and update nothing.
-
-    It acts while a call is traced, so it belongs inside a `tf.function`, not around the call of one.
-    """
-    before = getattr(_mode, "batch", False)
-    _mode.batch = enabled
-    try:
-        yield
-    finally:
-        _mode.batch = before
 
 
 @keras.saving.register_keras_serializable("igam_tf")
@@ -58,7 +39,7 @@ class BatchNorm(keras.layers.Layer):
 
     * `training=True`: the batch's mean and biased variance; the moving averages are updated in the forward pass, the
       moving variance with the unbiased one (x N/(N-1)), as TensorFlow 1's fused kernel did.
-    * `training=False` inside `batch_statistics()`: the batch's statistics, nothing is updated.
+    * `training=False` inside `igam_tf.modes.in_mode(batch_statistics=True)`: the batch's statistics, nothing is updated.
     * `training=False` otherwise: the moving averages.
 
     `trainable` plays no part (stock Keras BatchNormalization turns to its moving averages when frozen). Derivatives are
@@ -101,7 +82,7 @@ class BatchNorm(keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         gamma, beta = tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta)
-        if not training and not getattr(_mode, "batch", False):
+        if not training and not modes.current_mode().batch_statistics:
             return self._normalize_by_moving_averages(inputs, gamma, beta)
         if inputs.shape.rank == 4 and gamma.dtype == tf.float32:
             outputs, mean, unbiased = fused_norm.batch_norm(inputs, gamma, beta, self.epsilon)
@@ -148,9 +129,15 @@ def _batch_norm(
     return tf.cast(outputs, inputs.dtype), mean, variance * count / tf.maximum(count - 1.0, 1.0)
 
 
+def batch_norms(model: Any) -> list[BatchNorm]:
+    """A model's `BatchNorm` layers, nested ones too."""
+    return [layer for layer in walk(model) if isinstance(layer, BatchNorm)]
+
+
 def stock_batchnorms(model: Any) -> list[str]:
     """Names of a model's stock Keras BatchNormalization layers, nested ones too."""
-    return [layer.name for layer in walk(model) if isinstance(layer, keras.layers.BatchNormalization)]
+    stock = keras.layers.BatchNormalization
+    return [layer.name for layer in walk(model) if isinstance(layer, stock)]
 
 
 def exact_batchnorm(model: keras.Model) -> keras.Model:

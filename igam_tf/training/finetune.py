@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from igam_tf import adapters, gradients, losses
+from igam_tf import gradients, losses
 from igam_tf.layers import check_statistics
 from igam_tf.training.optimizers import Momentum
 from igam_tf.training.trainer import Trainer
@@ -14,7 +14,7 @@ from igam_tf.training.trainer import Trainer
 class HeadTrainer(Trainer):
     """Trains one layer of `model` in place on mean cross-entropy, and nothing else (Eq. 6; the release's default).
 
-    Random pads in `model` draw a place at each step (`igam_tf.adapters.random_places`).
+    Random pads in `model` draw a place at each step.
 
     Args:
       model: Keras model on the target task's images, the adapter included.
@@ -35,8 +35,8 @@ class HeadTrainer(Trainer):
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         x, y = tf.cast(data[0], tf.float32), tf.cast(data[1], tf.int32)
-        with tf.GradientTape() as tape, adapters.random_places(self.optimizer.iterations):
-            logits = gradients.logits_of(self.model, x, self.statistics)
+        with tf.GradientTape() as tape:
+            logits = gradients.logits_of(self.model, x, self.statistics, self.optimizer.iterations)
             loss = tf.reduce_mean(losses.cross_entropy(y, logits))
         self.optimizer.apply(tape.gradient(loss, self.head_variables), self.head_variables)
         right = tf.cast(tf.argmax(logits, -1, y.dtype) == y, tf.float32)

@@ -212,10 +212,15 @@ class Igam(Trainer):
     def _teacher_gradient(self, x: tf.Tensor, y: tf.Tensor, iteration: tf.Tensor) -> tf.Tensor:
         if self.matched_to == "zero":
             return tf.zeros_like(x)
-        with adapters.random_places(iteration):
-            gradient = gradients.input_gradient(
-                self.teacher, x, y, self.protocol.gradient_of, self.protocol.teacher_statistics, self.adapter
-            )
+        gradient = gradients.input_gradient(
+            self.teacher,
+            x,
+            y,
+            self.protocol.gradient_of,
+            self.protocol.teacher_statistics,
+            self.adapter,
+            iteration,
+        )
         return tf.roll(gradient, 1, 0) if self.matched_to == "other_images" else gradient
 
     def _student_gradient(self, x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

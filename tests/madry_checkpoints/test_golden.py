@@ -109,13 +109,13 @@ def test_igam_forward_quantities(golden, folder, gradient_tolerance):
 def test_the_source_head(golden, folder):
     import keras
 
-    from igam_tf import adapters, layers
+    from igam_tf import adapters, modes
 
     expected = np.load(golden / folder / "expected.npz")
     teacher = madry_checkpoints.load_model(dict(np.load(golden / folder / "initial_values.npz")), "igam_teacher")
     source = keras.Model(teacher.input, teacher.get_layer("source_logits").output)
     x = adapters.Resize(64, "legacy")(expected["x"]) if folder == "igam_upsize" else expected["x"]
-    with layers.batch_statistics():
+    with modes.in_mode(batch_statistics=True):
         assert _relative(source(x, training=False), expected["teacher_source_logits"]) < 1e-4
 
 

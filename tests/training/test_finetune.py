@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from igam_tf import adapters, gradients, losses, models
+from igam_tf import adapters, gradients, losses, models, modes
 from igam_tf.bounds import PIXELS
 from igam_tf.errors import InputError
 from igam_tf.training import HeadTrainer
@@ -89,7 +89,7 @@ def test_random_pads_draw_a_place_at_every_step() -> None:
     trainer.compile(keras.optimizers.SGD(0.1))
     for step in range(4):
         x, y = tiny.batch(seed=step)
-        with adapters.random_places(step):
+        with modes.in_mode(step=step):
             seen = pad(x)
         logits = gradients.logits_of(model.layers[-1], seen, "batch")
         expected = float(np.mean(losses.cross_entropy(y, logits)))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from igam_tf import adapters, gradients, models
+from igam_tf import adapters, gradients, models, modes
 from igam_tf.bounds import PIXELS
 from igam_tf.errors import InputError
 from igam_tf.training import PROTOCOLS, AdversarialTrainer, Igam, Momentum
@@ -200,7 +200,7 @@ def test_a_random_pad_has_one_place_at_every_iteration(inside: bool) -> None:
     for iteration in range(5):
         trainer.reset_metrics()
         logs = trainer.train_on_batch(X, Y, return_dict=True)
-        with adapters.random_places(iteration):
+        with modes.in_mode(step=iteration):
             expected = gradients.input_gradient(teacher, X, Y, statistics="batch", adapter=adapter)
         norms.append(float(logs["teacher_norm"]))
         assert norms[-1] == pytest.approx(mean_norm(expected) if iteration else 0, rel=1e-5)
