@@ -99,6 +99,23 @@ def test_statistics_depend_on_the_mode_alone(
     np.testing.assert_allclose(layer.moving_variance, after[1], rtol=1e-5)
 
 
+@pytest.mark.parametrize("epsilon", [1e-3, 1e-5, 1e-7])
+@pytest.mark.parametrize("shape", [(50, 4), (6, 3, 3, 4)])
+def test_epsilon_is_the_same_in_both_modes(epsilon: float, shape: tuple[int, ...]) -> None:
+    """The fused kernel takes none below 1e-5; variances here are of that order."""
+    layer = layers.BatchNorm(epsilon=epsilon)
+    x = np.random.default_rng(1).normal(0, 1e-3, shape).astype(np.float32)
+    layer.build(shape)
+    axes = tuple(range(len(shape) - 1))
+    layer.moving_mean.assign(x.mean(axes))
+    layer.moving_variance.assign(x.var(axes))
+    expected = normalized(x.astype(np.float64), x.mean(axes), x.var(axes), layer)
+    np.testing.assert_allclose(layer(x), expected, rtol=1e-3, atol=1e-5)
+    with modes.in_mode(batch_statistics=True):
+        np.testing.assert_allclose(layer(x), expected, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(layer(x, training=True), expected, rtol=1e-3, atol=1e-5)
+
+
 def test_a_batch_of_one_value_leaves_a_finite_variance() -> None:
     layer = layers.BatchNorm()
     layer(np.ones((1, 4), np.float32), training=True)

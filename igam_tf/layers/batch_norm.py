@@ -84,7 +84,8 @@ class BatchNorm(keras.layers.Layer):
         gamma, beta = tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta)
         if not training and not modes.current_mode().batch_statistics:
             return self._normalize_by_moving_averages(inputs, gamma, beta)
-        if inputs.shape.rank == 4 and gamma.dtype == tf.float32:
+        fits = inputs.shape.rank == 4 and gamma.dtype == tf.float32
+        if fits and self.epsilon >= fused_norm.LEAST_EPSILON:
             outputs, mean, unbiased = fused_norm.batch_norm(inputs, gamma, beta, self.epsilon)
         else:
             outputs, mean, unbiased = _batch_norm(inputs, gamma, beta, self.epsilon)
@@ -118,7 +119,7 @@ class BatchNorm(keras.layers.Layer):
 def _batch_norm(
     inputs: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Outputs, mean and unbiased variance; for the types and ranks that the fused kernel does not take."""
+    """Outputs, mean and unbiased variance, for what the fused kernel does not take."""
     axes = list(range(inputs.shape.rank - 1))
     wide = tf.cast(inputs, gamma.dtype)
     mean = tf.reduce_mean(wide, axes)

@@ -19,7 +19,7 @@ from typing import Any
 
 import tensorflow as tf
 
-_LEAST_EPSILON = 1.001e-5  # cuDNN takes no smaller one
+LEAST_EPSILON = 1.001e-5  # cuDNN takes no smaller one
 
 
 def batch_norm(
@@ -27,9 +27,9 @@ def batch_norm(
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Outputs, mean and unbiased variance of float32 or bfloat16 inputs [B, H, W, C]; gamma and beta are float32 [C].
 
+    epsilon is at least `LEAST_EPSILON`.
     No gradient flows through the mean and variance returned. Third derivatives raise NotImplementedError.
     """
-    epsilon = max(epsilon, _LEAST_EPSILON)
 
     @tf.custom_gradient
     def normalize(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> Any:
