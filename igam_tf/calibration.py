@@ -7,7 +7,7 @@ import keras
 from igam_tf.data.splits import Split
 from igam_tf.errors import InputError
 from igam_tf.layers import BatchNorm, batch_norms, stock_batchnorms
-from igam_tf.walking import walk
+from igam_tf.structure import walk
 
 _MOVING_AVERAGES = {"moving_mean", "moving_variance"}
 
