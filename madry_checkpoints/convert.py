@@ -81,11 +81,11 @@ def _save(model: "keras.Model", target: pathlib.Path) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".writing-", dir=target.parent) as temporary:
-            written = pathlib.Path(temporary) / target.name
+            temporary_file = pathlib.Path(temporary) / target.name
             if target.name.endswith(".keras"):
-                model.save(written)
+                model.save(temporary_file)
             else:
-                model.save_weights(written)
-            os.replace(written, target)
+                model.save_weights(temporary_file)
+            os.replace(temporary_file, target)
     except OSError as error:
         raise CheckpointError(f"{target}: cannot be written ({error})") from error

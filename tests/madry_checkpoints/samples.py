@@ -45,8 +45,8 @@ def release_file() -> Arrays:
     return {**together, **slots(together)}
 
 
-def saved(values: Mapping[str, np.ndarray], prefix: pathlib.Path) -> str:
-    """Written by TensorFlow; returns the prefix."""
+def save(values: Mapping[str, np.ndarray], prefix: pathlib.Path) -> str:
+    """Writes a checkpoint with TensorFlow and returns its prefix."""
     import tensorflow as tf
 
     prefix.parent.mkdir(parents=True, exist_ok=True)
@@ -59,10 +59,10 @@ def saved(values: Mapping[str, np.ndarray], prefix: pathlib.Path) -> str:
     return str(prefix)
 
 
-def same(found: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray]) -> bool:
+def same(values: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray]) -> bool:
     """Names, types, shapes and bits."""
-    return found.keys() == expected.keys() and all(
-        (found[name].dtype, found[name].shape, found[name].tobytes())
+    return values.keys() == expected.keys() and all(
+        (values[name].dtype, values[name].shape, values[name].tobytes())
         == (expected[name].dtype, expected[name].shape, expected[name].tobytes())
         for name in expected
     )

@@ -64,7 +64,7 @@ def test_list(capsys):
 def test_inspect_a_release_file(tmp_path, capsys):
     values = samples.release_file()
     values["classifier/new/DW"] = values.pop("classifier/logit/DW")
-    lines = _lines(capsys, "inspect", samples.saved(values, tmp_path / "modelIGAM-1"))
+    lines = _lines(capsys, "inspect", samples.save(values, tmp_path / "modelIGAM-1"))
     slots = sum("Adam" in name or "Momentum" in name for name in values) + 4
     assert lines[0].endswith(f"{len(values)} variables, {slots} of them optimiser slots or counters")
     text = "\n".join(lines)
@@ -81,15 +81,15 @@ def test_inspect_a_release_file(tmp_path, capsys):
 def test_inspect_what_it_does_not_know(tmp_path, capsys):
     values = samples.arrays("igam_discriminator")
     del values["discriminator/logit/DW"]
-    text = "\n".join(_lines(capsys, "inspect", samples.saved(values, tmp_path / "c")))
+    text = "\n".join(_lines(capsys, "inspect", samples.save(values, tmp_path / "c")))
     assert "igam_discriminator: not a whole igam_discriminator: missing logit/DW" in text
-    text = "\n".join(_lines(capsys, "inspect", samples.saved({"w": values.popitem()[1]}, tmp_path / "d")))
+    text = "\n".join(_lines(capsys, "inspect", samples.save({"w": values.popitem()[1]}, tmp_path / "d")))
     assert "no known network" in text
 
 
 def test_convert(tmp_path, capsys):
     weights = samples.arrays("igam_student")
-    prefix = samples.saved(weights, tmp_path / "c")
+    prefix = samples.save(weights, tmp_path / "c")
     count = sum(value.size for value in weights.values())
     out = str(tmp_path / "x.keras")
     lines = _lines(capsys, "convert", prefix, out, "--input_shape=64,64,3", "--normalization=l2")
@@ -99,7 +99,7 @@ def test_convert(tmp_path, capsys):
 def test_fetch(tmp_path, capsys):
     import zipfile
 
-    prefix = samples.saved(samples.arrays("mnist_challenge"), tmp_path / "c")
+    prefix = samples.save(samples.arrays("mnist_challenge"), tmp_path / "c")
     with zipfile.ZipFile(tmp_path / "igam_release.zip", "w") as file:
         for suffix in (".index", ".data-00000-of-00001"):
             file.write(prefix + suffix, f"c{suffix}")
@@ -130,21 +130,21 @@ def test_a_mistake_is_one_line_and_status_2(arguments, message, capsys):
 
 @pytest.mark.parametrize("command", [["-m", "madry_checkpoints"], [ROOT / "bin/convert_checkpoint"]])
 def test_the_commands_outside_this_process(command):
-    done = subprocess.run([sys.executable, *command, "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "usage: " in done.stdout
-    assert done.stderr == ""
+    result = subprocess.run([sys.executable, *command, "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "usage: " in result.stdout
+    assert result.stderr == ""
 
 
 def test_the_script_works_anywhere_and_reports_like_the_command(tmp_path):
     script = [sys.executable, ROOT / "bin/convert_checkpoint", "nothing", "x.keras"]
-    done = subprocess.run(script, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert done.stderr.startswith("madry_checkpoints convert: nothing: no checkpoint here")
-    assert done.stderr.count("\n") == 1
+    result = subprocess.run(script, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert result.stderr.startswith("madry_checkpoints convert: nothing: no checkpoint here")
+    assert result.stderr.count("\n") == 1
 
 
 def test_a_reader_that_has_seen_enough(tmp_path):
-    prefix = samples.saved(samples.release_file(), tmp_path / "c")
+    prefix = samples.save(samples.release_file(), tmp_path / "c")
     with subprocess.Popen(
         [sys.executable, "-m", "madry_checkpoints", "inspect", prefix],
         cwd=ROOT,

@@ -15,7 +15,7 @@ def test_there_and_back(tmp_path, kind):
     import keras
 
     weights = samples.arrays(kind)
-    samples.saved({**weights, **samples.slots(weights)}, tmp_path / "original" / "checkpoint-3")
+    samples.save({**weights, **samples.slots(weights)}, tmp_path / "original" / "checkpoint-3")
     model = convert(tmp_path / "original", tmp_path / "out" / "model.keras")
     convert(tmp_path / "out" / "model.keras", tmp_path / "back", kind=kind)
     assert samples.same(madry_checkpoints.variables(madry_checkpoints.load_model(tmp_path / "back"), kind), weights)
@@ -27,7 +27,7 @@ def test_there_and_back(tmp_path, kind):
 
 
 def test_one_network_out_of_a_release_file(tmp_path):
-    samples.saved(samples.release_file(), tmp_path / "modelIGAM-1")
+    samples.save(samples.release_file(), tmp_path / "modelIGAM-1")
     convert(tmp_path / "modelIGAM-1", tmp_path / "student", kind="igam_student")
     expected = {**samples.arrays("igam_student"), "global_step": np.asarray(0)}
     assert samples.same(madry_checkpoints.read(tmp_path / "student"), expected)
@@ -50,7 +50,7 @@ def test_one_network_out_of_a_release_file(tmp_path):
     ],
 )
 def test_what_cannot_be_converted_writes_nothing(tmp_path, source, out, arguments, message):
-    samples.saved(samples.arrays("mnist_challenge"), tmp_path / "c")
+    samples.save(samples.arrays("mnist_challenge"), tmp_path / "c")
     (tmp_path / "there").mkdir()
     (tmp_path / "there.keras").touch()
     (tmp_path / "there" / "file").touch()
@@ -61,7 +61,7 @@ def test_what_cannot_be_converted_writes_nothing(tmp_path, source, out, argument
 
 
 def test_overwrites_when_asked(tmp_path):
-    samples.saved(samples.arrays("mnist_challenge"), tmp_path / "c")
+    samples.save(samples.arrays("mnist_challenge"), tmp_path / "c")
     (tmp_path / "x.keras").touch()
     convert(tmp_path / "c", tmp_path / "x.keras", overwrite=True)
     assert (tmp_path / "x.keras").stat().st_size > 1000

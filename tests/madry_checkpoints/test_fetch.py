@@ -19,7 +19,7 @@ BODY = b"a model file"
 
 
 def _archive(tmp_path) -> bytes:
-    prefix = samples.saved(samples.arrays("mnist_challenge"), tmp_path / "made" / "checkpoint-9")
+    prefix = samples.save(samples.arrays("mnist_challenge"), tmp_path / "original" / "checkpoint-9")
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
         for suffix in (".index", ".data-00000-of-00001"):
@@ -66,8 +66,8 @@ def test_fetches_verifies_and_unpacks(server, tmp_path):
 
 def test_git_agrees_about_blob_ids(tmp_path):
     (tmp_path / "file").write_bytes(BODY)
-    done = subprocess.run(["git", "hash-object", tmp_path / "file"], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == _git_blob(BODY)
+    result = subprocess.run(["git", "hash-object", tmp_path / "file"], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == _git_blob(BODY)
 
 
 def test_no_hash_is_claimed_that_was_not_found(server, tmp_path):
@@ -106,9 +106,9 @@ def test_offline_says_what_to_put_where(tmp_path, server):
     message = (
         f"get http://127.0.0.1:1/natural.zip by other means, save it as {tmp_path}/d/one.zip, and run the same command"
     )
-    with pytest.raises(CheckpointError, match=message) as caught:
+    with pytest.raises(CheckpointError, match=message) as excinfo:
         fetch("one", tmp_path / "d", published=entry)
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(excinfo.value)
     (tmp_path / "d/one.zip").write_bytes(server.contents)
     assert fetch("one", tmp_path / "d", published=entry) == tmp_path / "d/one/models/natural"
 

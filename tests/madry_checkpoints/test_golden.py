@@ -8,9 +8,9 @@ import pytest
 import madry_checkpoints
 
 
-def _relative(found, expected):
-    found, expected = np.asarray(found), np.asarray(expected)
-    return np.linalg.norm(found - expected.reshape(found.shape)) / np.linalg.norm(expected)
+def _relative_error(values, expected):
+    values, expected = np.asarray(values), np.asarray(expected)
+    return np.linalg.norm(values - expected.reshape(values.shape)) / np.linalg.norm(expected)
 
 
 def _cross_entropy(y, logits):
@@ -26,18 +26,18 @@ def test_mnist_challenge(golden):
     expected = np.load(golden / "mnist_challenge" / "expected.npz")
     x, y = expected["x"].reshape(-1, 28, 28, 1), expected["y"]
     logits = model(x, training=False)
-    assert _relative(logits, expected["logits"]) < 1e-4
+    assert _relative_error(logits, expected["logits"]) < 1e-4
     assert np.mean(np.argmax(logits, 1) == y) == expected["accuracy"]
     np.testing.assert_allclose(_cross_entropy(y, logits), expected["xent_per_example"], rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(_cross_entropy(y, logits).sum(), expected["xent_sum"], rtol=1e-4)
-    assert _relative(gradients.input_gradient(model, x, y, of="xent"), expected["grad_sum_xent_x"]) < 1e-3
+    assert _relative_error(gradients.input_gradient(model, x, y, of="xent"), expected["grad_sum_xent_x"]) < 1e-3
     attacked = attacks.pgd(model, x, y, epsilon=0.3, step_size=0.01, steps=40, random_start=False)
     assert np.mean(np.abs(attacked - expected["pgd_x"].reshape(x.shape)) < 1e-5) >= 0.9
     logits = model(attacked, training=False)
     np.testing.assert_allclose(_cross_entropy(y, logits).sum(), expected["pgd_xent_sum"], rtol=1e-2)
     assert np.mean(np.argmax(logits, 1) == y) == expected["pgd_accuracy"]
     logits = model(expected["pgd_x"].reshape(x.shape), training=False)
-    assert _relative(logits, expected["pgd_logits"]) < 1e-4
+    assert _relative_error(logits, expected["pgd_logits"]) < 1e-4
 
 
 @pytest.mark.parametrize(("mode", "statistics"), [("eval", "moving"), ("train", "batch")])
@@ -49,12 +49,12 @@ def test_cifar10_challenge(golden, mode, statistics):
     x, y = expected["x"], expected["y"]
     logits = gradients.logits_of(model, x, statistics)
     losses = _cross_entropy(y, logits)
-    assert _relative(logits, expected[f"{mode}_logits"]) < 1e-4
+    assert _relative_error(logits, expected[f"{mode}_logits"]) < 1e-4
     np.testing.assert_allclose(losses, expected[f"{mode}_xent_per_example"], rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(losses.mean(), expected[f"{mode}_mean_xent"], rtol=1e-4)
     np.testing.assert_allclose(losses.sum(), expected[f"{mode}_xent_sum"], rtol=1e-4)
     gradient = gradients.input_gradient(model, x, y, of="xent", statistics=statistics)
-    assert _relative(gradient, expected[f"{mode}_grad_sum_xent_x"]) < 1e-3
+    assert _relative_error(gradient, expected[f"{mode}_grad_sum_xent_x"]) < 1e-3
 
 
 def test_cifar10_challenge_attacked_decayed_and_updated(golden):
@@ -66,7 +66,7 @@ def test_cifar10_challenge_attacked_decayed_and_updated(golden):
     attacked = attacks.pgd(model, x, y, epsilon=8, step_size=2, steps=7, random_start=False)
     assert np.mean(np.abs(attacked - expected["eval_pgd_x"]) < 1e-5) >= 0.97
     logits = model(expected["eval_pgd_x"], training=False)
-    assert _relative(logits, expected["eval_pgd_logits"]) < 1e-4
+    assert _relative_error(logits, expected["eval_pgd_logits"]) < 1e-4
     np.testing.assert_allclose(_cross_entropy(y, logits).mean(), expected["eval_pgd_mean_xent"], rtol=1e-4)
     before = madry_checkpoints.variables(model, "cifar10_challenge")
     decay = sum(np.square(value, dtype=np.float64).sum() for name, value in before.items() if "DW" in name) / 2
@@ -77,7 +77,7 @@ def test_cifar10_challenge_attacked_decayed_and_updated(golden):
         if array.startswith("after_one_train_forward|"):
             name = array.split("|")[1]
             np.testing.assert_allclose(after[name], expected[array], rtol=1e-4, atol=1e-7)
-            assert _relative(after[name] - before[name], expected[array] - before[name]) < 1e-2
+            assert _relative_error(after[name] - before[name], expected[array] - before[name]) < 1e-2
 
 
 @pytest.mark.parametrize(("folder", "gradient_tolerance"), [("igam_release", 1e-3), ("igam_upsize", 1e-2)])
@@ -91,16 +91,16 @@ def test_igam_forward_quantities(golden, folder, gradient_tolerance):
     )
     x, y = expected["x"], expected["y"]
     adapter = adapters.Resize(64, "legacy") if folder == "igam_upsize" else None
-    seen = x if adapter is None else np.asarray(adapter(x))
-    assert _relative(gradients.logits_of(student, x, "batch"), expected["student_logits"]) < 1e-4
-    assert _relative(gradients.logits_of(teacher, seen, "batch"), expected["teacher_target_logits"]) < 1e-4
+    teacher_x = x if adapter is None else np.asarray(adapter(x))
+    assert _relative_error(gradients.logits_of(student, x, "batch"), expected["student_logits"]) < 1e-4
+    assert _relative_error(gradients.logits_of(teacher, teacher_x, "batch"), expected["teacher_target_logits"]) < 1e-4
     ours = np.asarray(gradients.input_gradient(student, x, y, statistics="batch"))
     theirs = np.asarray(gradients.input_gradient(teacher, x, y, statistics="batch", adapter=adapter))
-    assert _relative(ours, expected["student_input_grad"]) < 1e-3
-    assert _relative(theirs, expected["teacher_input_grad"]) < gradient_tolerance
+    assert _relative_error(ours, expected["student_input_grad"]) < 1e-3
+    assert _relative_error(theirs, expected["teacher_input_grad"]) < gradient_tolerance
     np.testing.assert_allclose(np.square(ours - theirs).sum(), expected["input_grad_l2_norm_diff"], rtol=1e-2)
     disc_logits = gradients.logits_of(discriminator, np.concatenate([ours, theirs]), "batch")
-    assert _relative(disc_logits, expected["disc_logits"]) < 5e-3
+    assert _relative_error(disc_logits, expected["disc_logits"]) < 5e-3
     labels = expected["disc_labels"]
     np.testing.assert_allclose(_cross_entropy(labels, disc_logits).mean(), expected["disc_mean_xent"], rtol=5e-3)
 
@@ -116,7 +116,7 @@ def test_the_source_head(golden, folder):
     source = keras.Model(teacher.input, teacher.get_layer("source_logits").output)
     x = adapters.Resize(64, "legacy")(expected["x"]) if folder == "igam_upsize" else expected["x"]
     with modes.in_mode(batch_statistics=True):
-        assert _relative(source(x, training=False), expected["teacher_source_logits"]) < 1e-4
+        assert _relative_error(source(x, training=False), expected["teacher_source_logits"]) < 1e-4
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ def test_detects_each_kind_alone(kind, slots):
 def test_detects_all_that_a_release_file_holds(tmp_path):
     expected = {"igam_teacher", "igam_student", "igam_discriminator"}
     assert madry_checkpoints.detect(samples.release_file()) == expected
-    samples.saved(samples.release_file(), tmp_path / "modelIGAM-1")
+    samples.save(samples.release_file(), tmp_path / "modelIGAM-1")
     assert madry_checkpoints.detect(tmp_path) == expected
 
 
@@ -61,11 +61,11 @@ def test_an_audit_names_what_is_wrong():
     odd = "classifier/unit_2_0/sub2/conv2/DW"
     values = {name: value for name, value in weights.items() if name != gone}
     values |= {odd: weights[odd][..., :-1], "classifier/new": weights[gone], "other": weights[gone]}
-    found = kinds.audit(kinds.KINDS["igam_student"], specs_of(values))
-    assert found.missing == (gone,)
-    assert found.unused == ("classifier/new",)
-    assert found.misshaped == (f"{odd} (float32 [3, 3, 64, 63], expected float32 [3, 3, 64, 64])",)
-    assert len(found.problems()) == 3
+    audit = kinds.audit(kinds.KINDS["igam_student"], specs_of(values))
+    assert audit.missing == (gone,)
+    assert audit.unused == ("classifier/new",)
+    assert audit.misshaped == (f"{odd} (float32 [3, 3, 64, 63], expected float32 [3, 3, 64, 64])",)
+    assert len(audit.problems()) == 3
 
 
 def test_an_unknown_kind_lists_the_known_ones():

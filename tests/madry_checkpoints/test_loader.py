@@ -21,13 +21,13 @@ SHAPES = {
 @pytest.mark.parametrize("kind", samples.KINDS)
 def test_loads_each_kind_alone_or_from_the_release_file(tmp_path, kind):
     weights = samples.arrays(kind)
-    samples.saved({**weights, **samples.slots(weights)}, tmp_path / "alone" / "checkpoint-1")
+    samples.save({**weights, **samples.slots(weights)}, tmp_path / "alone" / "checkpoint-1")
     model = madry_checkpoints.load_model(tmp_path / "alone")
     assert model.input_shape[1:] == SHAPES[kind]
     assert samples.same(madry_checkpoints.variables(model, kind), weights)
     assert model.statistics == ("batch" if kind == "igam_teacher" else "moving")
     if kind in madry_checkpoints.detect(samples.release_file()):
-        prefix = samples.saved(samples.release_file(), tmp_path / "modelIGAM-1")
+        prefix = samples.save(samples.release_file(), tmp_path / "modelIGAM-1")
         assert samples.same(madry_checkpoints.variables(madry_checkpoints.load_model(prefix, kind), kind), weights)
 
 
@@ -61,9 +61,9 @@ def test_normalization_and_input_size(kind, sizes, arguments, normalization, sid
 
     model = madry_checkpoints.load_model(samples.arrays(kind, **sizes), **arguments)
     expected = layers.normalization(normalization)
-    found = model.get_layer("normalization")
-    assert type(found) is type(expected)
-    assert getattr(found, "zero_mean", None) == getattr(expected, "zero_mean", None)
+    layer = model.get_layer("normalization")
+    assert type(layer) is type(expected)
+    assert getattr(layer, "zero_mean", None) == getattr(expected, "zero_mean", None)
     assert model.input_shape == (None, side, side, 3)
 
 
@@ -125,30 +125,30 @@ BAD = {
 @pytest.mark.parametrize("case", BAD)
 def test_what_does_not_fit_is_one_clear_error(case):
     values, arguments, message = BAD[case]
-    with pytest.raises(ValueError, match=message) as caught:
+    with pytest.raises(ValueError, match=message) as excinfo:
         madry_checkpoints.load_model(values, **arguments)
-    assert isinstance(caught.value, CheckpointError)
-    assert "\n" not in str(caught.value)
+    assert isinstance(excinfo.value, CheckpointError)
+    assert "\n" not in str(excinfo.value)
 
 
 def test_the_path_is_in_the_error(tmp_path):
-    samples.saved({"w": np.zeros(2, np.float32)}, tmp_path / "c")
+    samples.save({"w": np.zeros(2, np.float32)}, tmp_path / "c")
     with pytest.raises(CheckpointError, match=f"^{tmp_path}: no known network"):
         madry_checkpoints.load_model(tmp_path)
 
 
 def test_damage_outside_the_scope_does_not_matter(tmp_path):
     """But damage inside it does: a tensor's checksum is verified where it is read."""
-    prefix = samples.saved(samples.release_file(), tmp_path / "c")
+    prefix = samples.save(samples.release_file(), tmp_path / "c")
     data = tmp_path / "c.data-00000-of-00001"
     contents = bytearray(data.read_bytes())
     at = contents.index(samples.arrays("igam_teacher")["logit/DW"].tobytes())
     contents[at] ^= 1
     data.write_bytes(contents)
     madry_checkpoints.load_model(prefix, "igam_student")
-    with pytest.raises(CheckpointError, match=r"read logit/DW \(.*Checksum does not") as caught:
+    with pytest.raises(CheckpointError, match=r"read logit/DW \(.*Checksum does not") as excinfo:
         madry_checkpoints.load_model(prefix, "igam_teacher")
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(excinfo.value)
 
 
 @pytest.mark.slow
@@ -160,7 +160,7 @@ def test_the_wide_network_loads_within_ten_seconds_and_twice_its_size(tmp_path):
 
     weights = samples.arrays("cifar10_challenge", width=10, blocks=5)
     momentum = {f"{name}/Momentum": value for name, value in weights.items() if "moving" not in name}
-    samples.saved({**weights, **momentum}, tmp_path / "checkpoint-1")
+    samples.save({**weights, **momentum}, tmp_path / "checkpoint-1")
     script = """
 import json, sys, time
 import tensorflow, igam_tf.models, madry_checkpoints
@@ -170,8 +170,8 @@ before, start = peak(), time.monotonic()
 model = madry_checkpoints.load_model(sys.argv[1])
 print(json.dumps([time.monotonic() - start, peak() - before, model.count_params()]))
 """
-    done = subprocess.run([sys.executable, "-c", script, tmp_path], capture_output=True, text=True, check=True)
-    seconds, megabytes, parameters = json.loads(done.stdout)
+    result = subprocess.run([sys.executable, "-c", script, tmp_path], capture_output=True, text=True, check=True)
+    seconds, megabytes, parameters = json.loads(result.stdout)
     assert parameters == math.fsum(value.size for value in weights.values())
     assert seconds <= 10
     assert megabytes < 2 * 184

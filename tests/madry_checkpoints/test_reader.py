@@ -28,7 +28,7 @@ def test_reads_every_sort_of_variable(tmp_path):
         "größe": np.ones(1, np.float32),
     }
     values |= {f"long/{i}": np.full((i + 1, 50), i, np.float32) for i in range(300)}
-    checkpoint = Checkpoint(samples.saved(values, tmp_path / "of every sort*"))
+    checkpoint = Checkpoint(samples.save(values, tmp_path / "of every sort*"))
     assert list(checkpoint) == sorted(values)
     assert samples.same(checkpoint, values)
     assert checkpoint.specs["of/int16"] == VariableSpec((2, 3), np.dtype(np.int16))
@@ -41,7 +41,7 @@ def test_reads_several_data_files(tmp_path):
     import tensorflow as tf
 
     parts = [{"a": np.ones(3, np.float32), "c": np.zeros(2, np.int32)}, {"b": np.full(4, 2, np.int8)}]
-    prefixes = [samples.saved(part, tmp_path / f"part{i}") for i, part in enumerate(parts)]
+    prefixes = [samples.save(part, tmp_path / f"part{i}") for i, part in enumerate(parts)]
     whole = str(tmp_path / "whole")
     tf.raw_ops.MergeV2Checkpoints(checkpoint_prefixes=prefixes, destination_prefix=whole)
     shutil.copy(f"{whole}.data-00000-of-00002", f"{whole}{DATA}")  # of an older save
@@ -89,7 +89,7 @@ def test_a_partitioned_variable_is_read_if_all_its_parts_are_there(tmp_path):
 
 def test_a_directory_of_the_same_name_is_not_read_instead(tmp_path):
     for prefix, value in (("c", 1.0), ("c/other", 2.0)):
-        samples.saved({"v": np.float32(value)}, tmp_path / prefix)
+        samples.save({"v": np.float32(value)}, tmp_path / prefix)
     (tmp_path / "c/checkpoint").write_text('model_checkpoint_path: "other"')
     assert madry_checkpoints.read(tmp_path / "c.index")["v"] == 1
     assert madry_checkpoints.read(tmp_path / "c")["v"] == 2
@@ -108,11 +108,11 @@ def _save_large_index(prefix):
 REFUSALS = {
     "tf.train.Checkpoint": (_save_objects, "c: of tf.train.Checkpoint, not of a TensorFlow 1 Saver"),
     "text": (
-        lambda prefix: samples.saved({"text": np.asarray("words")}, prefix),
+        lambda prefix: samples.save({"text": np.asarray("words")}, prefix),
         "text has the unsupported dtype string",
     ),
     "a path that TensorFlow takes for a pattern": (
-        lambda prefix: samples.saved({"v": np.ones(1)}, prefix.with_name("c[1]")),
+        lambda prefix: samples.save({"v": np.ones(1)}, prefix.with_name("c[1]")),
         r"c\[1\]: TensorFlow reads no checkpoint from a path with '\['",
     ),
     "large index": (_save_large_index, "c.index: larger than 1 MiB"),
@@ -128,7 +128,7 @@ def test_what_is_not_read_says_so(tmp_path, case):
 
 
 def test_missing_data_are_an_error(tmp_path):
-    prefix = samples.saved({"v": np.ones(2, np.float32)}, tmp_path / "c")
+    prefix = samples.save({"v": np.ones(2, np.float32)}, tmp_path / "c")
     pathlib.Path(prefix + DATA).unlink()
     with pytest.raises(CheckpointError, match=r"no bytes in its \.data files instead of 8"):
         Checkpoint(prefix)
@@ -178,7 +178,7 @@ DAMAGE = {
 def test_damage_is_an_error_or_harmless(tmp_path, damage):
     suffix, function, count = DAMAGE[damage]
     weights = samples.arrays("mnist_challenge")
-    prefix = samples.saved({**weights, **samples.slots(weights)}, tmp_path / "c")
+    prefix = samples.save({**weights, **samples.slots(weights)}, tmp_path / "c")
     outcomes = _count_outcomes(prefix, str(tmp_path / "copy"), suffix, function, count)
     assert outcomes["other values"] == 0
     # Only the padding of the index's footer has no checksum, and no meaning.
@@ -190,7 +190,7 @@ def test_damage_to_one_block_of_the_index_loses_no_variable(tmp_path):
     """TensorFlow's reader skips a damaged block: without a check of its own, `read` returned fewer."""
     shape = (1,) * 60  # for a long entry: a block takes 256 KiB
     values = {f"v/{i}": np.full(shape, i, np.float32) for i in range(3000)}
-    prefix = samples.saved(values, tmp_path / "c")
+    prefix = samples.save(values, tmp_path / "c")
     index = pathlib.Path(f"{prefix}.index")
     contents = index.read_bytes()
     assert samples.same(Checkpoint(prefix), values)
