@@ -59,7 +59,7 @@ def test_attack_losses_by_name() -> None:
     assert losses.attack_loss("xent") is losses.cross_entropy
     assert losses.attack_loss("margin") is losses.margin
     assert losses.attack_loss("dlr") is losses.dlr
-    with pytest.raises(InputError, match=r"^loss: expected one of xent, margin, dlr, got 'cw'"):
+    with pytest.raises(InputError, match=r"^loss: expected one of xent, margin, dlr, or a callable, got 'cw'"):
         losses.attack_loss("cw")
 
 
