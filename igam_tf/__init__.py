@@ -36,6 +36,7 @@ _SUBMODULES = (
     "pretrained",
     "report",
     "runtime",
+    "settings",
     "training",
 )
 __all__ = ["__version__", *_SUBMODULES]

@@ -7,8 +7,7 @@ import tensorflow as tf
 
 from igam_tf import layers, losses, modes
 from igam_tf.errors import InputError
-
-GRADIENTS_OF = ("softmax", "xent")
+from igam_tf.settings.choices import GRADIENTS_OF
 
 
 def check_of(of: str) -> str:

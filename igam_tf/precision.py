@@ -13,10 +13,8 @@ from typing import Any
 import keras
 
 from igam_tf.errors import InputError
+from igam_tf.settings.choices import POLICIES, PRECISIONS
 from igam_tf.structure import last_layers
-
-_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
-PRECISIONS = tuple(_POLICIES)
 
 
 def check_precision(precision: str) -> str:
@@ -25,7 +23,7 @@ def check_precision(precision: str) -> str:
     Raises:
       InputError: it is none.
     """
-    if precision not in _POLICIES:
+    if precision not in POLICIES:
         raise InputError(f"precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}")
     return precision
 
@@ -37,7 +35,7 @@ def building(precision: str) -> Iterator[None]:
         yield
         return
     before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(_POLICIES[precision])
+    keras.config.set_dtype_policy(POLICIES[precision])
     try:
         yield
     finally:
@@ -63,7 +61,7 @@ def rebuilt(model: keras.Model, precision: str) -> keras.Model:
     Args:
       model: a functional or sequential Keras model; nested models are converted too.
     """
-    policy = _POLICIES[check_precision(precision)]
+    policy = POLICIES[check_precision(precision)]
 
     heads = {id(layer) for layer in last_layers(model)}
 

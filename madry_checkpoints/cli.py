@@ -7,14 +7,15 @@
 
 COMMAND --help says more of each and lists its flags."""
 
+import dataclasses
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
-
-from absl import flags
+from typing import Annotated, Any
 
 from igam_tf.cli.command import Command
 from igam_tf.errors import InputError
+from igam_tf.settings import Setting, Settings
+from igam_tf.settings.choices import NORMALIZATIONS
 from madry_checkpoints import kinds
 from madry_checkpoints.convert import convert
 from madry_checkpoints.fetch import fetch
@@ -22,52 +23,58 @@ from madry_checkpoints.location import prefix_of
 from madry_checkpoints.manifest import manifest
 from madry_checkpoints.reader import Checkpoint, VariableSpec
 
-_PATH = "PATH is a directory, a prefix or one of its files"
+Path = Annotated[str, Setting("A directory, a prefix or one of its files.", positional=True)]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FetchFlags(Settings):
+    name: Annotated[str, Setting("As `list` has it.", positional=True)]
+    directory: Annotated[str, Setting("Where checkpoints go.")] = "checkpoints"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class InspectFlags(Settings):
+    path: Path
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ConvertFlags(Settings):
+    path: Annotated[str, Setting("A directory, a prefix or one of its files, or a .keras file.", positional=True)]
+    out: Annotated[str, Setting("A .keras or .weights.h5 file, or a directory.", positional=True)]
+    kind: Annotated[
+        str | None,
+        Setting("The network; needed where PATH holds several.", choices=tuple(kinds.KINDS)),
+    ] = None
+    normalization: Annotated[str | None, Setting("Of the input; by default the kind's.", choices=NORMALIZATIONS)] = None
+    input_shape: Annotated[
+        tuple[int, int, int] | None,
+        Setting("HEIGHT,WIDTH,CHANNELS; by default the kind's.", at_least=1),
+    ] = None
+    overwrite: Annotated[bool, Setting("Replace OUT.")] = False
+
 
 _LIST = Command(
     "madry_checkpoints list",
     "The published checkpoints, their kinds, where they come from, and their published accuracies.",
+    Settings,
 )
 _FETCH = Command(
     "madry_checkpoints fetch",
     "Downloads, verifies and unpacks the published checkpoint NAME, and prints where it is.",
-    positional="name",
+    FetchFlags,
 )
-flags.DEFINE_string("directory", "checkpoints", "Where checkpoints go.", flag_values=_FETCH.flags)
 _INSPECT = Command(
     "madry_checkpoints inspect",
     "Prints the kinds, variables, shapes, parameters and slots in a checkpoint, and what is\n"
-    f"missing or unknown; verifies the checksums. {_PATH}.",
-    positional="path",
+    "missing or unknown; verifies the checksums.",
+    InspectFlags,
 )
 _CONVERT = Command(
     "madry_checkpoints convert",
     "Converts a network of a TensorFlow 1 checkpoint to a .keras or .weights.h5 file; if OUT is a\n"
-    "directory, that network or a .keras file to a TensorFlow 1 checkpoint.\n"
-    f"{_PATH}, or a .keras file.",
-    positional="path out",
+    "directory, that network or a .keras file to a TensorFlow 1 checkpoint.",
+    ConvertFlags,
 )
-flags.DEFINE_enum(
-    "kind",
-    None,
-    list(kinds.KINDS),
-    "The network; needed where PATH holds several.",
-    flag_values=_CONVERT.flags,
-)
-flags.DEFINE_enum(
-    "normalization",
-    None,
-    ["per_image", "unit_norm", "l2"],
-    "Of the input; by default the kind's.",
-    flag_values=_CONVERT.flags,
-)
-flags.DEFINE_list(
-    "input_shape",
-    None,
-    "HEIGHT,WIDTH,CHANNELS; by default the kind's.",
-    flag_values=_CONVERT.flags,
-)
-flags.DEFINE_bool("overwrite", False, "Replace OUT.", flag_values=_CONVERT.flags)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -76,10 +83,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if verb in ("--help", "-h"):
         print(__doc__)
         return 0
-    commands: dict[str, tuple[Command, Callable[[Any], None]]] = {
+    commands: dict[str, tuple[Command[Any], Callable[[Any], None]]] = {
         "list": (_LIST, _list),
-        "fetch": (_FETCH, lambda values: print(fetch(values.target, values.directory))),
-        "inspect": (_INSPECT, lambda values: _inspect(values.target)),
+        "fetch": (_FETCH, lambda flags: print(fetch(flags.name, flags.directory))),
+        "inspect": (_INSPECT, lambda flags: _inspect(flags.path)),
         "convert": (_CONVERT, _convert),
     }
     if verb not in commands:
@@ -91,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return command.run(function, arguments)
 
 
-def _list(_: flags.FlagValues) -> None:
+def _list(_: Settings) -> None:
     for name, entry in manifest().items():
         kind, by_hand = entry.kind or "several kinds", "by hand: " if entry.manual else ""
         print(f"{name:<20} {kind:<18} {by_hand}{entry.url}")
@@ -100,17 +107,10 @@ def _list(_: flags.FlagValues) -> None:
             print(f"{'':<20} published: {'; '.join(accuracies)} ({entry.published_setting})")
 
 
-def _convert(values: flags.FlagValues) -> None:
-    shape = values.input_shape
-    if shape is not None:
-        if len(shape) != 3 or not all(size.isdecimal() and int(size) for size in shape):
-            shown = ",".join(shape)
-            raise InputError(f"--input_shape: expected height,width,channels, got {shown!r}")
-        shape = tuple(int(size) for size in shape)
-    path, out = values.target, values.out
-    model = convert(path, out, values.kind, values.normalization, shape, values.overwrite)
+def _convert(flags: ConvertFlags) -> None:
+    model = convert(flags.path, flags.out, flags.kind, flags.normalization, flags.input_shape, flags.overwrite)
     parameters, input_shape = model.count_params(), list(model.input_shape[1:])
-    print(f"{out}: {model.name}, {parameters:,} parameters, input {input_shape}")
+    print(f"{flags.out}: {model.name}, {parameters:,} parameters, input {input_shape}")
 
 
 def _inspect(path: str) -> None:

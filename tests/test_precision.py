@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from igam_tf import adapters, config, data, gradients, models, precision
+from igam_tf import adapters, data, gradients, models, precision, settings
 from igam_tf.benchmark.counting import leaves
 from igam_tf.bounds import PIXELS
 from igam_tf.errors import InputError
@@ -99,8 +99,8 @@ def test_a_student_steps_in_bfloat16() -> None:
 def test_it_names_a_run_only_if_it_is_set() -> None:
     run = small.STUDENT
     narrow = configs.at_precision(run, "bfloat16")
-    assert config.digest(configs.at_precision(run, "float32")) == config.digest(run) != config.digest(narrow)
-    assert config.from_dict(configs.StudentRun, config.to_dict(narrow)) == narrow
+    assert settings.digest(configs.at_precision(run, "float32")) == settings.digest(run) != settings.digest(narrow)
+    assert settings.from_dict(configs.StudentRun, settings.to_dict(narrow)) == narrow
     table = configs.table_at_precision(tables.table("1", "demo", 0, None), "bfloat16")
     assert {row.precision for row in table.rows.values() if not isinstance(row, str)} == {"bfloat16"}
 

@@ -11,12 +11,11 @@ import tensorflow as tf
 
 from igam_tf import attacks, gradients, losses
 from igam_tf.benchmark import peers, timing
+from igam_tf.benchmark.contenders import ATTACKS, FLOOR, OURS
 from igam_tf.benchmark.peers import PEERS, Unusable
 from igam_tf.benchmark.task import Task
 from igam_tf.errors import InputError
 
-FLOOR, OURS = "floor", "ours"
-CONTENDERS = (FLOOR, OURS, *PEERS)
 SET = (5, 10, 20, 50, 100)
 
 Contender = Callable[[Sequence[int]], Any]  # the steps that readings are wanted at, to the images after the most
@@ -116,8 +115,8 @@ def measure(
 
 def require_contenders(names: Sequence[str]) -> None:
     """Raises `InputError` unless every name is a contender's."""
-    if not names or set(names) - set(CONTENDERS):
-        raise InputError(f"contenders: expected some of {', '.join(CONTENDERS)}, got {','.join(names)!r}")
+    if not names or set(names) - set(ATTACKS):
+        raise InputError(f"contenders: expected some of {', '.join(ATTACKS)}, got {','.join(names)!r}")
 
 
 def prepare(task: Task, names: Sequence[str]) -> dict[str, Contender | Exception]:

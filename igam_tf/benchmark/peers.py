@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from igam_tf.benchmark import contenders
 from igam_tf.benchmark.task import CLASSES, Task
 
 Attack = Callable[[int], Any]  # number of steps to the images found, like the task's
@@ -91,13 +92,13 @@ def foolbox(task: Task) -> Attack:
     return attack
 
 
-PEERS: dict[str, Callable[[Task], Attack]] = {"art": art, "cleverhans": cleverhans, "foolbox": foolbox}
-_DISTRIBUTIONS = {"art": "adversarial-robustness-toolbox", "cleverhans": "cleverhans", "foolbox": "foolbox"}
+PEERS: dict[str, Callable[[Task], Attack]] = dict(zip(contenders.PEERS, (art, cleverhans, foolbox), strict=True))
+_DISTRIBUTIONS = {"art": "adversarial-robustness-toolbox"}  # where it has another name than the package
 
 
 def version(peer: str) -> str | None:
     try:
-        return importlib.metadata.version(_DISTRIBUTIONS[peer])
+        return importlib.metadata.version(_DISTRIBUTIONS.get(peer, peer))
     except importlib.metadata.PackageNotFoundError:
         return None
 

@@ -1,7 +1,8 @@
 """Measurements as a table."""
 
 from igam_tf.benchmark import timing
-from igam_tf.benchmark.attacks import FLOOR, OURS, Measured
+from igam_tf.benchmark.attacks import Measured
+from igam_tf.benchmark.contenders import FLOOR, OURS
 
 _WIDTHS = (-12, 9, 10, 19, 11, 9, 11, 8)  # negative: to the left
 _HEAD = ("contender", "first s", "median s", "min..max", "images/s", "x floor", "gradients", "loss")

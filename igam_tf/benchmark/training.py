@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from igam_tf import adapters, gradients, models, precision, training
 from igam_tf.benchmark import convolutions, counting, timing
+from igam_tf.benchmark.contenders import MATCHING, TRAINING
 from igam_tf.benchmark.counting import Cost, Network
 from igam_tf.benchmark.task import CLASSES, SHAPE
 from igam_tf.bounds import PIXELS
@@ -148,8 +149,8 @@ def prepare(setting: Setting, names: Sequence[str]) -> dict[str, Contender]:
 
 def require_contenders(names: Sequence[str]) -> None:
     """Raises `InputError` unless every name is a contender's."""
-    if not names or set(names) - set(CONTENDERS):
-        raise InputError(f"contenders: expected some of {', '.join(CONTENDERS)}, got {','.join(names)!r}")
+    if not names or set(names) - set(TRAINING):
+        raise InputError(f"contenders: expected some of {', '.join(TRAINING)}, got {','.join(names)!r}")
 
 
 def batch(setting: Setting) -> tuple[tf.Tensor, tf.Tensor]:
@@ -247,11 +248,6 @@ def _igam(name: str, setting: Setting) -> dict[str, Contender]:
     }
 
 
-_BUILDERS: dict[str, Callable[[str, Setting], dict[str, Contender]]] = {
-    "plain": _trained,
-    "pgd7": _trained,
-    "gradients": _attack,
-    "attack": _attack,
-    **dict.fromkeys(("igam-paper", "igam-release", "mnist-paper", "mnist-release"), _igam),
-}
-CONTENDERS = tuple(_BUILDERS)
+_BUILDERS: dict[str, Callable[[str, Setting], dict[str, Contender]]] = dict(
+    zip(TRAINING, (_trained, _trained, _attack, _attack, *[_igam] * len(MATCHING)), strict=True)
+)

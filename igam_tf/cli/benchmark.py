@@ -14,126 +14,121 @@ the bare convolutions that they are made of.
   benchmark train --widths=10 --batch_sizes=8 --rounds=1 --contenders=plain,igam-paper --memory
 """
 
+import dataclasses
 import itertools
 import json
 import pathlib
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from absl import flags
-
-from igam_tf.cli import shared
+from igam_tf.benchmark.contenders import ATTACKS, FLOOR, OURS, TRAINING
 from igam_tf.cli.command import Command
-from igam_tf.errors import InputError
+from igam_tf.settings import Setting, Settings
+from igam_tf.settings.choices import PRECISIONS
 
-_COMMAND = Command("benchmark", __doc__, positional="what")
-_VALUES = _COMMAND.flags
-flags.DEFINE_list(
-    "widths", [], "Widths of the network, each measured on its own; attacks: 1,2,10, train: 1.", flag_values=_VALUES
-)
-flags.DEFINE_integer("blocks", 5, "Residual units per stage of the network.", lower_bound=1, flag_values=_VALUES)
-flags.DEFINE_list(
-    "batch_sizes", [], "Images at a time, each measured on its own; attacks: 64,16, train: 64.", flag_values=_VALUES
-)
-flags.DEFINE_integer("steps", 20, "Attacks: of PGD. Train: a round's, with --fit.", lower_bound=1, flag_values=_VALUES)
-flags.DEFINE_integer(
-    "rounds", 5, "Calls of each contender that are timed, after one that is not.", lower_bound=1, flag_values=_VALUES
-)
-flags.DEFINE_integer(
-    "images", None, "Attacks: images per call; one batch of them by default.", lower_bound=1, flag_values=_VALUES
-)
-flags.DEFINE_list(
-    "contenders",
-    [],
-    "Which to measure, all by default. Attacks: floor, ours, art, cleverhans, foolbox; ratios need floor and ours. Train: "
-    "plain, pgd7, gradients, attack, igam-paper, igam-release, mnist-paper, mnist-release.",
-    flag_values=_VALUES,
-)
-flags.DEFINE_bool(
-    "curve",
-    False,
-    "Attacks: also the readings at 5, 10, 20, 50 and 100 steps: one attack of ours, five of a peer's.",
-    flag_values=_VALUES,
-)
-flags.DEFINE_bool(
-    "fit", False, "Train: also model.fit beside a bare loop, and the input pipeline.", flag_values=_VALUES
-)
-flags.DEFINE_bool(
-    "memory", False, "Train: also each contender's peak memory, in a process of its own.", flag_values=_VALUES
-)
-shared.define_precision(_COMMAND)
-shared.define_jit(_COMMAND)
-flags.DEFINE_string(
-    "output", None, "Write every time there, with what it ran on, as JSON; renewed at each table.", flag_values=_VALUES
-)
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Flags(Settings):
+    what: Annotated[str, Setting("What is measured.", choices=("attacks", "train"), positional=True)]
+    widths: Annotated[
+        tuple[int, ...],
+        Setting("Widths of the network, each measured on its own; attacks: 1,2,10, train: 1.", at_least=1),
+    ] = ()
+    blocks: Annotated[int, Setting("Residual units per stage of the network.", at_least=1)] = 5
+    batch_sizes: Annotated[
+        tuple[int, ...],
+        Setting("Images at a time, each measured on its own; attacks: 64,16, train: 64.", at_least=1),
+    ] = ()
+    steps: Annotated[int, Setting("Attacks: of PGD. Train: a round's, with --fit.", at_least=1)] = 20
+    rounds: Annotated[int, Setting("Calls of each contender that are timed, after one that is not.", at_least=1)] = 5
+    images: Annotated[int | None, Setting("Attacks: images per call; one batch of them by default.", at_least=1)] = None
+    contenders: Annotated[
+        tuple[str, ...],
+        Setting(
+            f"Which to measure, all by default. Attacks: {', '.join(ATTACKS)}; ratios need {FLOOR} and {OURS}. Train: "
+            f"{', '.join(TRAINING)}."
+        ),
+    ] = ()
+    curve: Annotated[
+        bool,
+        Setting("Attacks: also the readings at 5, 10, 20, 50 and 100 steps: one attack of ours, five of a peer's."),
+    ] = False
+    fit: Annotated[bool, Setting("Train: also model.fit beside a bare loop, and the input pipeline.")] = False
+    memory: Annotated[bool, Setting("Train: also each contender's peak memory, in a process of its own.")] = False
+    precision: Annotated[str, Setting("Of convolutions and activations.", choices=PRECISIONS)] = "float32"
+    jit: Annotated[bool, Setting("Compile training steps with XLA; takes minutes at first.")] = False
+    output: Annotated[
+        pathlib.Path | None,
+        Setting("Write every time there, with what it ran on, as JSON; renewed at each table."),
+    ] = None
+
+
+COMMAND = Command("benchmark", __doc__, Flags)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return _COMMAND.run(_run, argv)
+    return COMMAND.run(_run, argv)
 
 
-def _run(values: Any) -> None:
-    if values.target not in _DEFAULTS:
-        raise InputError(f"expected attacks or train, got {values.target!r}")
-    sizes = {name: _sizes(name, values[name].value or default) for name, default in _DEFAULTS[values.target].items()}
+def _run(flags: Flags) -> None:
     from igam_tf import files, runtime
 
-    output = pathlib.Path(values.output) if values.output else None
-    if output:
-        files.require_place(output, "output")
-    record = {"what": values.target, "environment": runtime.environment(), "rounds": values.rounds, "results": []}
-    measure = {"attacks": _attacks, "train": _train}[values.target]
-    for text, results in measure(values, **sizes):
+    if flags.output:
+        files.require_place(flags.output, "output")
+    flags = dataclasses.replace(
+        flags, **{name: getattr(flags, name) or sizes for name, sizes in _SIZES[flags.what].items()}
+    )
+    record: dict[str, Any] = {
+        "what": flags.what,
+        "environment": runtime.environment(),
+        "rounds": flags.rounds,
+        "results": [],
+    }
+    for text, results in {"attacks": _attacks, "train": _train}[flags.what](flags):
         print(text, flush=True)
         record["results"].extend(results)
-        if output:
-            files.write_text(output, json.dumps(record, indent=1) + "\n")
+        if flags.output:
+            files.write_text(flags.output, json.dumps(record, indent=1) + "\n")
 
 
-_DEFAULTS = {
-    "attacks": {"widths": ["1", "2", "10"], "batch_sizes": ["64", "16"]},
-    "train": {"widths": ["1"], "batch_sizes": ["64"]},
+_SIZES: dict[str, dict[str, Any]] = {
+    "attacks": {"widths": (1, 2, 10), "batch_sizes": (64, 16)},
+    "train": {"widths": (1,), "batch_sizes": (64,)},
 }
 
 
-def _attacks(values: Any, widths: list[int], batch_sizes: list[int]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+def _attacks(flags: Flags) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     from igam_tf.benchmark import attacks, text
     from igam_tf.benchmark.task import random_task
 
-    contenders = values.contenders or attacks.CONTENDERS
+    contenders = flags.contenders or ATTACKS
     attacks.require_contenders(contenders)
-    for width, batch_size in itertools.product(widths, batch_sizes):
-        task = random_task(width, values.blocks, batch_size, values.images or batch_size)
+    for width, batch_size in itertools.product(flags.widths, flags.batch_sizes):
+        task = random_task(width, flags.blocks, batch_size, flags.images or batch_size)
         prepared = attacks.prepare(task, contenders)
-        for steps in ((values.steps,), *((attacks.SET,) if values.curve else ())):
-            measured = attacks.measure(task, steps, prepared, values.rounds)
+        for steps in ((flags.steps,), *((attacks.SET,) if flags.curve else ())):
+            measured = attacks.measure(task, steps, prepared, flags.rounds)
             yield (
-                f"width {width}, blocks {values.blocks}; {text.table(measured)}\n",
-                [{"width": width, "blocks": values.blocks, **measured.record()}],
+                f"width {width}, blocks {flags.blocks}; {text.table(measured)}\n",
+                [{"width": width, "blocks": flags.blocks, **measured.record()}],
             )
 
 
-def _train(values: Any, widths: list[int], batch_sizes: list[int]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+def _train(flags: Flags) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     from igam_tf.benchmark import feeding, memory, training, training_text
 
-    contenders = values.contenders or training.CONTENDERS
+    contenders = flags.contenders or TRAINING
     training.require_contenders(contenders)
-    for width, batch_size in itertools.product(widths, batch_sizes):
-        setting = training.Setting(width, values.blocks, batch_size, values.precision, values.jit)
-        measured = training.measure(setting, training.prepare(setting, contenders), values.rounds)
+    for width, batch_size in itertools.product(flags.widths, flags.batch_sizes):
+        setting = training.Setting(width, flags.blocks, batch_size, flags.precision, flags.jit)
+        measured = training.measure(setting, training.prepare(setting, contenders), flags.rounds)
         lines, record = [training_text.table(measured)], measured.record()
-        if values.fit:
-            fed = feeding.measure(setting, values.steps, values.rounds)
+        if flags.fit:
+            fed = feeding.measure(setting, flags.steps, flags.rounds)
             lines.append(feeding.text(fed))
             record["feeding"] = fed.record()
-        if values.memory:
+        if flags.memory:
             taken = memory.measure(setting, contenders)
             lines.append(memory.text(taken))
             record["memory"] = taken
         yield "\n".join(lines) + "\n", [record]
-
-
-def _sizes(flag: str, texts: list[str]) -> list[int]:
-    if not all(text.isdecimal() and int(text) for text in texts):
-        raise InputError(f"{flag}: expected comma-separated whole numbers from 1, got {','.join(texts)!r}")
-    return [int(text) for text in texts]

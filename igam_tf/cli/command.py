@@ -1,46 +1,47 @@
-"""What all commands share: flags of their own, help, one-line errors, exit codes.
+"""What all commands share: flags from a settings dataclass, help, one-line errors, exit codes.
 
-absl's own `app.run` exits with 1 on a wrong flag and on --help, and its --help hides flags that are not declared in the
-main module; so each command has its own `FlagValues`, read and shown here.
+absl's own `app.run` exits with 1 on a wrong flag and on --help, and its --help hides flags that are not
+declared in the main module; so each call has its own `FlagValues`, read and shown here.
 
 Exit codes: 0 done, 1 the work failed (training diverged), 2 a mistake in the command, 130 interrupted.
 """
 
-import copy
 import os
 import sys
-import textwrap
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from absl import flags
 
 from igam_tf.errors import DivergedError, InputError
+from igam_tf.settings import Settings
+from igam_tf.settings.flags import build, define, flags_of
+
+S = TypeVar("S", bound=Settings)
 
 
-class Command:
-    """A verb: its description, its flags, what it does.
+class Command(Generic[S]):
+    """A verb: its description and its flags.
 
     Args:
       name: as typed.
       doc: first line is the summary; the rest explains.
-      positional: names of the arguments that are no flags (one, or two with a space between), or None.
+      settings: the class whose fields are the flags and the arguments without a name.
     """
 
-    def __init__(self, name: str, doc: str, positional: str | None = None) -> None:
-        self.name, self.doc, self.positional = name, doc, positional
-        self.flags = flags.FlagValues()
+    def __init__(self, name: str, doc: str, settings: type[S]) -> None:
+        self.name, self.doc, self.settings = name, doc, settings
 
-    def run(self, main: Callable[[Any], None], argv: Sequence[str] | None = None) -> int:
-        """Parses, calls `main` with the flag values (positional arguments as `target` and `out`), returns the exit code."""
+    def run(self, main: Callable[[S], Any], argv: Sequence[str] | None = None) -> int:
+        """Parses, calls `main` with the settings, returns the exit code."""
         arguments = list(sys.argv[1:] if argv is None else argv)
         if {"--help", "-h"} & set(arguments):  # before parsing: help needs no required flag
             print(self.help())
             return 0
-        values = copy.deepcopy(self.flags)  # a call leaves nothing to the next one in this process
+        values = flags.FlagValues()
+        define(self.settings, values)
         try:
-            self._take_positional(values, values([self.name, *arguments])[1:])
-            main(values)
+            main(build(self.settings, values, values([self.name, *arguments])[1:]))
             sys.stdout.flush()
         except (flags.Error, InputError) as error:
             return self._fail(error, 2)
@@ -55,23 +56,10 @@ class Command:
         return 0
 
     def help(self) -> str:
-        usage = f"usage: {self.name} {self.positional.upper() + ' ' if self.positional else ''}[flags]"
-        shown = []
-        for name in sorted(self.flags):
-            flag = self.flags[name]
-            text = f"{flag.help} (default: {flag.default_as_str or 'none'})"
-            text = textwrap.fill(text, 100, initial_indent=" " * 6, subsequent_indent=" " * 6)
-            shown.append(f"  --{'[no]' if flag.boolean else ''}{name}\n{text}")
-        return "\n".join([self.doc.strip(), "", usage, "", *shown])
-
-    def _take_positional(self, values: flags.FlagValues, rest: list[str]) -> None:
-        wanted = (self.positional or "").upper().split()
-        if len(rest) > len(wanted):
-            raise InputError(f"unexpected argument {rest[len(wanted)]!r}; --help lists the flags")
-        if len(rest) < len(wanted):
-            raise InputError(f"expected {' '.join(wanted[len(rest) :])}; --help says what it can be")
-        for name, value in zip(("target", "out"), rest, strict=False):
-            flags.DEFINE_string(name, value, "a positional argument", flag_values=values)
+        shown = sorted(flags_of(self.settings), key=lambda flag: "" if flag.field.setting.positional else flag.name)
+        arguments = [flag.name.upper() for flag in shown if flag.field.setting.positional]
+        usage = " ".join(["usage:", self.name, *arguments, "[flags]"])
+        return "\n".join([self.doc.strip(), "", usage, "", *(flag.help() for flag in shown)])
 
     def _fail(self, error: object, code: int) -> int:
         print(f"{self.name}: {' '.join(str(error).split())}", file=sys.stderr)

@@ -17,113 +17,116 @@ your own is package.module:name or file.py:name.
 import dataclasses
 import pathlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from absl import flags
-
+from igam_tf.bounds import Amount
 from igam_tf.cli import shared
 from igam_tf.cli.command import Command
+from igam_tf.experiments.configs import DatasetName
+from igam_tf.experiments.options import DataDir
+from igam_tf.settings import Setting, Settings
+from igam_tf.settings.choices import HEADS, MODES
 
-_COMMAND = Command("evaluate", __doc__, positional="model")
-shared.define_data(_COMMAND, "shapes32")
-_VALUES = _COMMAND.flags
-shared.define_kind(_COMMAND)
-flags.DEFINE_enum(
-    "suite",
-    None,
-    ["madry"],
-    "The challenges' protocol for a model of MNIST or CIFAR-10 images, beside what is published for their secret models; "
-    "sets dataset, attacks, epsilon and step_size.",
-    flag_values=_VALUES,
-)
-flags.DEFINE_list("attacks", ["fgsm", "pgd20"], "Names as above, comma-separated.", flag_values=_VALUES)
-flags.DEFINE_string(
-    "surrogate", None, "Another model (as MODEL) that transfer- attacks are computed on.", flag_values=_VALUES
-)
-flags.DEFINE_enum(
-    "attack_head",
-    "target",
-    ["target", "source"],
-    "Of a fine-tuned teacher, the head that attacks are computed on; source is the release's way.",
-    flag_values=_VALUES,
-)
-flags.DEFINE_bool(
-    "diagnose", False, "Check for masked gradients and the like, on the first 200 images at most.", flag_values=_VALUES
-)
-flags.DEFINE_string(
-    "epsilon", "8/255", "Radius: n/255 of the pixel range, or a number in its unit.", flag_values=_VALUES
-)
-flags.DEFINE_string("step_size", "2/255", "PGD's step, like --epsilon.", flag_values=_VALUES)
-flags.DEFINE_list("statistics", ["moving"], "BatchNorm modes: moving, batch, recalibrated.", flag_values=_VALUES)
-flags.DEFINE_integer(
-    "num_examples", None, "Test images, the first ones; all by default.", lower_bound=1, flag_values=_VALUES
-)
-flags.DEFINE_integer("batch_size", 100, "Images at a time.", lower_bound=1, flag_values=_VALUES)
-flags.DEFINE_integer("seed", 0, "Of the random starts.", flag_values=_VALUES)
-flags.DEFINE_string("output", None, "Write the record there, as JSON.", flag_values=_VALUES)
-flags.DEFINE_string("save_adversarial", None, "Write the adversarial images there, as .npz.", flag_values=_VALUES)
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Flags(Settings):
+    model: Annotated[str, Setting(f"The model: {shared.MODEL}.", positional=True)]
+    dataset: DatasetName = "shapes32"
+    data_dir: DataDir = None
+    kind: shared.Kind = None
+    suite: Annotated[
+        str | None,
+        Setting(
+            "The challenges' protocol for a model of MNIST or CIFAR-10 images, beside what is published for "
+            "their secret models; sets dataset, attacks, epsilon and step_size.",
+            choices=("madry",),
+        ),
+    ] = None
+    attacks: Annotated[tuple[str, ...], Setting("Names as above.")] = ("fgsm", "pgd20")
+    surrogate: Annotated[str | None, Setting("Another model (as MODEL) that transfer- attacks are computed on.")] = None
+    attack_head: Annotated[
+        str,
+        Setting(
+            "Of a fine-tuned teacher, the head that attacks are computed on; source is the release's way.",
+            choices=HEADS,
+        ),
+    ] = "target"
+    diagnose: Annotated[bool, Setting("Check for masked gradients and the like, on the first 200 images at most.")] = (
+        False
+    )
+    epsilon: Annotated[Amount, Setting("Radius: n/255 of the pixel range, or a number in its unit.")] = "8/255"
+    step_size: Annotated[Amount, Setting("PGD's step, like epsilon.")] = "2/255"
+    statistics: Annotated[tuple[str, ...], Setting("BatchNorm modes.", choices=MODES)] = ("moving",)
+    num_examples: Annotated[int | None, Setting("Test images, the first ones; all by default.", at_least=1)] = None
+    batch_size: Annotated[int, Setting("Images at a time.", at_least=1)] = 100
+    seed: Annotated[int, Setting("Of the random starts.")] = 0
+    output: Annotated[pathlib.Path | None, Setting("Write the record there, as JSON.")] = None
+    save_adversarial: Annotated[pathlib.Path | None, Setting("Write the adversarial images there, as .npz.")] = None
+
+
+COMMAND = Command("evaluate", __doc__, Flags)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return _COMMAND.run(_run, argv)
+    return COMMAND.run(_run, argv)
 
 
-def _run(values: Any) -> None:
+def _run(flags: Flags) -> None:
     from igam_tf import data, diagnostics, evaluation, files, report
     from igam_tf.attacks.suites import Suite, madry_suite
     from igam_tf.experiments import trained
     from igam_tf.experiments.scoring import CALIBRATION_SIZE
 
-    suite = Suite(values.dataset, values.epsilon, values.step_size, tuple(values.attacks))
-    if values.suite == "madry":
-        suite = madry_suite(tuple(trained.load_model(values.target, values.kind).input_shape[1:]))
-    recalibrates = "recalibrated" in values.statistics
+    suite = Suite(flags.dataset, flags.epsilon, flags.step_size, flags.attacks)
+    if flags.suite == "madry":
+        suite = madry_suite(tuple(trained.load_model(flags.model, flags.kind).input_shape[1:]))
+    recalibrates = "recalibrated" in flags.statistics
     dataset = data.load(
-        suite.dataset, values.data_dir, train_size=None if recalibrates else 1, test_size=values.num_examples
+        suite.dataset, flags.data_dir, train_size=None if recalibrates else 1, test_size=flags.num_examples
     )
-    model = trained.load_for(dataset, values.target, values.kind)
-    surrogate = trained.load_for(dataset, values.surrogate) if values.surrogate else None
-    output = pathlib.Path(values.output) if values.output else None
-    images: dict[str, Any] | None = {} if values.save_adversarial else None
+    model = trained.load_for(dataset, flags.model, flags.kind)
+    surrogate = trained.load_for(dataset, flags.surrogate) if flags.surrogate else None
+    output = flags.output
+    images: dict[str, Any] | None = {} if flags.save_adversarial else None
     record = evaluation.evaluate(
         model,
         dataset.test,
         attacks=suite.attacks,
         epsilon=suite.epsilon,
         step_size=suite.step_size,
-        statistics=values.statistics,
-        batch_size=values.batch_size,
-        seed=values.seed,
+        statistics=flags.statistics,
+        batch_size=flags.batch_size,
+        seed=flags.seed,
         calibration=dataset.train.first(CALIBRATION_SIZE) if recalibrates else None,
         surrogate=surrogate,
-        attack_head=values.attack_head,
-        progress=report.progress(values.target),
+        attack_head=flags.attack_head,
+        progress=report.progress(flags.model),
         parts_dir=output.with_name(output.name + ".parts") if output else None,
         images=images,
     )
     if output:
         files.write_text(output, record.to_json() + "\n")
-    if values.diagnose:
+    if flags.diagnose:
         found = diagnostics.diagnose(
             model,
-            dataset.test.first(values.num_examples),
+            dataset.test.first(flags.num_examples),
             epsilon=suite.epsilon,
             step_size=suite.step_size,
-            batch_size=values.batch_size,
-            seed=values.seed,
-            statistics=_trained_mode(values.statistics),
+            batch_size=flags.batch_size,
+            seed=flags.seed,
+            statistics=_trained_mode(flags.statistics),
             surrogate=surrogate,
-            progress=report.progress(values.target),
+            progress=report.progress(flags.model),
         )
         record = dataclasses.replace(record, diagnosis=found.to_dict())
         if output:
             files.write_text(output, record.to_json() + "\n")
-    print(report.record_text(record, _published(suite.dataset) if values.suite else None))
-    if images is not None:
-        files.write_arrays(pathlib.Path(values.save_adversarial), images)
+    print(report.record_text(record, _published(suite.dataset) if flags.suite else None))
+    if flags.save_adversarial and images is not None:
+        files.write_arrays(flags.save_adversarial, images)
 
 
-def _trained_mode(statistics: list[str]) -> str:
+def _trained_mode(statistics: Sequence[str]) -> str:
     """The first mode that the model itself runs in."""
     return next((mode for mode in statistics if mode != "recalibrated"), "batch")
 

@@ -12,96 +12,96 @@ A SavedModel has the endpoints serve, input_gradient, attack and, with --encoded
 The other formats are for Python with igam_tf. All come with metadata: classes, pixel range, configuration, evaluation.
 """
 
+import dataclasses
 import pathlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
-
-from absl import flags
+from typing import TYPE_CHECKING, Annotated, Any
 
 from igam_tf.cli import shared
 from igam_tf.cli.command import Command
-from igam_tf.errors import InputError
+from igam_tf.settings import Setting, Settings
+from igam_tf.settings.choices import EXPORT_FORMATS, EXPORT_GRADIENTS, STATISTICS
 
 if TYPE_CHECKING:
     from igam_tf.export import Exported
 
-_COMMAND = Command("export_model", __doc__, positional="source out")
-_VALUES = _COMMAND.flags
-shared.define_kind(_COMMAND)
-flags.DEFINE_enum(
-    "format",
-    "savedmodel",
-    ["savedmodel", "keras", "weights"],
-    "savedmodel (a directory), keras (OUT is *.keras) or weights (OUT is *.weights.h5).",
-    flag_values=_VALUES,
-)
-flags.DEFINE_enum(
-    "gradients",
-    "softmax",
-    ["softmax", "xent", "both"],
-    "input_gradient is of the labelled class's probability (softmax) or of the loss (xent); both adds input_gradient_xent.",
-    flag_values=_VALUES,
-)
-flags.DEFINE_enum(
-    "statistics",
-    "moving",
-    ["moving", "batch"],
-    "BatchNorm mode of every endpoint; batch: an image's result depends on its batch.",
-    flag_values=_VALUES,
-)
-flags.DEFINE_bool("encoded", False, "Add serve_encoded, which takes JPEG and PNG strings.", flag_values=_VALUES)
-flags.DEFINE_list("bounds", None, "LOW,HIGH: pixel range of a model that does not say its own.", flag_values=_VALUES)
-flags.DEFINE_list(
-    "adapter",
-    [],
-    "Parts to put before the model, as for finetune_teacher; for checkpoints, which hold no adapter.",
-    flag_values=_VALUES,
-)
-flags.DEFINE_list("image_shape", None, "HEIGHT,WIDTH,CHANNELS that --adapter takes.", flag_values=_VALUES)
-flags.DEFINE_string("class_names", None, "File with a class's name in each line.", flag_values=_VALUES)
-flags.DEFINE_list(
-    "evaluations",
-    [],
-    "Records of bin/evaluate --output, for the metadata; a run's own are taken anyway.",
-    flag_values=_VALUES,
-)
-flags.DEFINE_bool("overwrite", False, "Replace an export of the same format at OUT.", flag_values=_VALUES)
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Flags(Settings):
+    source: Annotated[str, Setting(f"The model: {shared.MODEL}.", positional=True)]
+    out: Annotated[str, Setting("Where the export goes.", positional=True)]
+    kind: shared.Kind = None
+    format: Annotated[
+        str,
+        Setting(
+            "savedmodel (a directory), keras (OUT is *.keras) or weights (OUT is *.weights.h5).",
+            choices=EXPORT_FORMATS,
+        ),
+    ] = "savedmodel"
+    gradients: Annotated[
+        str,
+        Setting(
+            "input_gradient is of the labelled class's probability (softmax) or of the loss (xent); both adds "
+            "input_gradient_xent.",
+            choices=EXPORT_GRADIENTS,
+        ),
+    ] = "softmax"
+    statistics: Annotated[
+        str,
+        Setting("BatchNorm mode of every endpoint; batch: an image's result depends on its batch.", choices=STATISTICS),
+    ] = "moving"
+    encoded: Annotated[bool, Setting("Add serve_encoded, which takes JPEG and PNG strings.")] = False
+    bounds: Annotated[
+        tuple[float, float] | None, Setting("LOW,HIGH: pixel range of a model that does not say its own.")
+    ] = None
+    adapter: Annotated[
+        tuple[str, ...],
+        Setting("Parts to put before the model, as for finetune_teacher; for checkpoints, which hold no adapter."),
+    ] = ()
+    image_shape: Annotated[
+        tuple[int, int, int] | None, Setting("HEIGHT,WIDTH,CHANNELS that --adapter takes.", at_least=1)
+    ] = None
+    class_names: Annotated[pathlib.Path | None, Setting("File with a class's name in each line.")] = None
+    evaluations: Annotated[
+        tuple[str, ...],
+        Setting("Records of bin/evaluate --output, for the metadata; a run's own are taken anyway."),
+    ] = ()
+    overwrite: Annotated[bool, Setting("Replace an export of the same format at OUT.")] = False
+
+
+COMMAND = Command("export_model", __doc__, Flags)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return COMMAND.run(_run, argv)
 
 
 _TITLES = {"savedmodel": "SavedModel", "keras": "Keras file", "weights": "weights"}
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    return _COMMAND.run(_run, argv)
-
-
-def _run(values: Any) -> None:
+def _run(flags: Flags) -> None:
     from igam_tf import export
 
-    bounds = None if values.bounds is None else shared.numbers("bounds", values.bounds, float)
-    shape = None if values.image_shape is None else shared.numbers("image_shape", values.image_shape, int)
-    if shape is not None and (len(shape) != 3 or min(shape) < 1):
-        raise InputError(f"image_shape: expected HEIGHT,WIDTH,CHANNELS, got {','.join(values.image_shape)!r}")
     done = export.export_from(
-        values.target,
-        values.out,
-        kind=values.kind,
-        adapter=values.adapter,
-        image_shape=shape,
-        records=values.evaluations,
-        format=values.format,
-        gradients=values.gradients,
-        statistics=values.statistics,
-        encoded=values.encoded,
-        bounds=bounds,
-        class_names=_lines(values.class_names) if values.class_names else None,
-        overwrite=values.overwrite,
+        flags.source,
+        flags.out,
+        kind=flags.kind,
+        adapter=flags.adapter,
+        image_shape=flags.image_shape,
+        records=flags.evaluations,
+        format=flags.format,
+        gradients=flags.gradients,
+        statistics=flags.statistics,
+        encoded=flags.encoded,
+        bounds=flags.bounds,
+        class_names=_lines(flags.class_names) if flags.class_names else None,
+        overwrite=flags.overwrite,
     )
-    print(_text(done, values.out))
+    print(_text(done, flags.out))
 
 
-def _lines(path: str) -> list[str]:
-    return [line.strip() for line in pathlib.Path(path).read_text().splitlines() if line.strip()]
+def _lines(path: pathlib.Path) -> list[str]:
+    return [line.strip() for line in path.read_text().splitlines() if line.strip()]
 
 
 def _text(done: "Exported", out: str) -> str:

@@ -10,147 +10,142 @@ Trains what is missing, reuses every row that is finished, goes on with interrup
   reproduce_table --table=2 --preset=paper --dry_run   what it would take, and which data is missing
 """
 
+import dataclasses
 import functools
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
-
-from absl import flags
+from typing import Annotated, Any
 
 from igam_tf.cli import shared
 from igam_tf.cli.command import Command
 from igam_tf.errors import InputError
+from igam_tf.experiments import configs, tables
+from igam_tf.experiments.options import Options
+from igam_tf.experiments.recipes import PRESETS
+from igam_tf.settings import Setting, Settings
+from igam_tf.settings.choices import MODES, PRECISIONS, REPORT_FORMATS
 
-_COMMAND = Command("reproduce_table", __doc__)
-_VALUES = _COMMAND.flags
-flags.DEFINE_enum(
-    "table",
-    "1",
-    shared.TABLES,
-    "Which table of the paper, the rows of its Figure 5, Table 2's on the halves of CIFAR-10, students matched to other things "
-    "than their teacher or with one setting changed (docs/tables.md), or what each setting between paper and release does "
-    "(docs/protocols.md).",
-    flag_values=_VALUES,
-)
-flags.DEFINE_enum(
-    "preset", "demo", ["demo", "cpu", "paper"], "Sizes: embedded data, two cores, or the paper's.", flag_values=_VALUES
-)
-flags.DEFINE_string(
-    "teacher",
-    None,
-    "A robust source model to use instead of training one: run directory, .keras or checkpoint.",
-    flag_values=_VALUES,
-)
-flags.DEFINE_multi_string(
-    "weights",
-    [],
-    "ROW=PATH: score that row from a run directory, a .keras file or a checkpoint (PATH:KIND where it holds several "
-    "networks) instead of training it",
-    flag_values=_VALUES,
-)
-flags.DEFINE_list(
-    "statistics",
-    [],
-    "BatchNorm modes: moving, batch, recalibrated (moving averages re-estimated on clean training images); the preset's "
-    "by default.",
-    flag_values=_VALUES,
-)
-flags.DEFINE_list("rows", [], "Only these rows; all by default.", flag_values=_VALUES)
-flags.DEFINE_integer(
-    "num_examples", None, "Test images per row; the preset's by default.", lower_bound=1, flag_values=_VALUES
-)
-flags.DEFINE_list(
-    "seed", ["0"], "Of everything drawn at random; several, comma-separated, also give means.", flag_values=_VALUES
-)
-flags.DEFINE_string(
-    "data_dir", None, "Where TFDS's prepared data is; TFDS_DATA_DIR, else ~/tensorflow_datasets.", flag_values=_VALUES
-)
-flags.DEFINE_enum(
-    "format",
-    "text",
-    ["text", "md", "json", "html"],
-    "Also write the table as Markdown, as JSON with every record, or as one HTML page with pictures; the text is printed "
-    "and kept in any case.",
-    flag_values=_VALUES,
-)
-flags.DEFINE_string(
-    "output",
-    None,
-    "Write the table there, in --format; all seeds in one file. By default beside the text in --runs_dir.",
-    flag_values=_VALUES,
-)
-flags.DEFINE_bool("list", False, "Only say which rows there are and how far each has come.", flag_values=_VALUES)
-flags.DEFINE_bool(
-    "dry_run",
-    False,
-    "Only say what it would take: every step with its images, gradients and hours by a quick calibration on this machine, "
-    "and where the data is.",
-    flag_values=_VALUES,
-)
-shared.define_runs_dir(_COMMAND)
-shared.define_precision(_COMMAND)
-shared.define_jit(_COMMAND)
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Flags(Settings):
+    table: Annotated[
+        str,
+        Setting(
+            "Which table of the paper, the rows of its Figure 5, Table 2's on the halves of CIFAR-10, students "
+            "matched to other things than their teacher or with one setting changed (docs/tables.md), or what "
+            "each setting between paper and release does (docs/protocols.md).",
+            choices=tuple(tables.TABLES),
+        ),
+    ] = "1"
+    preset: shared.Preset = "demo"
+    teacher: Annotated[
+        str | None, Setting(f"A robust source model to use instead of training one: {shared.MODEL}.")
+    ] = None
+    weights: Annotated[
+        tuple[str, ...],
+        Setting(
+            f"ROW=PATH: score that row from {shared.MODEL} (PATH:KIND where it holds several networks) instead "
+            "of training it. Can be repeated.",
+            repeated=True,
+        ),
+    ] = ()
+    statistics: Annotated[
+        tuple[str, ...],
+        Setting(
+            "BatchNorm modes; recalibrated: moving averages re-estimated on clean training images. The preset's "
+            "by default.",
+            choices=MODES,
+        ),
+    ] = ()
+    rows: shared.Rows = ()
+    num_examples: Annotated[int | None, Setting("Test images per row; the preset's by default.", at_least=1)] = None
+    seed: Annotated[tuple[int, ...], Setting("Of everything drawn at random; several also give means.")] = (0,)
+    format: Annotated[
+        str,
+        Setting(
+            "Also write the table as Markdown, as JSON with every record, or as one HTML page with pictures; "
+            "the text is printed and kept in any case.",
+            choices=REPORT_FORMATS,
+        ),
+    ] = "text"
+    output: Annotated[
+        pathlib.Path | None,
+        Setting("Write the table there, in --format; all seeds in one file. By default beside the text in --runs_dir."),
+    ] = None
+    list: Annotated[bool, Setting("Only say which rows there are and how far each has come.")] = False
+    dry_run: Annotated[
+        bool,
+        Setting(
+            "Only say what it would take: every step with its images, gradients and hours by a quick "
+            "calibration on this machine, and where the data is."
+        ),
+    ] = False
+    precision: Annotated[str, Setting("Of the networks that are trained.", choices=PRECISIONS)] = "float32"
+    options: Options = Options()
+
+
+COMMAND = Command("reproduce_table", __doc__, Flags)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return _COMMAND.run(_run, argv)
+    return COMMAND.run(_run, argv)
 
 
-def _run(values: Any) -> None:
+def _run(flags: Flags) -> None:
     print(
-        f"Table {values.table}, preset {values.preset}"
-        f" (others: {', '.join(p for p in ('demo', 'cpu', 'paper') if p != values.preset)}; --preset)",
+        f"Table {flags.table}, preset {flags.preset}"
+        f" (others: {', '.join(p for p in PRESETS if p != flags.preset)}; --preset)",
         flush=True,
     )
-    seeds = shared.numbers("seed", values.seed, int)
+    seeds = flags.seed
     if not seeds or len(set(seeds)) < len(seeds):
-        raise InputError(f"seed: expected one or more different numbers, got {','.join(values.seed)!r}")
+        raise InputError(f"seed: expected one or more different numbers, got {','.join(map(str, seeds))!r}")
     from igam_tf import files, report, summary
-    from igam_tf.experiments import configs, reproduce, tables, trained
+    from igam_tf.experiments import reproduce, trained
 
-    if values.output:
-        files.require_place(pathlib.Path(values.output), "output")
-    teacher = trained.weights(values.teacher) if values.teacher else None
+    if flags.output:
+        files.require_place(flags.output, "output")
+    teacher = trained.weights(flags.teacher) if flags.teacher else None
     declared = {
-        seed: configs.table_at_precision(tables.table(values.table, values.preset, seed, teacher), values.precision)
+        seed: configs.table_at_precision(tables.table(flags.table, flags.preset, seed, teacher), flags.precision)
         for seed in seeds
     }
-    options = shared.options(values)
-    given = dict(_given(text, trained.weights) for text in values.weights)
-    if values.list or values.dry_run:
-        _plan(values, declared, options, given)
+    options = flags.options
+    given = dict(_given(text, trained.weights) for text in flags.weights)
+    if flags.list or flags.dry_run:
+        _plan(flags, declared, options, given)
         return
     found = {}
-    name = f"{'table' if values.table.isdigit() else ''}{values.table}-{values.preset}"
-    name += f"-{values.precision}" if values.precision != "float32" else ""
+    name = f"{'table' if flags.table.isdigit() else ''}{flags.table}-{flags.preset}"
+    name += f"-{flags.precision}" if flags.precision != "float32" else ""
     for seed, table in declared.items():
         found[seed] = reproduce.reproduce(
-            table, options, values.rows, values.num_examples, values.statistics, given, report.progress
+            table, options, flags.rows, flags.num_examples, flags.statistics, given, report.progress
         )
         _publish(report.table_text(table, found[seed]), options.runs_dir / f"{name}-seed{seed}.txt")
     if len(seeds) > 1:
         text = summary.summary_text(declared[seeds[0]], found)
         _publish(text, options.runs_dir / f"{name}-seeds{'-'.join(map(str, seeds))}.txt")
-    if values.output or values.format != "text":
+    if flags.output or flags.format != "text":
         from igam_tf.report import publish
 
-        numbered = f"{name}-seed{'s' if len(seeds) > 1 else ''}{'-'.join(map(str, seeds))}.{values.format}"
-        again = {row: _again(values, row) for row in declared[seeds[0]].rows}
-        path = pathlib.Path(values.output) if values.output else options.runs_dir / numbered
-        publish.publish(declared, found, again, given, options, values.format, path)
+        numbered = f"{name}-seed{'s' if len(seeds) > 1 else ''}{'-'.join(map(str, seeds))}.{flags.format}"
+        again = {row: _again(flags, row) for row in declared[seeds[0]].rows}
+        path = flags.output or options.runs_dir / numbered
+        publish.publish(declared, found, again, given, options, flags.format, path)
         print(f"written: {path}", flush=True)
 
 
-def _plan(values: Any, declared: Mapping[int, Any], options: Any, given: Mapping[str, Any]) -> None:
+def _plan(flags: Flags, declared: Mapping[int, Any], options: Any, given: Mapping[str, Any]) -> None:
     from igam_tf.experiments import plan, reproduce
     from igam_tf.report import plans
 
     measured = functools.cache(plan.seconds_per_pass)  # seeds share networks
     for seed, table in declared.items():
-        asked = reproduce.adjusted(table, values.rows, values.num_examples, values.statistics, given)
-        steps = plan.plan(asked, options, values.rows, given)
+        asked = reproduce.adjusted(table, flags.rows, flags.num_examples, flags.statistics, given)
+        steps = plan.plan(asked, options, flags.rows, given)
         print(f"Seed {seed}")
-        print(plans.list_text(asked, steps) if values.list else plans.plan_text(asked, steps, measured), flush=True)
+        print(plans.list_text(asked, steps) if flags.list else plans.plan_text(asked, steps, measured), flush=True)
 
 
 def _publish(text: str, path: pathlib.Path) -> None:
@@ -161,22 +156,21 @@ def _publish(text: str, path: pathlib.Path) -> None:
     print(f"written: {path}", flush=True)
 
 
-def _again(values: Any, row: str) -> list[str]:
+def _again(flags: Flags, row: str) -> list[str]:
     """What makes a row again beyond its table, preset and seed: all that was asked for and changes its figures."""
-    asked = [f"--teacher={values.teacher}"] if values.teacher else []
-    asked += [f"--weights={each}" for each in values.weights if each.partition("=")[0] == row]
-    asked += [f"--statistics={','.join(values.statistics)}"] if values.statistics else []
-    asked += [f"--num_examples={values.num_examples}"] if values.num_examples else []
-    asked += [f"--precision={values.precision}"] if values.precision != "float32" else []
-    return [*asked, *(["--deterministic"] if values.deterministic else [])]
+    asked = [f"--teacher={flags.teacher}"] if flags.teacher else []
+    asked += [f"--weights={each}" for each in flags.weights if each.partition("=")[0] == row]
+    asked += [f"--statistics={','.join(flags.statistics)}"] if flags.statistics else []
+    asked += [f"--num_examples={flags.num_examples}"] if flags.num_examples else []
+    asked += [f"--precision={flags.precision}"] if flags.precision != "float32" else []
+    return [*asked, *(["--deterministic"] if flags.options.deterministic else [])]
 
 
 def _given(text: str, weights: Callable[..., Any]) -> tuple[str, Any]:
+    from madry_checkpoints.kinds import KINDS
+
     row, separator, place = text.partition("=")
     if not separator:
         raise InputError(f"weights: expected ROW=PATH, got {text!r}")
-    path, _, kind = place.rpartition(":") if place.rpartition(":")[2] in _KINDS else (place, "", "")
+    path, _, kind = place.rpartition(":") if place.rpartition(":")[2] in KINDS else (place, "", "")
     return row, weights(path, kind or None)
-
-
-_KINDS = ("mnist_challenge", "cifar10_challenge", "igam_student", "igam_teacher", "igam_tiny_source")

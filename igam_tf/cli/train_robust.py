@@ -8,47 +8,32 @@ plainly, which is the Standard baseline.
   train_robust --dataset=cifar10 --network=wide_resnet --width=1 --epsilon=8/255 --step_size=2/255
 """
 
+import dataclasses
 from collections.abc import Sequence
-from typing import Any
-
-from absl import flags
 
 from igam_tf.cli import shared
 from igam_tf.cli.command import Command
+from igam_tf.experiments.configs import Adversary, Data, RobustRun
 
-_COMMAND = Command("train_robust", __doc__)
-shared.define_training_data(_COMMAND, "shapes32")
-shared.define_network(_COMMAND, "wide_resnet")
-shared.define_schedule(_COMMAND, 600, 64, ["0.1"], "momentum")
-shared.define_run(_COMMAND)
-_VALUES = _COMMAND.flags
-flags.DEFINE_string(
-    "epsilon", "8/255", "Radius: n/255 of the pixel range, or a number in its unit.", flag_values=_VALUES
-)
-flags.DEFINE_string("step_size", "2/255", "Attack step, like --epsilon.", flag_values=_VALUES)
-flags.DEFINE_integer("attack_steps", 7, "PGD steps per image; 0: plain training.", lower_bound=0, flag_values=_VALUES)
-flags.DEFINE_integer(
-    "ramp_steps", 0, "Iterations over which the attack grows from 0.", lower_bound=0, flag_values=_VALUES
-)
-flags.DEFINE_float("weight_decay", 2e-4, "On half the squared kernels.", lower_bound=0, flag_values=_VALUES)
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Flags(shared.TrainingFlags):
+    run: RobustRun = RobustRun(
+        Data("shapes32"),
+        shared.NETWORK,
+        shared.schedule(64, 0.1, "momentum"),
+        Adversary("8/255", "2/255", 7),
+    )
+
+
+COMMAND = Command("train_robust", __doc__, Flags)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return _COMMAND.run(_run, argv)
+    return COMMAND.run(_run, argv)
 
 
-def _run(values: Any) -> None:
-    from igam_tf.experiments.configs import Adversary, RobustRun
-
-    adversary = Adversary(values.epsilon, values.step_size, values.attack_steps, values.ramp_steps)
-    shared.train(
-        values,
-        RobustRun(
-            shared.data_config(values),
-            shared.network_config(values),
-            shared.schedule_config(values),
-            adversary if values.attack_steps else None,
-            values.weight_decay,
-            values.seed,
-        ),
-    )
+def _run(flags: Flags) -> None:
+    run = flags.run
+    adversary = run.adversary if run.adversary and run.adversary.steps else None
+    shared.train(flags, dataclasses.replace(run, network=run.network.canonical(), adversary=adversary))

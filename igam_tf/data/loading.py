@@ -1,42 +1,18 @@
 """`load`: every data set by its name. Stored data is read without touching the network."""
 
-import dataclasses
 import logging
 import os
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from igam_tf.bounds import PIXELS, UNIT, Bounds
 from igam_tf.data import derived, shapes, tiny_imagenet
 from igam_tf.data.splits import Dataset, Split
 from igam_tf.errors import InputError
+from igam_tf.settings.datasets import DATASETS, FORMATS
 
-
-@dataclasses.dataclass(frozen=True)
-class Format:
-    """What a data set's images are like, known without reading it."""
-
-    image_shape: tuple[int, int, int]
-    num_classes: int
-    bounds: Bounds
-
-
-FORMATS: Mapping[str, Format] = {
-    "shapes28": Format((28, 28, 1), 10, UNIT),
-    "shapes32": Format((32, 32, 3), 10, PIXELS),
-    "shapes64": Format((64, 64, 3), 20, PIXELS),
-    "shapes100": Format((32, 32, 3), 100, PIXELS),
-    "mnist": Format((28, 28, 1), 10, UNIT),
-    "cifar10": Format((32, 32, 3), 10, PIXELS),
-    "cifar100": Format((32, 32, 3), 100, PIXELS),
-    "tiny_imagenet": Format((64, 64, 3), 200, PIXELS),
-    "cifar10_first5_64": Format((64, 64, 3), 5, PIXELS),
-    "cifar10_last5": Format((32, 32, 3), 5, PIXELS),
-}
-DATASETS = tuple(FORMATS)
 _EMBEDDED: dict[str, Callable[[int, int, int], Dataset]] = {
     "shapes28": shapes.shapes28,
     "shapes32": shapes.shapes32,

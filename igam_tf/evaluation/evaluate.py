@@ -15,12 +15,10 @@ from igam_tf.data.splits import Dataset, Split
 from igam_tf.errors import InputError
 from igam_tf.evaluation.examples import bounds_for, require_logits, require_settings, split_of
 from igam_tf.evaluation.running import ModeRun, Progress, count_names
-from igam_tf.layers import STATISTICS
 from igam_tf.ledger import Ledger
 from igam_tf.models import source_view
 from igam_tf.records import Count, EvalRecord, packed
-
-HEADS = ("target", "source")
+from igam_tf.settings.choices import HEADS, STATISTICS
 
 
 def evaluate(

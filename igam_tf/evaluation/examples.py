@@ -10,9 +10,8 @@ from igam_tf.attacks import inputs, programs
 from igam_tf.bounds import Bounds, as_bounds
 from igam_tf.data.splits import Dataset, Split
 from igam_tf.errors import InputError
-from igam_tf.layers import STATISTICS, bounds_of
-
-MODES = (*STATISTICS, "recalibrated")
+from igam_tf.layers import bounds_of
+from igam_tf.settings.choices import MODES
 
 
 def split_of(dataset: Any, num_examples: int | None = None) -> Split:

@@ -3,73 +3,108 @@
 import dataclasses
 import types
 from collections.abc import Mapping
+from typing import Any
+
+from igam_tf.experiments.configs import Discriminator, Schedule
+from igam_tf.settings import values_of
+from igam_tf.settings.training import IgamSettings
 
 
-@dataclasses.dataclass(frozen=True)
-class Transfer:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Matching(IgamSettings, Discriminator):
+    """The part of a student's run that the paper states row by row."""
+
+    def settings(self, **changes: Any) -> dict[str, Any]:
+        """Keywords of `StudentRun`, some of them changed."""
+        return {**values_of(self, Matching), **changes}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Transfer(Matching):
     """A student of the paper: Appendix A's values, with the adapter and the teacher's fine-tuning that §5 states.
 
-    `adapter` is for `igam_tf.adapters.parse`; `gradient_crop` is the window of §4.3.2 where the adapter crops.
-    The discriminator has `disc_layers` convolutions, of `disc_channels` channels doubled from layer to layer.
+    `adapter` is for `igam_tf.adapters.parse`. Where it crops, `gradient_crop` is the window of §4.3.2.
     """
 
     source: str
     target: str
-    adapter: tuple[str, ...]
-    lambda_adv: float
-    lambda_diff: float
-    disc_layers: int
-    disc_channels: int
-    disc_every: int
+    adapter: tuple[str, ...] = ()
     finetune_epochs: int
-    gradient_crop: int | None = None
 
 
-_GREY = ("mean", "crop:28", "scale:1/255")
+def _grey(target: str, **settings: Any) -> Transfer:
+    """From MNIST: colour images as grey ones of 28 x 28 in [0, 1]."""
+    adapter = ("mean", "crop:28", "scale:1/255")
+    return Transfer(source="mnist", target=target, adapter=adapter, finetune_epochs=10, gradient_crop=28, **settings)
 
-# By table or figure, then row.
+
+def _downwards(adapter: str, **settings: Any) -> Transfer:
+    return Transfer(
+        source="tiny_imagenet",
+        target="cifar10",
+        adapter=(adapter,),
+        finetune_epochs=6,
+        disc_layers=4,
+        disc_channels=8,
+        **settings,
+    )
+
+
+def _to_tiny_imagenet(source: str, adapter: str, **settings: Any) -> Transfer:
+    return Transfer(
+        source=source,
+        target="tiny_imagenet",
+        adapter=(adapter,),
+        finetune_epochs=5,
+        disc_layers=4,
+        disc_channels=8,
+        **settings,
+    )
+
+
+# By table or figure, then row. Unless a row says otherwise, the discriminator has 5 layers, of 16
+# channels at first, and steps with every fifth iteration.
 APPENDIX: Mapping[tuple[str, str], Transfer] = types.MappingProxyType(
     {
-        ("1", "IGAM-MNIST"): Transfer("mnist", "cifar10", _GREY, 1, 100, 5, 16, 10, 10, 28),
-        ("2", "IGAM-TransposeConv"): Transfer("tiny_imagenet", "cifar10", ("transposed:64",), 1, 10, 4, 8, 5, 6),
-        ("2", "IGAM-RandomPad"): Transfer("tiny_imagenet", "cifar10", ("pad_random:64",), 1, 10, 4, 8, 5, 6),
-        ("2", "IGAM-Pad"): Transfer("tiny_imagenet", "cifar10", ("pad:64",), 2, 20, 4, 8, 5, 6),
-        ("2", "IGAM-Upsize"): Transfer("tiny_imagenet", "cifar10", ("resize_legacy:64",), 5, 10, 4, 8, 5, 6),
-        ("3", "IGAM-MNIST"): Transfer("mnist", "cifar100", _GREY, 0.1, 200, 5, 16, 5, 10, 28),
-        ("3", "IGAM-CIFAR10"): Transfer("cifar10", "cifar100", (), 2, 10, 5, 16, 10, 6),
-        ("figure 5", "CIFAR10-Resize"): Transfer("cifar10", "tiny_imagenet", ("resize_mean:32",), 0.1, 200, 4, 8, 5, 5),
-        ("figure 5", "CIFAR10-Crop"): Transfer("cifar10", "tiny_imagenet", ("crop:32",), 2, 50, 4, 8, 5, 5, 32),
-        ("figure 5", "CIFAR100-Resize"): Transfer(
-            "cifar100", "tiny_imagenet", ("resize_mean:32",), 0.1, 200, 4, 8, 5, 5
+        ("1", "IGAM-MNIST"): _grey("cifar10", lambda_adv=1.0, lambda_diff=100.0, disc_every=10),
+        ("2", "IGAM-TransposeConv"): _downwards("transposed:64", lambda_adv=1.0, lambda_diff=10.0),
+        ("2", "IGAM-RandomPad"): _downwards("pad_random:64", lambda_adv=1.0, lambda_diff=10.0),
+        ("2", "IGAM-Pad"): _downwards("pad:64", lambda_adv=2.0, lambda_diff=20.0),
+        ("2", "IGAM-Upsize"): _downwards("resize_legacy:64", lambda_adv=5.0, lambda_diff=10.0),
+        ("3", "IGAM-MNIST"): _grey("cifar100", lambda_adv=0.1, lambda_diff=200.0),
+        ("3", "IGAM-CIFAR10"): Transfer(
+            source="cifar10", target="cifar100", finetune_epochs=6, lambda_adv=2.0, lambda_diff=10.0, disc_every=10
         ),
-        ("figure 5", "CIFAR100-Crop"): Transfer("cifar100", "tiny_imagenet", ("crop:32",), 0.5, 200, 4, 8, 5, 5, 32),
+        ("figure 5", "CIFAR10-Resize"): _to_tiny_imagenet(
+            "cifar10", "resize_mean:32", lambda_adv=0.1, lambda_diff=200.0
+        ),
+        ("figure 5", "CIFAR10-Crop"): _to_tiny_imagenet(
+            "cifar10", "crop:32", lambda_adv=2.0, lambda_diff=50.0, gradient_crop=32
+        ),
+        ("figure 5", "CIFAR100-Resize"): _to_tiny_imagenet(
+            "cifar100", "resize_mean:32", lambda_adv=0.1, lambda_diff=200.0
+        ),
+        ("figure 5", "CIFAR100-Crop"): _to_tiny_imagenet(
+            "cifar100", "crop:32", lambda_adv=0.5, lambda_diff=200.0, gradient_crop=32
+        ),
     }
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class Script:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Script(Matching):
     """What one of the release's shell scripts sets; of a row, it overrules the appendix."""
 
-    lambda_adv: float
-    lambda_diff: float
-    disc_every: int
-    disc_layers: int
-    disc_channels: int
-    pixel_noise: float
-    batch_size: int = 32
-    steps: int = 320_000
-    learning_rates: tuple[float, ...] = (0.1, 0.01, 0.001)
-    boundaries: tuple[int, ...] = (160_000, 240_000)
     steps_before_matching: int = 280_000
-    weight_decay: float = 2e-4
+    pixel_noise: float = 0.0
+    schedule: Schedule = Schedule(320_000, 32, (0.1, 0.01, 0.001), (160_000, 240_000))
     finetune_batch_size: int = 64
     finetune_rate: float = 1e-3
 
 
 SCRIPTS: Mapping[tuple[str, str], Script] = types.MappingProxyType(
     {
-        ("3", "IGAM-CIFAR10"): Script(2, 10, 5, 5, 16, 8.0),
-        ("2", "IGAM-Upsize"): Script(5, 10, 5, 4, 8, 0.0),
+        ("3", "IGAM-CIFAR10"): Script(lambda_adv=2.0, lambda_diff=10.0, pixel_noise=8.0),
+        ("2", "IGAM-Upsize"): Script(lambda_adv=5.0, lambda_diff=10.0, disc_layers=4, disc_channels=8),
     }
 )

@@ -9,7 +9,8 @@ from igam_tf import adapters, models, precision, training
 from igam_tf.data import Dataset
 from igam_tf.errors import InputError
 from igam_tf.experiments.configs import FinetuneRun, Network, RobustRun, Run, Schedule, StudentRun
-from igam_tf.training.protocol import Protocol
+from igam_tf.settings import values_of
+from igam_tf.settings.training import Adversary, FinetuneSettings, IgamSettings, PlainSettings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,10 +40,8 @@ def network(config: Network, dataset: Dataset) -> keras.Model:
         model = models.wide_resnet(
             dataset.num_classes, config.width, config.blocks, dataset.image_shape, config.normalization
         )
-    elif config.kind == "mnist_cnn":
-        model = models.mnist_cnn(dataset.num_classes, config.channels, config.hidden)
     else:
-        raise InputError(f"network: expected wide_resnet or mnist_cnn, got {config.kind!r}")
+        model = models.mnist_cnn(dataset.num_classes, config.channels, config.hidden)
     if tuple(model.input_shape[1:]) != dataset.image_shape:
         raise InputError(
             f"network: {config.kind} takes {model.input_shape[1:]}, {dataset.name} has {dataset.image_shape}"
@@ -56,23 +55,15 @@ def optimizer(schedule: Schedule, rates: Any = None) -> keras.optimizers.Optimiz
         return training.Momentum(rates)
     if schedule.optimizer == "adam":
         return keras.optimizers.Adam(rates, epsilon=1e-8)  # TensorFlow 1's epsilon
-    if schedule.optimizer == "keras_momentum":
-        return keras.optimizers.SGD(rates, momentum=0.9)
-    raise InputError(f"optimizer: expected momentum, keras_momentum or adam, got {schedule.optimizer!r}")
+    return keras.optimizers.SGD(rates, momentum=0.9)
 
 
 def _robust(run: RobustRun, dataset: Dataset, jit: bool) -> Built:
     with precision.building(run.precision):
         model = network(run.network, dataset)
-    attack: dict[str, Any] = {}
-    if run.adversary:
-        attack = {
-            "epsilon": dataset.bounds.amount(run.adversary.epsilon),
-            "step_size": dataset.bounds.amount(run.adversary.step_size, "step_size"),
-            "steps": run.adversary.steps,
-            "ramp_steps": run.adversary.ramp_steps,
-        }
-    trainer = training.AdversarialTrainer(model, **attack, weight_decay=run.weight_decay, seed=run.seed)
+    adversary = run.adversary or Adversary()
+    amounts = {name: dataset.bounds.amount(getattr(adversary, name), name) for name in ("epsilon", "step_size")}
+    trainer = training.AdversarialTrainer(model, **{**values_of(adversary), **amounts}, **values_of(run, PlainSettings))
     trainer.compile(optimizer(run.schedule), jit_compile=jit)
     return Built(trainer, {"model": model}, {"optimizer": trainer.optimizer, "iteration": trainer.iteration})
 
@@ -86,7 +77,7 @@ def _finetune(run: FinetuneRun, dataset: Dataset, teacher: keras.Model, jit: boo
     adapter = adapters.parse(run.adapter)
     model = models.adapted(body, adapter, dataset.image_shape, dataset.bounds)
     learned = [body.get_layer("logits"), *([adapter] if adapter is not None else [])]
-    trainer = training.HeadTrainer(model, learned, run.statistics)
+    trainer = training.HeadTrainer(model, learned, **values_of(run, FinetuneSettings))
     trainer.compile(optimizer(run.schedule), jit_compile=jit)
     return Built(trainer, {"model": model}, {"optimizer": trainer.optimizer})
 
@@ -98,19 +89,7 @@ def _student(run: StudentRun, dataset: Dataset, teacher: keras.Model, jit: bool)
         student = network(run.network, dataset)
         discriminator = models.discriminator(seen, run.disc_layers, run.disc_channels)
     trainer = training.Igam(
-        student,
-        teacher,
-        discriminator,
-        lambda_adv=run.lambda_adv,
-        lambda_diff=run.lambda_diff,
-        protocol=run.protocol,
-        disc_every=run.disc_every,
-        weight_decay=run.weight_decay,
-        adapter=adapters.parse(run.adapter),
-        gradient_crop=run.gradient_crop,
-        steps_before_matching=run.steps_before_matching,
-        matched_to=run.matched_to,
-        **{field.name: getattr(run, field.name) for field in dataclasses.fields(Protocol)},
+        student, teacher, discriminator, adapter=adapters.parse(run.adapter), **values_of(run, IgamSettings)
     )
     rates = trainer.discriminator_schedule(list(run.schedule.learning_rates), list(run.schedule.boundaries))
     trainer.compile(optimizer(run.schedule), optimizer(run.schedule, rates), jit_compile=jit)

@@ -1,127 +1,169 @@
 """What a training run is, as data. A run's directory is named by the content of its configuration."""
 
 import dataclasses
-from typing import Any
+from typing import Annotated, Any
 
 from igam_tf.bounds import Amount
+from igam_tf.settings import Setting, Settings
+from igam_tf.settings.choices import MODES, NETWORKS, NORMALIZATIONS, OPTIMIZERS, PRECISIONS
+from igam_tf.settings.datasets import DATASETS
+from igam_tf.settings.training import Adversary, FinetuneSettings, IgamSettings, PlainSettings
+
+__all__ = [
+    "VERBS",
+    "Adversary",
+    "Data",
+    "FinetuneRun",
+    "Network",
+    "RobustRun",
+    "Run",
+    "Schedule",
+    "Scoring",
+    "StudentRun",
+]
+__all__ += ["Table", "Weights", "at_precision", "table_at_precision", "verb_of"]
+
+
+DatasetName = Annotated[str, Setting(f"One of {', '.join(DATASETS)}; shapes are embedded.")]
 
 
 @dataclasses.dataclass(frozen=True)
-class Data:
+class Data(Settings):
     """A data set's training part (`igam_tf.data.load`) and how batches are drawn from it."""
 
-    dataset: str
-    train_size: int | None = None
-    augmented: bool = True
-    pixel_noise: float = 0.0
-    seed: int = 0  # of embedded data only
+    dataset: DatasetName
+    train_size: Annotated[int | None, Setting("Training images used, the first ones; all by default.", at_least=1)] = (
+        None
+    )
+    augmented: Annotated[bool, Setting("Random crop (2 pixels of padding) and flip.")] = True
+    pixel_noise: Annotated[
+        float, Setting("Half width of uniform noise on training pixels, in the data's unit.", at_least=0)
+    ] = 0.0
+    seed: Annotated[int, Setting("Of embedded data, and of nothing else.", flag=None)] = 0
 
 
 @dataclasses.dataclass(frozen=True)
-class Network:
-    """A classifier: `wide_resnet` reads width, blocks and normalization; `mnist_cnn` channels and hidden."""
+class Network(Settings):
+    """A classifier."""
 
-    kind: str
-    width: int = 10
-    blocks: int = 5
-    normalization: str = "unit_norm"
-    channels: tuple[int, int] = (32, 64)
-    hidden: int = 1024
+    kind: Annotated[str, Setting("The classifier.", choices=NETWORKS, flag="network")]
+    width: Annotated[int, Setting("WRN: factor on its 16, 32, 64 channels (the paper: 10).", at_least=1)] = 10
+    blocks: Annotated[int, Setting("WRN: residual units per stage (the paper: 5).", at_least=1)] = 5
+    normalization: Annotated[
+        str,
+        Setting(
+            "WRN: its input, inside the model: per_image (MadryLab), unit_norm (the release's student) or l2.",
+            choices=NORMALIZATIONS,
+        ),
+    ] = "unit_norm"
+    channels: Annotated[tuple[int, int], Setting("MNIST CNN: of its two convolutions.", at_least=1)] = (32, 64)
+    hidden: Annotated[int, Setting("MNIST CNN: units of its hidden layer.", at_least=1)] = 1024
 
-
-@dataclasses.dataclass(frozen=True)
-class Schedule:
-    """`learning_rates` change after the iterations in `boundaries`.
-
-    `optimizer` is `momentum` (TF1's form), `keras_momentum` (the rate inside the velocity) or `adam`.
-    """
-
-    steps: int
-    batch_size: int
-    learning_rates: tuple[float, ...]
-    boundaries: tuple[int, ...] = ()
-    optimizer: str = "momentum"
+    def canonical(self) -> "Network":
+        """The same network, with the defaults where its kind reads no value: one network has one digest."""
+        read = ("channels", "hidden") if self.kind == "mnist_cnn" else ("width", "blocks", "normalization")
+        return Network(self.kind, **{name: getattr(self, name) for name in read})
 
 
 @dataclasses.dataclass(frozen=True)
-class Adversary:
-    """The PGD attack of adversarial training; epsilon and step_size rise from 0 over `ramp_steps` iterations."""
+class Schedule(Settings):
+    """How long, in which batches and at which rates a network is trained."""
 
-    epsilon: Amount
-    step_size: Amount
-    steps: int
-    ramp_steps: int = 0
+    steps: Annotated[int, Setting("Training iterations.", at_least=1)]
+    batch_size: Annotated[int, Setting("Images per iteration.", at_least=1)]
+    learning_rates: Annotated[tuple[float, ...], Setting("One more than boundaries.")]
+    boundaries: Annotated[tuple[int, ...], Setting("Iterations after which the rate changes.")] = ()
+    optimizer: Annotated[
+        str,
+        Setting(
+            "momentum is TensorFlow 1's form, 0.9; keras_momentum has the rate inside its velocity.",
+            choices=OPTIMIZERS,
+        ),
+    ] = "momentum"
 
 
 @dataclasses.dataclass(frozen=True)
-class Weights:
+class Weights(Settings):
     """A trained model on disk. Its content, not its place, is part of a configuration."""
 
     sha256: str
-    path: str = dataclasses.field(metadata={"identity": False})
-    kind: str | None = None  # of a checkpoint that holds several networks
+    path: Annotated[str, Setting("Where it is.", identity="never")]
+    kind: Annotated[str | None, Setting("Of a checkpoint that holds several networks.")] = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunSettings(Settings):
+    """What all runs have."""
+
+    seed: Annotated[int, Setting("Of initial weights, data order and random starts.")] = 0
+    precision: Annotated[
+        str,
+        Setting(
+            "Of convolutions and activations of the network that is trained; bfloat16 is for processors that "
+            "have it (docs/performance.md).",
+            choices=PRECISIONS,
+            identity="if set",
+        ),
+    ] = "float32"
+
+
+_ADAPTER = (
+    "Target image to teacher input, parts in order: mean, crop:SIZE, scale:FACTOR, resize:SIZE, "
+    "resize_legacy:SIZE, resize_mean:SIZE, pad:SIZE, pad_random:SIZE, transposed:SIZE."
+)
 
 
 @dataclasses.dataclass(frozen=True)
-class RobustRun:
-    """Adversarial training (`train_robust`); plain training without an adversary.
-
-    `precision`, here and in the other runs, is `igam_tf.precision`'s, of the network that the run trains.
-    """
+class RobustRun(RunSettings, PlainSettings):
+    """Adversarial training (`train_robust`); plain training without an adversary."""
 
     data: Data
     network: Network
     schedule: Schedule
     adversary: Adversary | None = None
-    weight_decay: float = 2e-4
-    seed: int = 0
-    precision: str = dataclasses.field(default="float32", metadata={"identity": "if set"})
 
 
 @dataclasses.dataclass(frozen=True)
-class FinetuneRun:
+class FinetuneRun(RunSettings, FinetuneSettings):
     """Phase 1 (`finetune_teacher`): a new head on the frozen teacher, behind its adapter.
 
-    `normalization` rebuilds the teacher with another input normalisation than it was trained with, as the release does, and a
-    `precision` of bfloat16 rebuilds it for that; float32 leaves it what it was trained in.
+    A `precision` of bfloat16 rebuilds the teacher for that; float32 leaves it what it was trained in.
     """
 
     data: Data
-    teacher: RobustRun | Weights
+    teacher: Annotated[RobustRun | Weights, Setting("The robust model.", flag=None)]
     schedule: Schedule
-    adapter: tuple[str, ...] = ()
-    statistics: str = "batch"
-    seed: int = 0
-    normalization: str | None = dataclasses.field(default=None, metadata={"identity": "if set"})
-    precision: str = dataclasses.field(default="float32", metadata={"identity": "if set"})
+    adapter: Annotated[tuple[str, ...], Setting(_ADAPTER)] = ()
+    normalization: Annotated[
+        str | None,
+        Setting(
+            "Rebuild the teacher with this input normalisation instead of its own; the release does so (l2) with its "
+            "Tiny-ImageNet teacher, which was trained on unit_norm.",
+            choices=NORMALIZATIONS,
+            identity="if set",
+        ),
+    ] = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Discriminator(Settings):
+    """The network that tells the student's input gradients from the teacher's."""
+
+    disc_layers: Annotated[int, Setting("Discriminator: convolutions.", at_least=1)] = 5
+    disc_channels: Annotated[
+        int, Setting("Discriminator: first channels, doubled from layer to layer.", at_least=1)
+    ] = 16
 
 
 @dataclasses.dataclass(frozen=True)
-class StudentRun:
-    """Phase 2 (`train_student`): IGAM. Settings left at None are the protocol's."""
+class StudentRun(RunSettings, IgamSettings, Discriminator):
+    """Phase 2 (`train_student`): IGAM."""
 
     data: Data
     network: Network
-    teacher: FinetuneRun | Weights
+    teacher: Annotated[FinetuneRun | Weights, Setting("The fine-tuned teacher.", flag=None)]
     schedule: Schedule
-    lambda_adv: float
-    lambda_diff: float
-    steps_before_matching: int = 0
-    disc_every: int = 5
-    disc_layers: int = 5
-    disc_channels: int = 16
-    gradient_crop: int | None = None
-    adapter: tuple[str, ...] = ()
-    weight_decay: float = 2e-4
-    protocol: str = "release"
-    gradient_of: str | None = None
-    diff_reduction: str | None = None
-    adversarial_reduction: str | None = None
-    discriminator_update: str | None = None
-    teacher_statistics: str | None = None
-    seed: int = 0
-    precision: str = dataclasses.field(default="float32", metadata={"identity": "if set"})
-    matched_to: str = dataclasses.field(default="teacher", metadata={"identity": "if set"})
+    adapter: Annotated[tuple[str, ...], Setting("For a teacher without one inside; parts as in finetune_teacher.")] = ()
 
 
 Run = RobustRun | FinetuneRun | StudentRun
@@ -141,21 +183,25 @@ def at_precision(run: Run, precision: str) -> Run:
 
 
 @dataclasses.dataclass(frozen=True)
-class Scoring:
-    """How the rows of a table are scored: attacks by name, each BatchNorm mode on its own.
+class Scoring(Settings):
+    """How the rows of a table are scored: attacks by name, each BatchNorm mode on its own."""
 
-    `strong_examples`: the first so many images also meet the chain `strong` and the diagnostics, in the first mode.
-    """
-
-    dataset: str
-    num_examples: int
+    dataset: DatasetName
+    num_examples: Annotated[int, Setting("Test images, the first ones.", at_least=1)]
     attacks: tuple[str, ...]
     epsilon: Amount = "8/255"
     step_size: Amount = "2/255"
-    statistics: tuple[str, ...] = ("moving", "batch")
-    batch_size: int = 100
+    statistics: Annotated[tuple[str, ...], Setting("BatchNorm modes.", choices=MODES)] = ("moving", "batch")
+    batch_size: Annotated[int, Setting("Images at a time.", at_least=1)] = 100
     seed: int = 0
-    strong_examples: int | None = dataclasses.field(default=None, metadata={"identity": False})
+    strong_examples: Annotated[
+        int | None,
+        Setting(
+            "The first so many images also meet the chain `strong` and the diagnostics, in the first mode.",
+            at_least=1,
+            identity="never",
+        ),
+    ] = None
 
 
 @dataclasses.dataclass(frozen=True)

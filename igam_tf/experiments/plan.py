@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from igam_tf import config, data, gradients
+from igam_tf import data, gradients, settings
 from igam_tf.errors import InputError
 from igam_tf.experiments import build, costs, runs, trained
 from igam_tf.experiments.configs import RobustRun, Run, Table, Weights
+from igam_tf.experiments.options import Options
 from igam_tf.experiments.scoring import is_scored, record_paths
 
 _BATCHES = (4, 32)  # of the calibration; the second one where the first is quick
@@ -55,9 +56,7 @@ class Plan:
         return tuple(step for step in self.steps if not step.finished)
 
 
-def plan(
-    table: Table, options: runs.Options, rows: Sequence[str] = (), given: Mapping[str, Weights] | None = None
-) -> Plan:
+def plan(table: Table, options: Options, rows: Sequence[str] = (), given: Mapping[str, Weights] | None = None) -> Plan:
     """The steps of a table in the order in which `reproduce` takes them; arguments as there."""
     given = given or {}
     steps: dict[str, Step] = {}
@@ -111,7 +110,7 @@ def _chain(run: Run) -> Iterator[Run]:
     yield run
 
 
-def _training_step(run: Run, row: str, options: runs.Options) -> Step:
+def _training_step(run: Run, row: str, options: Options) -> Step:
     directory = runs.directory_of(run, options)
     teacher = ""
     if not isinstance(run, RobustRun):
@@ -126,7 +125,7 @@ def _training_step(run: Run, row: str, options: runs.Options) -> Step:
     )
 
 
-def _scoring_step(scored: Run | Weights, row: str, table: Table, options: runs.Options) -> Step:
+def _scoring_step(scored: Run | Weights, row: str, table: Table, options: Options) -> Step:
     if isinstance(scored, Weights):
         directory = runs.directory_of_weights(scored, options)
     else:
@@ -136,7 +135,7 @@ def _scoring_step(scored: Run | Weights, row: str, table: Table, options: runs.O
         is_scored(directory, table.scoring),
         any(path.exists() or path.with_suffix(".parts").exists() for path in paths),
     )
-    name = f"evaluation-{config.digest(table.scoring)}"
+    name = f"evaluation-{settings.digest(table.scoring)}"
     return Step(f"{directory.name}/{name}", "score", (row,), costs.scoring(scored, table.scoring), state)
 
 
@@ -150,7 +149,7 @@ def _add(steps: dict[str, Step], step: Step) -> None:
         steps[step.name] = dataclasses.replace(known, rows=(*known.rows, *step.rows))
 
 
-def _place(name: str, options: runs.Options) -> str:
+def _place(name: str, options: Options) -> str:
     try:
         place = data.locate(name, options.data_dir)
     except InputError as error:

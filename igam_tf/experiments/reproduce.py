@@ -10,6 +10,7 @@ from igam_tf import evaluation
 from igam_tf.errors import DivergedError, InputError
 from igam_tf.experiments import runs, scoring
 from igam_tf.experiments.configs import Table, Weights
+from igam_tf.experiments.options import Options
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Result:
 
 def reproduce(
     table: Table,
-    options: runs.Options,
+    options: Options,
     rows: Sequence[str] = (),
     num_examples: int | None = None,
     statistics: Sequence[str] = (),
@@ -89,6 +90,4 @@ def adjusted(
         num_examples=num_examples or table.scoring.num_examples,
         statistics=tuple(statistics) or table.scoring.statistics,
     )
-    if odd := [mode for mode in scoring.statistics if mode not in evaluation.MODES]:
-        raise InputError(f"statistics: expected {', '.join(evaluation.MODES)}, got {', '.join(odd)}")
     return dataclasses.replace(table, scoring=scoring)

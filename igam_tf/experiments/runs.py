@@ -5,39 +5,26 @@
 `model.keras` appears last and whole: it is what makes a run finished.
 """
 
-import dataclasses
 import importlib.util
 import json
 import os
 import pathlib
 import shutil
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import keras
 
-from igam_tf import config, data, files, runtime
+from igam_tf import data, files, runtime, settings
 from igam_tf.errors import InputError
 from igam_tf.experiments import build, trained
 from igam_tf.experiments.configs import VERBS, RobustRun, Run, Weights, verb_of
+from igam_tf.experiments.options import Options
 from igam_tf.training.callbacks import Keeper, State
 
 
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """What does not change a run's result: where data and runs are, and what is shown."""
-
-    runs_dir: pathlib.Path
-    data_dir: str | None = None
-    tensorboard: bool = False
-    deterministic: bool = False
-    jit: bool = False
-    say: Callable[[str], None] = print
-
-
 def directory_of(run: Run, options: Options) -> pathlib.Path:
-    return options.runs_dir / f"{verb_of(run)}-{config.digest(run)}"
+    return options.runs_dir / f"{verb_of(run)}-{settings.digest(run)}"
 
 
 def directory_of_weights(weights: Weights, options: Options) -> pathlib.Path:
@@ -75,7 +62,7 @@ def train(run: Run, directory: pathlib.Path, options: Options, resume: bool = Fa
     if not resuming:
         directory.mkdir(parents=True, exist_ok=True)
         files.write_text(directory / "environment.json", json.dumps(runtime.environment(), indent=1) + "\n")
-        files.write_text(directory / "config.json", config.to_json(run) + "\n")
+        files.write_text(directory / "config.json", settings.to_json(run) + "\n")
     # The teacher is no part of the state: it is loaded anew and never written to.
     state = State(directory / "state", **built.products, **built.progress)
     done = state.restore()
@@ -120,7 +107,7 @@ def read_config(directory: pathlib.Path) -> Run:
         kind = next(k for k in VERBS.values() if k.__name__ == content["type"])
     except (OSError, ValueError, KeyError, StopIteration, TypeError) as error:
         raise InputError(f"{directory}: not a run directory (no readable config.json)") from error
-    return config.from_dict(kind, content, str(directory / "config.json"))
+    return settings.from_dict(kind, content, str(directory / "config.json"))
 
 
 def _claim(run: Run, directory: pathlib.Path, resume: bool) -> bool:
@@ -132,7 +119,7 @@ def _claim(run: Run, directory: pathlib.Path, resume: bool) -> bool:
         if leftovers <= {"environment.json", "environment.json.tmp", "config.json.tmp"}:  # killed before it began
             return False
         raise InputError(f"run_dir: {directory} is not empty and holds no run; choose another")
-    if config.digest(read_config(directory)) != config.digest(run):
+    if settings.digest(read_config(directory)) != settings.digest(run):
         raise InputError(f"run_dir: {directory} holds a run of another configuration (config.json); choose another")
     if is_finished(directory):
         raise InputError(f"run_dir: {directory} holds this run, finished: {directory / 'model.keras'}")

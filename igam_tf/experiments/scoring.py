@@ -4,10 +4,10 @@ import dataclasses
 import pathlib
 from typing import Any
 
-from igam_tf import config, data, diagnostics, evaluation, files
+from igam_tf import data, diagnostics, evaluation, files, settings
 from igam_tf.experiments import trained
 from igam_tf.experiments.configs import Scoring, Weights
-from igam_tf.experiments.runs import Options
+from igam_tf.experiments.options import Options
 
 CALIBRATION_SIZE = 5000  # training images from which "recalibrated" re-estimates moving averages
 
@@ -100,11 +100,11 @@ def is_scored(directory: pathlib.Path, scoring: Scoring) -> bool:
 
 
 def _path(directory: pathlib.Path, scoring: Scoring) -> pathlib.Path:
-    return directory / f"evaluation-{config.digest(scoring)}.json"
+    return directory / f"evaluation-{settings.digest(scoring)}.json"
 
 
 def _strong_path(directory: pathlib.Path, asked: Scoring) -> pathlib.Path:
-    return directory / f"strong-{config.digest(asked)}.json"
+    return directory / f"strong-{settings.digest(asked)}.json"
 
 
 def _strong(scoring: Scoring) -> Scoring | None:

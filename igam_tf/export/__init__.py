@@ -8,8 +8,8 @@
 `endpoints` has the functions of a SavedModel, `metadata` what is said beside every export, `replacing` how it reaches the disk.
 """
 
-from igam_tf.export.exporting import FORMATS, Exported, export, export_from
+from igam_tf.export.exporting import Exported, export, export_from
 from igam_tf.export.loading import load_weights
 from igam_tf.export.metadata import Origin, origin_of
 
-__all__ = ["FORMATS", "Exported", "Origin", "export", "export_from", "load_weights", "origin_of"]
+__all__ = ["Exported", "Origin", "export", "export_from", "load_weights", "origin_of"]

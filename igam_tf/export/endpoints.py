@@ -14,8 +14,7 @@ from igam_tf import gradients, losses
 from igam_tf.attacks import LINF, ascent
 from igam_tf.bounds import Bounds
 from igam_tf.errors import InputError
-
-GRADIENTS = (*gradients.GRADIENTS_OF, "both")
+from igam_tf.settings.choices import EXPORT_GRADIENTS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,8 +66,8 @@ def build(
 
 def _gradient_names(of: str) -> dict[str, str]:
     """Endpoints of input gradients and what each is of."""
-    if of not in GRADIENTS:
-        raise InputError(f"gradients: expected one of {', '.join(GRADIENTS)}, got {of!r}")
+    if of not in EXPORT_GRADIENTS:
+        raise InputError(f"gradients: expected one of {', '.join(EXPORT_GRADIENTS)}, got {of!r}")
     return {"input_gradient": "softmax", "input_gradient_xent": "xent"} if of == "both" else {"input_gradient": of}
 
 

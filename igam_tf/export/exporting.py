@@ -19,8 +19,8 @@ from igam_tf.export import endpoints, metadata
 from igam_tf.export.replacing import replacing, require_free
 from igam_tf.export.saved_gradients import drop_unsaved
 from igam_tf.layers import bounds_of, check_statistics
+from igam_tf.settings.choices import EXPORT_FORMATS
 
-FORMATS = ("savedmodel", "keras", "weights")
 _SUFFIXES = {"keras": ".keras", "weights": ".weights.h5"}
 TOLERANCE = 1e-5  # relative l2, between a model's logits and its SavedModel's
 
@@ -68,8 +68,8 @@ def export(
       InputError: unknown settings, a model of another sort, a mode that it cannot run in, `out` taken, or logits that do
         not survive. Nothing is written then.
     """
-    if format not in FORMATS:
-        raise InputError(f"format: expected one of {', '.join(FORMATS)}, got {format!r}")
+    if format not in EXPORT_FORMATS:
+        raise InputError(f"format: expected one of {', '.join(EXPORT_FORMATS)}, got {format!r}")
     if format != "savedmodel" and (encoded or gradients != "softmax"):
         raise InputError(f"format: {format} has no endpoints; gradients and encoded are for savedmodel")
     target = _named(pathlib.Path(out), format)

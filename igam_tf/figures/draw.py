@@ -14,6 +14,7 @@ from igam_tf.data import Dataset
 from igam_tf.errors import DivergedError, InputError
 from igam_tf.experiments import pictures, reproduce, runs, trained
 from igam_tf.experiments.configs import Table
+from igam_tf.experiments.options import Options
 from igam_tf.experiments.pictures import Picture
 from igam_tf.figures import bars, curves, gradients, landscape
 from igam_tf.records import EvalRecord
@@ -25,7 +26,7 @@ MOST_IMAGES = 20
 
 def gradient_figure(
     picture: Picture,
-    options: runs.Options,
+    options: Options,
     rows: Sequence[str] = (),
     num_images: int | None = None,
     statistics: str = "moving",
@@ -54,7 +55,7 @@ def gradient_figure(
 
 
 def landscape_figure(
-    picture: Picture, options: runs.Options, rows: Sequence[str] = (), seed: int = 0, resolution: int = 81
+    picture: Picture, options: Options, rows: Sequence[str] = (), seed: int = 0, resolution: int = 81
 ) -> Figure:
     """Figure 7, around the first test image that all its models get right; else around the first one.
 
@@ -83,20 +84,20 @@ def landscape_figure(
     return landscape.landscape_figure(found)
 
 
-def bar_figure(table: Table, options: runs.Options, statistics: str = "moving", **asked: Any) -> Figure:
+def bar_figure(table: Table, options: Options, statistics: str = "moving", **asked: Any) -> Figure:
     """Figure 5, of a table with PGD-5: its rows' clean and attacked accuracy; `asked` and errors as `table_records`."""
     found = table_records(table, options, statistics, **asked)
     return bars.accuracy_bars(found, ("clean", "pgd5"), statistics)
 
 
-def curve_figure(table: Table, options: runs.Options, statistics: str = "moving", **asked: Any) -> Figure:
+def curve_figure(table: Table, options: Options, statistics: str = "moving", **asked: Any) -> Figure:
     """A table's rows under its PGD-k; `asked` and errors as `table_records`."""
     return curves.k_curves(table_records(table, options, statistics, **asked), statistics)
 
 
 def table_records(
     table: Table,
-    options: runs.Options,
+    options: Options,
     statistics: str = "moving",
     rows: Sequence[str] = (),
     num_examples: int | None = None,
@@ -121,7 +122,7 @@ def table_records(
     return {name: result.record for name, result in wanted.items() if result.record is not None}
 
 
-def _models(picture: Picture, dataset: Dataset, options: runs.Options, rows: Sequence[str]) -> dict[str, keras.Model]:
+def _models(picture: Picture, dataset: Dataset, options: Options, rows: Sequence[str]) -> dict[str, keras.Model]:
     if unknown := [row for row in rows if row not in picture.rows]:
         raise InputError(f"rows: figure {picture.name} has {', '.join(picture.rows)}, not {', '.join(unknown)}")
     models: dict[str, keras.Model] = {}
@@ -145,7 +146,7 @@ def _run(picture: Picture, name: str) -> Any:
     return run
 
 
-def _say_absent(what: str, absent: dict[str, str], count: int, options: runs.Options) -> None:
+def _say_absent(what: str, absent: dict[str, str], count: int, options: Options) -> None:
     if len(absent) == count:
         name, reason = next(iter(absent.items()))
         raise InputError(f"{what}: none of its rows can be drawn; {name}: {reason}")
@@ -153,5 +154,5 @@ def _say_absent(what: str, absent: dict[str, str], count: int, options: runs.Opt
         options.say(f"left out: {name}: {reason}")
 
 
-def _dataset(picture: Picture, options: runs.Options) -> Dataset:
+def _dataset(picture: Picture, options: Options) -> Dataset:
     return data.load(picture.dataset, options.data_dir, train_size=1, test_size=POOL)

@@ -5,7 +5,6 @@ of `igam_tf.gradients.logits_of`, and never depends on `trainable` (`igam_tf.mod
 """
 
 from igam_tf.layers.batch_norm import (
-    STATISTICS,
     BatchNorm,
     batch_norms,
     check_statistics,
@@ -14,12 +13,12 @@ from igam_tf.layers.batch_norm import (
 )
 from igam_tf.layers.blocks import LeakyReLU, PaddedShortcut
 from igam_tf.layers.normalization import (
-    NORMALIZATIONS,
     PerImageStandardization,
     UnitNorm,
     normalization,
 )
 from igam_tf.layers.pixels import PixelRange, bounds_of
+from igam_tf.settings.choices import NORMALIZATIONS, STATISTICS
 
 __all__ = [
     "NORMALIZATIONS",

@@ -8,9 +8,8 @@ import tensorflow as tf
 from igam_tf import modes
 from igam_tf.errors import InputError
 from igam_tf.layers import fused_norm
+from igam_tf.settings.choices import STATISTICS
 from igam_tf.structure import walk
-
-STATISTICS = ("moving", "batch")
 
 
 def check_statistics(statistics: str, model: Any = None) -> str:

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from igam_tf.errors import InputError
 from igam_tf.precision import FloatLayer
+from igam_tf.settings.choices import NORMALIZATIONS
 
 
 @keras.saving.register_keras_serializable("igam_tf")
@@ -41,9 +42,6 @@ class UnitNorm(FloatLayer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "zero_mean": self.zero_mean}
-
-
-NORMALIZATIONS = ("per_image", "unit_norm", "l2")
 
 
 def normalization(kind: str, **kwargs: Any) -> keras.layers.Layer:

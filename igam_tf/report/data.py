@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from igam_tf import claims, config
+from igam_tf import claims, settings
 from igam_tf.bounds import Bounds
 from igam_tf.diagnostics import Check, Diagnosis
 from igam_tf.experiments.configs import Table
@@ -67,7 +67,7 @@ class Row:
       warnings: doubts, and what the diagnostics warn of.
       directory: the run's, inside the directory of runs.
       command: makes this row alone.
-      config: `igam_tf.config.to_dict` of the run; None where the table declares none.
+      config: `igam_tf.settings.to_dict` of the run; None where the table declares none.
       record, strong: everything that was measured; `strong` has the diagnosis.
     """
 
@@ -202,7 +202,7 @@ def _row(table: Table, name: str, result: Result, seed: int, flags: Sequence[str
         (*doubts, *_warned(strong)),
         pathlib.Path(result.directory).name if result.directory else None,
         shlex.join([*command, f"--rows={name}", *flags]),
-        None if isinstance(run, str) else config.to_dict(run),
+        None if isinstance(run, str) else settings.to_dict(run),
         record,
         strong,
     )

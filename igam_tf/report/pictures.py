@@ -10,8 +10,8 @@ from igam_tf.errors import InputError
 from igam_tf.evaluation import MODES
 from igam_tf.experiments import trained
 from igam_tf.experiments.configs import Table, Weights
+from igam_tf.experiments.options import Options
 from igam_tf.experiments.reproduce import Result
-from igam_tf.experiments.runs import Options
 from igam_tf.figures import curves, gradients, style
 from igam_tf.records import EvalRecord
 from igam_tf.report.html import Picture

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 
 from igam_tf import files
 from igam_tf.experiments.configs import Table, Weights
+from igam_tf.experiments.options import Options
 from igam_tf.experiments.reproduce import Result
-from igam_tf.experiments.runs import Options
 from igam_tf.report import pictures
 from igam_tf.report.data import document
 from igam_tf.report.html import report_html

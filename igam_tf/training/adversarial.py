@@ -7,12 +7,14 @@ import tensorflow as tf
 
 from igam_tf import gradients, losses
 from igam_tf.attacks import ascent
-from igam_tf.errors import InputError
 from igam_tf.layers import bounds_of
+from igam_tf.settings import constructor
+from igam_tf.settings.training import AdversarialSettings
 from igam_tf.training.optimizers import Momentum
 from igam_tf.training.trainer import Trainer
 
 
+@constructor(AdversarialSettings)
 class AdversarialTrainer(Trainer):
     """Trains `model` in place on adversarial images made anew for every batch.
 
@@ -22,34 +24,19 @@ class AdversarialTrainer(Trainer):
 
     Args:
       model: Keras model, images in its bounds to logits.
-      epsilon, step_size: in the model's pixel unit; steps: 0 trains on the clean images.
-      ramp_steps: iterations over which epsilon and step_size rise linearly from 0. Training from scratch at a large rate
-        can collapse to chance without it.
-      weight_decay: of the kernels.
-      seed: of the random starts.
+      {settings}
+
+    Raises:
+      InputError: a setting out of its range, or a model that does not say its pixel range.
     """
 
-    def __init__(
-        self,
-        model: keras.Model,
-        *,
-        epsilon: float = 0.0,
-        step_size: float = 0.0,
-        steps: int = 0,
-        ramp_steps: int = 0,
-        weight_decay: float = 2e-4,
-        seed: int = 0,
-    ) -> None:
+    def __init__(self, model: keras.Model, **settings: Any) -> None:
         super().__init__(model, ("loss", "xent", "accuracy"), "adversarial_trainer")
-        if min(epsilon, step_size, steps, ramp_steps, weight_decay) < 0:
-            raise InputError(
-                f"adversarial training: expected no negative setting, got {epsilon=}, {step_size=}, {steps=}, "
-                f"{ramp_steps=}, {weight_decay=}"
-            )
+        self.settings = AdversarialSettings(**settings)
         self.model = model
         self.bounds = bounds_of(model)
-        self.epsilon, self.step_size, self.steps = float(epsilon), float(step_size), int(steps)
-        self.ramp_steps, self.weight_decay, self.seed = int(ramp_steps), float(weight_decay), int(seed)
+        self.epsilon = self.bounds.amount(self.settings.epsilon)
+        self.step_size = self.bounds.amount(self.settings.step_size, "step_size")
         self.iteration = self.add_weight(
             shape=(), dtype="int64", initializer="zeros", trainable=False, name="iteration"
         )
@@ -61,13 +48,13 @@ class AdversarialTrainer(Trainer):
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         x, y = tf.cast(data[0], tf.float32), tf.cast(data[1], tf.int32)
-        if self.steps:
+        if self.settings.steps:
             x = self._adversarial(x, y)
         variables = self.model.trainable_variables
         with tf.GradientTape() as tape:
             logits = self.model(x, training=True)
             xent = tf.reduce_mean(losses.cross_entropy(y, logits))
-            loss = xent + self.weight_decay * losses.weight_decay(self.model)
+            loss = xent + self.settings.weight_decay * losses.weight_decay(self.model)
         self.optimizer.apply(tape.gradient(loss, variables), variables)
         self.iteration.assign_add(1)
         right = tf.cast(ascent.is_correct(y, logits), tf.float32)
@@ -75,9 +62,9 @@ class AdversarialTrainer(Trainer):
 
     def _adversarial(self, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
         iteration = tf.convert_to_tensor(self.iteration)
-        share = tf.minimum(1.0, tf.cast(iteration + 1, tf.float32) / max(self.ramp_steps, 1))
+        share = tf.minimum(1.0, tf.cast(iteration + 1, tf.float32) / max(self.settings.ramp_steps, 1))
         epsilon = share * self.epsilon
-        seed = tf.stack([tf.cast(self.seed, tf.int64), iteration])
+        seed = tf.stack([tf.cast(self.settings.seed, tf.int64), iteration])
         start = x + epsilon * tf.random.stateless_uniform(tf.shape(x), seed, -1.0, 1.0)
         adversarial, _ = ascent.ascend(
             lambda images: gradients.logits_of(self.model, images, "batch"),
@@ -87,7 +74,7 @@ class AdversarialTrainer(Trainer):
             start,
             epsilon=epsilon,
             step_size=share * self.step_size,
-            steps=self.steps,
+            steps=self.settings.steps,
             low=self.bounds.low,
             high=self.bounds.high,
         )

@@ -1,6 +1,5 @@
 """Input gradient adversarial matching: phase 2 of the method (paper §4.2, Algorithm 1) as a Keras trainer."""
 
-import dataclasses
 import warnings
 from typing import Any
 
@@ -9,8 +8,9 @@ import tensorflow as tf
 
 from igam_tf import adapters, gradients, layers, losses
 from igam_tf.errors import InputError
+from igam_tf.settings import constructor
+from igam_tf.settings.training import IgamSettings
 from igam_tf.training.optimizers import Momentum, SteppedSchedule
-from igam_tf.training.protocol import PROTOCOLS
 from igam_tf.training.trainer import Trainer
 
 # loss parts; share of iterations that matched; D's accuracy (0.5 is chance); cosine and l2 norms of the gradients
@@ -18,9 +18,9 @@ METRICS = (
     "loss", "xent", "adv", "diff", "accuracy", "matching", "disc_accuracy", "cosine", "student_norm", "teacher_norm",
 )  # fmt: skip
 _ALWAYS = ("loss", "xent", "accuracy", "matching")
-MATCHED_TO = ("teacher", "other_images", "zero")
 
 
+@constructor(IgamSettings)
 class Igam(Trainer):
     """Trains a student whose input gradients a discriminator cannot tell from a robust teacher's.
 
@@ -35,20 +35,11 @@ class Igam(Trainer):
       student: Keras model, images [B, H, W, C] to logits.
       teacher: frozen model of the same classes. Without `adapter` it takes the student's images.
       discriminator: input gradients to two logits (`igam_tf.models.discriminator`).
-      lambda_adv, lambda_diff: weights of the two terms. Published values hold for images in [0, 255] only: gradients with
-        respect to [0, 1] pixels are 255 times larger.
-      protocol: `"release"` or `"paper"`: the bundle of settings of `Protocol`; any of its fields can be given by name
-        to override it.
-      disc_every: iterations per discriminator step.
-      weight_decay: of the student's kernels, and of the discriminator's.
       adapter: affine map from the student's images to the teacher's input; J_t is taken through it, with respect to the
         student's pixels. A random pad, here or in the teacher, draws a place at each iteration.
-      gradient_crop: side of the central window of both gradients that the discriminator sees (§4.3.2); L_diff stays on
-        the whole image.
-      steps_before_matching: iterations on cross-entropy and decay alone, without any discriminator step.
-      matched_to: what stands for J_t, in both terms and in the metrics. `"teacher"`: J_t. Controls, which tell how much of an
-        effect the teacher has: `"other_images"`, the teacher's gradients each moved on to the next image of the batch, and
-        `"zero"`, which makes L_diff a penalty on the student's input gradients and never runs the teacher.
+      {settings}
+
+    Published lambdas hold for images in [0, 255] only: gradients with respect to [0, 1] pixels are 255 times larger.
 
     The objects given are trained in place. `fit` and `train_on_batch` take images and integer labels [B].
 
@@ -62,45 +53,12 @@ class Igam(Trainer):
         teacher: keras.Model,
         discriminator: keras.Model,
         *,
-        lambda_adv: float,
-        lambda_diff: float,
-        protocol: str = "release",
-        disc_every: int = 5,
-        weight_decay: float = 2e-4,
         adapter: keras.layers.Layer | None = None,
-        gradient_crop: int | None = None,
-        steps_before_matching: int = 0,
-        matched_to: str = "teacher",
-        gradient_of: str | None = None,
-        diff_reduction: str | None = None,
-        adversarial_reduction: str | None = None,
-        discriminator_update: str | None = None,
-        teacher_statistics: str | None = None,
+        **settings: Any,
     ) -> None:
         super().__init__(student, METRICS, "igam")
-        if protocol not in PROTOCOLS:
-            raise InputError(f"protocol: expected one of {', '.join(PROTOCOLS)}, got {protocol!r}")
-        overrides = {
-            "gradient_of": gradient_of,
-            "diff_reduction": diff_reduction,
-            "adversarial_reduction": adversarial_reduction,
-            "discriminator_update": discriminator_update,
-            "teacher_statistics": teacher_statistics,
-        }
-        self.protocol = dataclasses.replace(
-            PROTOCOLS[protocol], **{k: v for k, v in overrides.items() if v is not None}
-        )
-        for name, value, least in (
-            ("lambda_adv", lambda_adv, 0),
-            ("lambda_diff", lambda_diff, 0),
-            ("disc_every", disc_every, 1),
-            ("weight_decay", weight_decay, 0),
-            ("steps_before_matching", steps_before_matching, 0),
-        ):
-            if not value >= least:
-                raise InputError(f"{name}: expected at least {least}, got {value}")
-        if matched_to not in MATCHED_TO:
-            raise InputError(f"matched_to: expected one of {', '.join(MATCHED_TO)}, got {matched_to!r}")
+        self.settings = IgamSettings(**settings)
+        self.protocol = self.settings.bundle()
         for model in (student, discriminator):
             if stock := layers.stock_batchnorms(model):
                 warnings.warn(
@@ -113,10 +71,6 @@ class Igam(Trainer):
         self.teacher = teacher
         self.discriminator = discriminator
         self.adapter = adapter
-        self.lambda_adv, self.lambda_diff = float(lambda_adv), float(lambda_diff)
-        self.disc_every, self.weight_decay = int(disc_every), float(weight_decay)
-        self.gradient_crop, self.steps_before_matching = gradient_crop, int(steps_before_matching)
-        self.matched_to = matched_to
         self.iteration = self.add_weight(
             shape=(), dtype="int64", initializer="zeros", trainable=False, name="iteration"
         )
@@ -125,7 +79,9 @@ class Igam(Trainer):
     def _check_shapes(self) -> None:
         image = self.student.input_shape[1:]
         batch = keras.KerasTensor((None, *image), dtype="float32")
-        window = batch if self.gradient_crop is None else adapters.CenterCrop(self.gradient_crop)(batch)
+        window = (
+            batch if self.settings.gradient_crop is None else adapters.CenterCrop(self.settings.gradient_crop)(batch)
+        )
         seen = tuple(window.shape[1:])
         if tuple(self.discriminator.input_shape[1:]) != seen:
             raise InputError(f"discriminator: it takes {self.discriminator.input_shape[1:]}, the gradients are {seen}")
@@ -160,15 +116,15 @@ class Igam(Trainer):
 
     def discriminator_schedule(self, values: list[float], boundaries: list[int]) -> SteppedSchedule:
         """The release's: the student's schedule at the trainer's iteration, whose count the student step has just raised."""
-        first = -(-self.steps_before_matching // self.disc_every) * self.disc_every
-        return SteppedSchedule(values, boundaries, every=self.disc_every, start=first + 1)
+        first = -(-self.settings.steps_before_matching // self.settings.disc_every) * self.settings.disc_every
+        return SteppedSchedule(values, boundaries, every=self.settings.disc_every, start=first + 1)
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         x, y = tf.cast(data[0], tf.float32), tf.cast(data[1], tf.int32)
         iteration = tf.convert_to_tensor(self.iteration)
-        if self.steps_before_matching:
+        if self.settings.steps_before_matching:
             values = tf.cond(
-                iteration < self.steps_before_matching,
+                iteration < self.settings.steps_before_matching,
                 lambda: self._plain_step(x, y),
                 lambda: self._matching_step(x, y, iteration),
             )
@@ -182,7 +138,7 @@ class Igam(Trainer):
         with tf.GradientTape() as tape:
             logits = self.student(x, training=True)
             xent = tf.reduce_mean(losses.cross_entropy(y, logits))
-            loss = xent + self.weight_decay * losses.weight_decay(self.student)
+            loss = xent + self.settings.weight_decay * losses.weight_decay(self.student)
         variables = self.student.trainable_variables
         self.student_optimizer.apply(tape.gradient(loss, variables), variables)
         found = {"loss": loss, "xent": xent, "accuracy": _accuracy(y, logits)}
@@ -196,7 +152,7 @@ class Igam(Trainer):
             parts = self._objective(y, logits, student_gradient, teacher_gradient)
         variables = self.student.trainable_variables
         self.student_optimizer.apply(tape.gradient(parts["loss"], variables), variables)
-        due = tf.equal(iteration % self.disc_every, 0)
+        due = tf.equal(iteration % self.settings.disc_every, 0)
         tf.cond(
             due,
             lambda: self._discriminator_step(x, y, student_gradient, teacher_gradient),
@@ -210,7 +166,7 @@ class Igam(Trainer):
         }
 
     def _teacher_gradient(self, x: tf.Tensor, y: tf.Tensor, iteration: tf.Tensor) -> tf.Tensor:
-        if self.matched_to == "zero":
+        if self.settings.matched_to == "zero":
             return tf.zeros_like(x)
         gradient = gradients.input_gradient(
             self.teacher,
@@ -221,7 +177,7 @@ class Igam(Trainer):
             self.adapter,
             iteration,
         )
-        return tf.roll(gradient, 1, 0) if self.matched_to == "other_images" else gradient
+        return tf.roll(gradient, 1, 0) if self.settings.matched_to == "other_images" else gradient
 
     def _student_gradient(self, x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Logits and input gradient from one training-mode forward pass."""
@@ -233,8 +189,8 @@ class Igam(Trainer):
 
     def _discriminator_logits(self, student_gradient: tf.Tensor, teacher_gradient: tf.Tensor) -> tf.Tensor:
         both = tf.concat([student_gradient, teacher_gradient], 0)
-        if self.gradient_crop is not None:
-            both = adapters.center_crop(both, self.gradient_crop)
+        if self.settings.gradient_crop is not None:
+            both = adapters.center_crop(both, self.settings.gradient_crop)
         return self.discriminator(both, training=True)
 
     def _objective(
@@ -248,9 +204,9 @@ class Igam(Trainer):
         difference = losses.gradient_difference(student_gradient, teacher_gradient, self.protocol.diff_reduction)
         loss = (
             xent
-            + self.weight_decay * losses.weight_decay(self.student)
-            + self.lambda_adv * adversarial
-            + self.lambda_diff * difference
+            + self.settings.weight_decay * losses.weight_decay(self.student)
+            + self.settings.lambda_adv * adversarial
+            + self.settings.lambda_diff * difference
         )
         right = tf.argmax(judged, -1, tf.int32) == losses.discriminator_labels(judged)
         return {
@@ -270,7 +226,7 @@ class Igam(Trainer):
         with tf.GradientTape() as tape:
             judged = self._discriminator_logits(tf.stop_gradient(student_gradient), teacher_gradient)
             loss = losses.discriminator_loss(judged)
-            loss += self.weight_decay * losses.weight_decay(self.discriminator)
+            loss += self.settings.weight_decay * losses.weight_decay(self.discriminator)
         self.discriminator_optimizer.apply(tape.gradient(loss, variables), variables)
         return loss
 

@@ -1,5 +1,6 @@
 """What all commands share: exit codes, one line for a mistake, complete help; and how bin/ starts them."""
 
+import dataclasses
 import pathlib
 import re
 import shutil
@@ -7,86 +8,95 @@ import subprocess
 import sys
 import venv
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from absl import flags
 
 from igam_tf.cli.command import Command
 from igam_tf.errors import DivergedError, InputError
+from igam_tf.settings import Setting, Settings
 
 BIN = pathlib.Path(__file__).resolve().parents[2] / "bin"
 
 
-def command(positional: str | None = None) -> Command:
-    made = Command("do", "does it: in one line.\n\nAnd the rest.\n", positional)
-    flags.DEFINE_integer("size", 3, "How large.", lower_bound=1, flag_values=made.flags)
-    flags.DEFINE_string("name", None, "How it is called.", flag_values=made.flags)
-    flags.DEFINE_bool("fast", False, "Whether to hurry.", flag_values=made.flags)
-    flags.DEFINE_list("parts", ["a", "b"], "What of.", flag_values=made.flags)
-    flags.DEFINE_enum("kind", "x", ["x", "y"], "Which.", flag_values=made.flags)
-    return made
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Flags(Settings):
+    size: Annotated[int, Setting("How large.", at_least=1)] = 3
+    name: Annotated[str | None, Setting("How it is called.")] = None
+    fast: Annotated[bool, Setting("Whether to hurry.")] = False
+    parts: Annotated[tuple[str, ...], Setting("What of.")] = ("a", "b")
+    kind: Annotated[str, Setting("Which.", choices=("x", "y"))] = "x"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Positional(Flags):
+    thing: Annotated[str, Setting("What it is done to.", positional=True)]
+
+
+def command(positional: bool = False) -> Command[Any]:
+    return Command("do", "does it: in one line.\n\nAnd the rest.\n", Positional if positional else Flags)
 
 
 def failing(error: BaseException) -> Callable[[Any], None]:
-    def main(values: Any) -> None:
+    def main(flags: Any) -> None:
         raise error
 
     return main
 
 
 def test_flags_arrive() -> None:
-    seen: list[Any] = []
-
-    def main(values: Any) -> None:
-        seen.append((values.target, values.size, values.name, values.fast, values.parts, values.kind))
-
-    made = command("thing")
-    assert made.run(main, ["it", "--size=5", "--name=n", "--fast", "--parts=c,d", "--kind=y"]) == 0
-    assert made.run(main, ["--nofast", "other", "--parts="]) == 0
-    assert seen == [("it", 5, "n", True, ["c", "d"], "y"), ("other", 3, None, False, [], "x")]  # the first is forgotten
+    seen: list[Positional] = []
+    do = command(positional=True)
+    assert do.run(seen.append, ["it", "--size=5", "--name=n", "--fast", "--parts=c,d", "--kind=y"]) == 0
+    assert do.run(seen.append, ["--nofast", "other", "--parts="]) == 0
+    assert seen == [  # a call leaves nothing to the next one
+        Positional(thing="it", size=5, name="n", fast=True, parts=("c", "d"), kind="y"),
+        Positional(thing="other", parts=()),
+    ]
 
 
 def test_arguments_are_the_processs_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["bin/do", "--size=7"])
     seen: list[int] = []
-    assert command().run(lambda values: seen.append(values.size)) == 0
+    assert command().run(lambda flags: seen.append(flags.size)) == 0
     assert seen == [7]
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["--size=0", "--help"], ["--help", "--unknown"]])
 def test_help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert command("thing").run(failing(AssertionError()), arguments) == 0
+    assert command(positional=True).run(failing(AssertionError()), arguments) == 0
     text, errors = capsys.readouterr()
     assert errors == ""
     lines = text.splitlines()
     assert lines[0] == "does it: in one line."
     assert "usage: do THING [flags]" in lines
-    assert [line for line in lines if line.startswith("  --")] == [
-        "  --[no]fast", "  --kind", "  --name", "  --parts", "  --size",
+    assert [line.strip() for line in lines[lines.index("usage: do THING [flags]") + 2 :]] == [
+        "THING", "What it is done to. (required)",
+        "--[no]fast", "Whether to hurry. (default: false)",
+        "--kind", "Which. One of x, y. (default: x)",
+        "--name", "How it is called. (default: none)",
+        "--parts", "What of. Comma-separated. (default: a,b)",
+        "--size", "How large. (default: 3)",
     ]  # fmt: skip
-    for name, shown in (("size", "How large. (default: '3')"), ("name", "How it is called. (default: none)")):
-        assert lines[lines.index(f"  --{name}") + 1].strip() == shown
-    assert lines[lines.index("  --parts") + 1].strip() == "What of. (default: 'a,b')"
 
 
 @pytest.mark.parametrize(
     ("positional", "arguments", "message"),
     [
-        (None, ["--sizes=3"], "Unknown command line flag 'sizes'"),
-        (None, ["--size=x"], "flag --size=x: .*'x'"),
-        (None, ["--size=0"], "flag --size=0: 0 is not .*"),
-        (None, ["--kind=z"], "flag --kind=z: value should be one of <x[|]y>"),
-        (None, ["--fast=maybe"], "flag --fast=maybe: .*"),
-        (None, ["--name"], "Missing value for flag --name"),
-        (None, ["extra"], "unexpected argument 'extra'; --help lists the flags"),
-        ("thing", ["one", "two"], "unexpected argument 'two'; --help lists the flags"),
-        ("thing", [], "expected THING; --help says what it can be"),
-        (None, ["--flagfile=/nowhere/x"], ".*/nowhere/x.*"),
+        (False, ["--sizes=3"], "Unknown command line flag 'sizes'"),
+        (False, ["--size=x"], "size: expected a whole number of at least 1, got 'x'"),
+        (False, ["--size=0"], "size: expected a whole number of at least 1, got '0'"),
+        (False, ["--kind=z"], "kind: expected one of x, y, got 'z'"),
+        (False, ["--fast=maybe"], "fast: expected true or false, got 'maybe'"),
+        (False, ["--name"], "Missing value for flag --name"),
+        (False, ["extra"], "unexpected argument 'extra'; --help lists the flags"),
+        (True, ["one", "two"], "unexpected argument 'two'; --help lists the flags"),
+        (True, [], "expected THING; --help says what it can be"),
+        (False, ["--flagfile=/nowhere/x"], ".*/nowhere/x.*"),
     ],
 )
 def test_mistakes_in_the_arguments(
-    positional: str | None, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+    positional: bool, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command(positional).run(failing(AssertionError()), arguments) == 2
     _one_line(capsys, message)

@@ -5,17 +5,12 @@ import re
 
 import pytest
 
-from igam_tf.cli import reproduce_table, shared
-from igam_tf.experiments import tables
+from igam_tf.cli import reproduce_table
 
 
 def said(capsys: pytest.CaptureFixture[str], *flags: str) -> str:
     assert reproduce_table.main(list(flags)) == 0
     return capsys.readouterr().out
-
-
-def test_the_flags_know_all_tables() -> None:
-    assert tuple(tables.TABLES) == shared.TABLES
 
 
 def test_list(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -73,7 +73,7 @@ def test_weights_are_part_of_the_command_of_their_row_alone(tmp_path: pathlib.Pa
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--format=pdf"], r"flag --format=pdf: value should be one of <text\|md\|json\|html>"),
+        (["--format=pdf"], "format: expected one of text, md, json, html, got 'pdf'"),
         (["--output={}"], "output: {} is a directory, expected a file's name"),
         (["--output={}/file/page.html"], "output: {}/file/page.html cannot be written, {}/file is no directory"),
     ],

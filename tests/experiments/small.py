@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from igam_tf.experiments import runs, trained
+from igam_tf.experiments import trained
 from igam_tf.experiments.configs import Adversary, Data, FinetuneRun, Network, RobustRun, Run, Schedule, StudentRun
+from igam_tf.experiments.options import Options
 
 DATA = Data("shapes28", train_size=24, augmented=False)
 NETWORK = Network("mnist_cnn", channels=(2, 3), hidden=4)
@@ -31,8 +32,8 @@ STUDENT = StudentRun(
 RUNS: dict[str, Run] = {"robust": ROBUST, "finetuned": FINETUNED, "student": STUDENT}
 
 
-def options(where: pathlib.Path, **settings: Any) -> runs.Options:
-    return runs.Options(where, **{"say": lambda line: None, **settings})
+def options(where: pathlib.Path, **settings: Any) -> Options:
+    return Options(where, **{"say": lambda line: None, **settings})
 
 
 def values(path: pathlib.Path) -> list[np.ndarray]:

@@ -7,7 +7,7 @@ import pytest
 
 from igam_tf.experiments import tables
 from igam_tf.experiments.appendix import APPENDIX, SCRIPTS
-from igam_tf.experiments.configs import StudentRun
+from igam_tf.experiments.configs import Schedule, StudentRun
 
 # Appendix A as printed: table or figure, row, lambda_adv, lambda_diff, discriminator's channels, classifier steps per
 # discriminator step; then from §5: teacher's data, target's, epochs of fine-tuning.
@@ -55,10 +55,9 @@ SCRIPTED = {
     ("2", "IGAM-Upsize"): {"lambda_adv": 5, "lambda_diff": 10, "pixel_noise": 0, "disc_layers": 4, "disc_channels": 8},
 }
 BOTH: dict[str, Any] = {
-    "batch_size": 32,
-    "steps": 320_000,
-    "learning_rates": (0.1, 0.01, 0.001),
-    "boundaries": (160_000, 240_000),
+    "schedule": Schedule(
+        steps=320_000, batch_size=32, learning_rates=(0.1, 0.01, 0.001), boundaries=(160_000, 240_000)
+    ),
     "steps_before_matching": 280_000,
     "disc_every": 5,
     "weight_decay": 2e-4,

@@ -13,7 +13,8 @@ from igam_tf.data import Dataset, Split
 from igam_tf.errors import InputError
 from igam_tf.experiments import build
 from igam_tf.experiments.configs import Adversary, Data, FinetuneRun, Network, Schedule, Weights
-from igam_tf.training.protocol import PROTOCOLS, Protocol
+from igam_tf.settings import values_of
+from igam_tf.settings.training import PROTOCOLS, IgamSettings, Protocol
 
 from . import small
 
@@ -62,18 +63,9 @@ def test_networks_of_tiny_imagenet() -> None:
         assert (model.input_shape, model.output_shape) == ((None, 64, 64, 3), (None, 200))
 
 
-@pytest.mark.parametrize(
-    ("network", "shape", "message"),
-    [
-        (Network("vgg"), (28, 28, 1), "^network: expected wide_resnet or mnist_cnn, got 'vgg'$"),
-        (small.NETWORK, (32, 32, 3), r"^network: mnist_cnn takes \(28, 28, 1\), blank has \(32, 32, 3\)$"),
-        (dataclasses.replace(WIDE, normalization="none"), (8, 8, 3), "^normalization: expected one of"),
-        (dataclasses.replace(WIDE, width=0), (8, 8, 3), "^wide_resnet: sizes must be positive"),
-    ],
-)
-def test_networks_that_are_not(network: Network, shape: tuple[int, int, int], message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        build.network(network, dataset(shape))
+def test_a_network_that_does_not_take_the_images() -> None:
+    with pytest.raises(InputError, match=r"^network: mnist_cnn takes \(28, 28, 1\), blank has \(32, 32, 3\)$"):
+        build.network(small.NETWORK, dataset((32, 32, 3)))
 
 
 def test_a_teacher_may_be_rebuilt_on_another_normalization() -> None:
@@ -102,8 +94,6 @@ def test_optimizers() -> None:
     stock = build.optimizer(dataclasses.replace(schedule, optimizer="keras_momentum"))
     assert isinstance(stock, keras.optimizers.SGD)
     assert (stock.momentum, stock.nesterov) == (0.9, False)
-    with pytest.raises(InputError, match=r"^optimizer: expected momentum, keras_momentum or adam, got 'sgd'$"):
-        build.optimizer(dataclasses.replace(schedule, optimizer="sgd"))
 
 
 @pytest.mark.parametrize(
@@ -117,14 +107,15 @@ def test_adversarial_training(shape: tuple[int, int, int], network: Network, eps
     built = build.build(run, dataset(shape), None)
     trainer = built.trainer
     assert (trainer.epsilon, trainer.step_size) == pytest.approx((epsilon, epsilon / 4))
-    assert (trainer.steps, trainer.ramp_steps, trainer.weight_decay, trainer.seed) == (6, 50, 0.5, 11)
+    set_to = trainer.settings
+    assert (set_to.steps, set_to.ramp_steps, set_to.weight_decay, set_to.seed) == (6, 50, 0.5, 11)
     assert built.products == {"model": trainer.model}
     assert built.progress == {"optimizer": trainer.optimizer, "iteration": trainer.iteration}
 
 
 def test_plain_training() -> None:
     trainer = build.build(dataclasses.replace(small.ROBUST, adversary=None), dataset(), None).trainer
-    assert (trainer.steps, trainer.epsilon) == (0, 0)
+    assert (trainer.settings.steps, trainer.epsilon) == (0, 0)
 
 
 def test_an_adversary_too_strong_for_the_data() -> None:
@@ -137,7 +128,7 @@ def test_fine_tuning(teacher: keras.Model) -> None:
     built = build.build(run, dataset((32, 32, 3), 7), teacher)
     model = built.products["model"]
     assert (model.input_shape, model.output_shape) == ((None, 32, 32, 3), (None, 7))
-    assert built.trainer.statistics == "moving"
+    assert built.trainer.settings.statistics == "moving"
     assert [tuple(v.shape) for v in built.trainer.head_variables] == [(4, 7), (7,)]
     assert built.progress == {"optimizer": built.trainer.optimizer}
 
@@ -168,9 +159,7 @@ def test_students(teacher: keras.Model) -> None:
     )
     built = build.build(run, dataset((16, 16, 3)), teacher)
     trainer = built.trainer
-    found = (trainer.lambda_adv, trainer.lambda_diff, trainer.disc_every, trainer.weight_decay)
-    assert found == (0.25, 7.0, 3, 0.5)
-    assert (trainer.steps_before_matching, trainer.gradient_crop) == (10, 12)
+    assert trainer.settings == IgamSettings(**values_of(run, IgamSettings))  # whole, not field by field
     assert trainer.teacher is teacher
     assert trainer.protocol == PROTOCOLS["release"]
     assert trainer.discriminator.input_shape == (None, 12, 12, 3)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from igam_tf import config, paper
+from igam_tf import paper, settings
 from igam_tf.errors import InputError
 from igam_tf.experiments import pictures, tables
 from igam_tf.experiments.configs import RobustRun, StudentRun
@@ -45,7 +45,7 @@ def test_figure_7_is_the_papers_four() -> None:
     assert standard.adversary is None
     assert all(isinstance(run, StudentRun) for run in students)
     assert [(run.lambda_adv, run.lambda_diff) for run in students] == [(2, 0), (0, 10), (2, 10)]
-    assert len({config.digest(run) for run in picture.rows.values()}) == 4
+    assert len({settings.digest(run) for run in picture.rows.values()}) == 4
     titles = [pictures.panel_title(place, row, run) for place, (row, run) in enumerate(picture.rows.items())]
     assert titles[0] == "(a) Standard"
     assert [re.findall(r"=([\d.]+)", title) for title in titles[1:]] == [["2", "0"], ["0", "10"], ["2", "10"]]

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from igam_tf import config, data, paper
+from igam_tf import data, paper, settings
 from igam_tf.attacks import resolve
 from igam_tf.data import DATASETS, Dataset, Split
 from igam_tf.errors import InputError
@@ -83,8 +83,8 @@ def test_data_sets_are_known_and_the_target_is_one(name: str, preset: str) -> No
 @pytest.mark.parametrize(("name", "sources"), [("1", 1), ("2", 1), ("3", 2), ("4", 1), ("5", 1), ("figure5", 2)])
 def test_every_run_has_its_own_name_and_sources_are_shared(name: str, sources: int, preset: str) -> None:
     table = tables.table(name, preset)
-    assert len({config.digest(run) for run in table.rows.values()}) == len(table.rows)
-    robust = {config.digest(run) for row, run in runs_of(table).items() if row.endswith("RobustRun")}
+    assert len({settings.digest(run) for run in table.rows.values()}) == len(table.rows)
+    robust = {settings.digest(run) for row, run in runs_of(table).items() if row.endswith("RobustRun")}
     assert len(robust) == sources  # FT and IGAM start from the same robust models
 
 
@@ -94,7 +94,7 @@ def test_the_seed_is_that_of_everything(name: str, preset: str) -> None:
     first, other = tables.table(name, preset, 0), tables.table(name, preset, 7)
     for name, run in runs_of(other).items():
         assert run.seed == 7
-        assert config.digest(run) != config.digest(runs_of(first)[name])
+        assert settings.digest(run) != settings.digest(runs_of(first)[name])
     assert other.scoring.seed == 7
 
 
@@ -179,7 +179,7 @@ def test_ablations_change_one_term_alone(name: str, term: str, preset: str) -> N
     assert list(table.rows) == list({"4": paper.TABLE_4, "5": paper.TABLE_5}[name])
     values = [getattr(run, term) for run in runs]
     assert values == [share * values[-1] for share in (0, 0.25, 0.5, 1)]
-    assert {config.digest(dataclasses.replace(run, **{term: 0.0})) for run in runs} == {config.digest(runs[0])}
+    assert {settings.digest(dataclasses.replace(run, **{term: 0.0})) for run in runs} == {settings.digest(runs[0])}
     if preset == "paper":  # the rows' names are the paper's lambdas
         assert [float(row.split()[1]) for row in table.rows] == values
 

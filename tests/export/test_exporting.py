@@ -12,12 +12,13 @@ import pytest
 import tensorflow as tf
 
 import madry_checkpoints
-from igam_tf import attacks, config, evaluation, export, gradients, models
+from igam_tf import attacks, evaluation, export, gradients, models
 from igam_tf.bounds import PIXELS
 from igam_tf.errors import InputError
 from igam_tf.export import endpoints, exporting, metadata
 from igam_tf.export.replacing import replacing
 from igam_tf.layers import PixelRange
+from igam_tf.settings import configuration
 
 from .. import tiny
 from ..experiments import small
@@ -152,13 +153,13 @@ def test_a_run_directorys_records_are_in_the_metadata(model: keras.Model, tmp_pa
     run = tmp_path / "run"
     run.mkdir()
     model.save(run / "model.keras")
-    (run / "config.json").write_text(config.to_json(small.STUDENT))
+    (run / "config.json").write_text(configuration.to_json(small.STUDENT))
     (run / "environment.json").write_text('{"seen": 1}')
     record = evaluation.evaluate(model, tiny.batch(), attacks=("fgsm",), batch_size=6).to_json()
     for name in ("run/evaluation-1.json", "run/strong-2.json", "own.json"):
         (tmp_path / name).write_text(record)
     found = export.origin_of(run, records=[tmp_path / "own.json"])
-    assert found.config == json.loads(config.to_json(small.STUDENT))
+    assert found.config == json.loads(configuration.to_json(small.STUDENT))
     assert found.environment == {"seen": 1}
     assert found.evaluations == dict.fromkeys(("evaluation-1.json", "strong-2.json", "own.json"), json.loads(record))
     assert found.source["path"] == str(run)

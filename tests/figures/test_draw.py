@@ -9,6 +9,7 @@ from igam_tf import data, evaluation
 from igam_tf.errors import InputError
 from igam_tf.experiments import runs
 from igam_tf.experiments.configs import Data, Run, Scoring, Table
+from igam_tf.experiments.options import Options
 from igam_tf.experiments.pictures import Picture
 from igam_tf.figures import draw, gradients, landscape, style
 
@@ -45,7 +46,7 @@ class Place:
         self.at_first: list[str] = []
         self.options = small.options(where / "runs", data_dir=str(where / "no data"), say=self.said.append)
 
-    def fresh(self) -> runs.Options:
+    def fresh(self) -> Options:
         self.said.clear()
         return self.options
 

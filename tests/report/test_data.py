@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from igam_tf import config
+from igam_tf import settings
 from igam_tf.report import data
 from igam_tf.report.data import Figure, Published
 
@@ -59,7 +59,7 @@ def test_an_absent_row(made: data.Document) -> None:
 def test_where_a_row_is_and_how_it_is_made_again(made: data.Document) -> None:
     row = made.rows[0]
     assert row.directory == "train_robust-1234"  # no place of somebody's machine
-    assert row.config == config.to_dict(samples.RUN)
+    assert row.config == settings.to_dict(samples.RUN)
     words = ["bin/reproduce_table", "--table=1", "--preset=demo", "--seed=7", "--rows=Standard"]
     assert shlex.split(row.command) == [*words, "--weights=Standard=my model"]
     assert shlex.split(made.rows[3].command)[-1] == f"--rows={samples.ODD}"

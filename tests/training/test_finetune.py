@@ -25,7 +25,7 @@ def test_only_the_head_learns(statistics: str) -> None:
     head = model.get_layer("logits")
     body = [v for layer in model.layers if layer is not head for v in layer.weights]
     before = [v.numpy() for v in body]
-    trainer = HeadTrainer(model, [head], statistics)
+    trainer = HeadTrainer(model, [head], statistics=statistics)
     trainer.compile(keras.optimizers.Adam(0.01))
     x, y = tiny.batch(32)
     history = trainer.fit(x, y, batch_size=16, epochs=20, verbose=0).history
@@ -42,7 +42,7 @@ def test_a_step_descends_the_mean_cross_entropy(statistics: str) -> None:
     logits = gradients.logits_of(model, x, statistics).numpy()
     p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     expected = head.bias.numpy() - 0.5 * np.mean(p - np.eye(tiny.CLASSES)[y], 0)
-    trainer = HeadTrainer(model, [head], statistics)
+    trainer = HeadTrainer(model, [head], statistics=statistics)
     trainer.compile(keras.optimizers.SGD(0.5))
     logs = trainer.train_on_batch(x, y.astype(np.uint8), return_dict=True)
     np.testing.assert_allclose(head.bias, expected, rtol=1e-5, atol=1e-6)
@@ -69,7 +69,7 @@ def test_a_transposed_convolution_learns_with_the_head_and_is_saved(tmp_path: pa
     (kernel,) = adapter.trainable_variables
     learned = {id(v) for v in (*head.trainable_variables, kernel)}
     before = [v.numpy() for v in model.weights]
-    trainer = HeadTrainer(model, [head, adapter], statistics)
+    trainer = HeadTrainer(model, [head, adapter], statistics=statistics)
     trainer.compile(keras.optimizers.Adam(0.01))
     x, y = tiny.batch(32)
     history = trainer.fit(x, y, batch_size=16, epochs=5, verbose=0).history

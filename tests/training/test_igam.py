@@ -215,12 +215,12 @@ SETTINGS = ("gradient_of", "diff_reduction", "adversarial_reduction", "discrimin
     ("settings", "message"),
     [
         *[({name: "other"}, f"{name}: expected one of .*, got 'other'") for name in (*SETTINGS, "protocol")],
-        ({"lambda_adv": -1.0}, "lambda_adv: expected at least 0, got -1.0"),
-        ({"lambda_diff": float("nan")}, "lambda_diff: expected at least 0, got nan"),
-        ({"disc_every": 0}, "disc_every: expected at least 1, got 0"),
-        ({"weight_decay": -1e-4}, "weight_decay: expected at least 0, got -0.0001"),
+        ({"lambda_adv": -1.0}, "lambda_adv: expected a number of at least 0, got -1.0"),
+        ({"lambda_diff": float("nan")}, "lambda_diff: expected a number of at least 0, got nan"),
+        ({"disc_every": 0}, "disc_every: expected a whole number of at least 1, got 0"),
+        ({"weight_decay": -1e-4}, "weight_decay: expected a number of at least 0, got -0.0001"),
         ({"matched_to": "one"}, "matched_to: expected one of teacher, other_images, zero, got 'one'"),
-        ({"steps_before_matching": -1}, "steps_before_matching: expected at least 0, got -1"),
+        ({"steps_before_matching": -1}, "steps_before_matching: expected a whole number of at least 0, got -1"),
         ({"seen": (4, 4, 3)}, r"discriminator: it takes \(4, 4, 3\), the gradients are \(8, 8, 3\)"),
         ({"gradient_crop": 4}, r"discriminator: it takes \(8, 8, 3\), the gradients are \(4, 4, 3\)"),
         (

@@ -64,13 +64,7 @@ class Cpu(Recipes):
             _NETWORK,
             self.finetuned(published.source, published.target, published.adapter),
             Schedule(2500, 64, (0.1, 0.01, 0.02, 0.002), (1100, 1800, 2300)),
-            lambda_adv=float(published.lambda_adv),
-            lambda_diff=_LAMBDA_DIFF * published.lambda_diff,
-            steps_before_matching=1800,
-            disc_every=published.disc_every,
-            disc_layers=published.disc_layers,
-            disc_channels=published.disc_channels,
-            gradient_crop=published.gradient_crop,
+            **published.settings(lambda_diff=_LAMBDA_DIFF * published.lambda_diff, steps_before_matching=1800),
             seed=self.seed,
         )
 

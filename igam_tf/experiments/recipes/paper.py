@@ -6,9 +6,8 @@ from igam_tf.experiments.appendix import APPENDIX, SCRIPTS
 from igam_tf.experiments.configs import Adversary, Data, FinetuneRun, Network, RobustRun, Schedule, StudentRun
 from igam_tf.experiments.recipes.base import REBUILT, Recipes
 
-# Both of the release's scripts have this schedule; rows without a script take it over.
+# Both of the release's scripts have its schedule; rows without a script take it over.
 _SCRIPT = SCRIPTS["2", "IGAM-Upsize"]
-_SCHEDULE = Schedule(_SCRIPT.steps, _SCRIPT.batch_size, _SCRIPT.learning_rates, _SCRIPT.boundaries)
 _PGD7 = Adversary("8/255", "2/255", 7)
 _BASELINE_EPOCHS = 100
 _TRAIN_SIZES = {"mnist": 60_000, "cifar10": 50_000, "cifar100": 50_000, "tiny_imagenet": 100_000}
@@ -43,7 +42,7 @@ class Paper(Recipes):
         return dataclasses.replace(self.robust(data), network=Network("wide_resnet", normalization="per_image"))
 
     def standard(self, data: str) -> RobustRun:
-        return RobustRun(Data(data), Network("wide_resnet"), _SCHEDULE, seed=self.seed)
+        return RobustRun(Data(data), Network("wide_resnet"), _SCRIPT.schedule, seed=self.seed)
 
     def robust(self, data: str) -> RobustRun:
         """MadryLab's CIFAR-10 recipe: 80,000 steps of batch 128."""
@@ -61,15 +60,8 @@ class Paper(Recipes):
             Data(published.target, pixel_noise=script.pixel_noise if script else 0.0),
             Network("wide_resnet"),
             self._head(published.source, published.target, published.adapter, published.finetune_epochs),
-            _SCHEDULE,
-            lambda_adv=float(published.lambda_adv),
-            lambda_diff=float(published.lambda_diff),
-            steps_before_matching=_SCRIPT.steps_before_matching,
-            disc_every=script.disc_every if script else published.disc_every,
-            disc_layers=published.disc_layers,
-            disc_channels=published.disc_channels,
-            gradient_crop=published.gradient_crop,
-            weight_decay=_SCRIPT.weight_decay,
+            _SCRIPT.schedule,
+            **(script or published).settings(steps_before_matching=_SCRIPT.steps_before_matching),
             seed=self.seed,
         )
 
