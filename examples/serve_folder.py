@@ -8,7 +8,6 @@ Prints a line for each image: file, label, probability. Images of another size t
 Exit codes: 0 done, 1 some image could not be read (they are named), 2 a mistake in the command.
 """
 
-import argparse
 import json
 import os
 import pathlib
@@ -16,37 +15,53 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from absl import flags  # comes with TensorFlow
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import tensorflow as tf
-
 SUFFIXES = (".png", ".jpg", ".jpeg")
+USAGE = "usage: serve_folder MODEL FOLDER [--batch_size=32]"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, prog="serve_folder"
-    )
-    parser.add_argument("model", type=pathlib.Path, help="directory that bin/export_model wrote")
-    parser.add_argument("folder", type=pathlib.Path, help="directory with images")
-    parser.add_argument("--batch_size", type=int, default=32, help="images at a time (default: 32)")
-    asked = parser.parse_args(argv)
-    if asked.batch_size < 1:
-        parser.error(f"--batch_size: expected 1 or more, got {asked.batch_size}")
-    if not asked.folder.is_dir():
-        parser.error(f"{asked.folder}: no such folder")
-    files = sorted(file for file in asked.folder.iterdir() if file.suffix.lower() in SUFFIXES)
-    if not files:
-        parser.error(f"{asked.folder}: no PNG or JPEG images in it")
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if {"--help", "-h"} & set(arguments):
+        print(f"{__doc__}\n{USAGE}")
+        return 0
+    values = flags.FlagValues()
+    flags.DEFINE_integer("batch_size", 32, "Images at a time.", lower_bound=1, flag_values=values)
     try:
-        model = tf.saved_model.load(str(asked.model))
-        said = json.loads(pathlib.Path(model.metadata.asset_path.numpy().decode()).read_text())
+        words = values(["serve_folder", *arguments])[1:]
+        if len(words) != 2:
+            raise flags.Error(USAGE)
+        return serve(pathlib.Path(words[0]), pathlib.Path(words[1]), values.batch_size)
+    except flags.Error as error:
+        print(f"serve_folder: {error}", file=sys.stderr)
+        return 2
+
+
+def serve(place: pathlib.Path, folder: pathlib.Path, batch_size: int) -> int:
+    """Prints a line for each image; returns 1 if some image could not be read.
+
+    Raises:
+      flags.Error: there is no such folder, no image in it, or no exported model.
+    """
+    if not folder.is_dir():
+        raise flags.Error(f"{folder}: no such folder")
+    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
+    if not files:
+        raise flags.Error(f"{folder}: no PNG or JPEG images in it")
+    import tensorflow as tf  # not at the top: --help and mistakes come at once
+
+    try:
+        model = tf.saved_model.load(str(place))
+        metadata = json.loads(pathlib.Path(model.metadata.asset_path.numpy().decode()).read_text())
     except (OSError, AttributeError, ValueError) as error:
-        parser.error(f"{asked.model}: no SavedModel of bin/export_model ({error})")
-    names = said["classes"]["names"] or list(map(str, range(said["classes"]["count"])))
+        raise flags.Error(f"{place}: no SavedModel of bin/export_model ({error})") from error
+    names = metadata["classes"]["names"] or list(map(str, range(metadata["classes"]["count"])))
     failed = 0
-    for start in range(0, len(files), asked.batch_size):
-        images = {file: read(file, said["image_shape"]) for file in files[start : start + asked.batch_size]}
+    for start in range(0, len(files), batch_size):
+        images = {file: read(file, metadata["image_shape"]) for file in files[start : start + batch_size]}
         readable = {file: image for file, image in images.items() if image is not None}
         failed += len(images) - len(readable)
         if readable:
@@ -56,6 +71,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def read(file: pathlib.Path, shape: Sequence[int]) -> Any:
     """uint8 pixels of the given shape; None, and a line on standard error, for what is no image."""
+    import tensorflow as tf
+
     height, width, channels = shape
     try:
         image = tf.io.decode_image(tf.io.read_file(str(file)), channels, expand_animations=False)
