@@ -124,11 +124,11 @@ def _train(flags: Flags) -> Iterator[tuple[str, list[dict[str, Any]]]]:
         measured = training.measure(setting, training.prepare(setting, contenders), flags.rounds)
         lines, record = [training_text.table(measured)], measured.record()
         if flags.fit:
-            fed = feeding.measure(setting, flags.steps, flags.rounds)
-            lines.append(feeding.text(fed))
-            record["feeding"] = fed.record()
+            throughput = feeding.measure(setting, flags.steps, flags.rounds)
+            lines.append(feeding.text(throughput))
+            record["feeding"] = throughput.record()
         if flags.memory:
-            taken = memory.measure(setting, contenders)
-            lines.append(memory.text(taken))
-            record["memory"] = taken
+            peaks = memory.measure(setting, contenders)
+            lines.append(memory.text(peaks))
+            record["memory"] = peaks
         yield "\n".join(lines) + "\n", [record]

@@ -107,7 +107,7 @@ def _run(flags: Flags) -> None:
     if output:
         files.write_text(output, record.to_json() + "\n")
     if flags.diagnose:
-        found = diagnostics.diagnose(
+        diagnosis = diagnostics.diagnose(
             model,
             dataset.test.first(flags.num_examples),
             epsilon=suite.epsilon,
@@ -118,7 +118,7 @@ def _run(flags: Flags) -> None:
             surrogate=surrogate,
             progress=report.progress(flags.model),
         )
-        record = dataclasses.replace(record, diagnosis=found.to_dict())
+        record = dataclasses.replace(record, diagnosis=diagnosis.to_dict())
         if output:
             files.write_text(output, record.to_json() + "\n")
     print(report.record_text(record, _published(suite.dataset) if flags.suite else None))

@@ -82,7 +82,7 @@ _TITLES = {"savedmodel": "SavedModel", "keras": "Keras file", "weights": "weight
 def _run(flags: Flags) -> None:
     from igam_tf import export
 
-    done = export.export_from(
+    exported = export.export_from(
         flags.source,
         flags.out,
         kind=flags.kind,
@@ -97,29 +97,29 @@ def _run(flags: Flags) -> None:
         class_names=_lines(flags.class_names) if flags.class_names else None,
         overwrite=flags.overwrite,
     )
-    print(_text(done, flags.out))
+    print(_text(exported, flags.out))
 
 
 def _lines(path: pathlib.Path) -> list[str]:
     return [line.strip() for line in path.read_text().splitlines() if line.strip()]
 
 
-def _text(done: "Exported", out: str) -> str:
+def _text(exported: "Exported", out: str) -> str:
     """What was written, each signature, and three lines that call it."""
     from igam_tf.bounds import Bounds
 
-    said = done.metadata
-    images, bounds = _shape("images", said["image_shape"]), Bounds(*said["bounds"])
-    count = said["classes"]["count"]
-    records = ", ".join(said["origin"]["evaluations"]) or "none"
+    metadata = exported.metadata
+    images, bounds = _shape("images", metadata["image_shape"]), Bounds(*metadata["bounds"])
+    count = metadata["classes"]["count"]
+    records = ", ".join(metadata["origin"]["evaluations"]) or "none"
     lines = [
-        f"{out}: {_TITLES[done.format]} of {said['model']}, {said['parameters']:,} parameters, {count} classes",
-        f"{images} with pixels in {bounds}; BatchNorm statistics: {said['statistics']}; evaluation records: {records}",
+        f"{out}: {_TITLES[exported.format]} of {metadata['model']}, {metadata['parameters']:,} parameters, {count} classes",
+        f"{images} with pixels in {bounds}; BatchNorm statistics: {metadata['statistics']}; evaluation records: {records}",
     ]
-    for name, specs in said.get("endpoints", {}).items():
+    for name, specs in metadata.get("endpoints", {}).items():
         sides = [", ".join(_typed(*item) for item in specs[side].items()) for side in ("inputs", "outputs")]
         lines.append(f"  {name}({sides[0]}) -> {sides[1]}")
-    return "\n".join([*lines, "", *_snippet(done, out)])
+    return "\n".join([*lines, "", *_snippet(exported, out)])
 
 
 def _typed(name: str, spec: dict[str, Any]) -> str:
@@ -131,14 +131,14 @@ def _shape(name: str, sides: Sequence[int]) -> str:
     return f"{name} [{', '.join(['B', *map(str, sides)])}]".strip()
 
 
-def _snippet(done: "Exported", out: str) -> list[str]:
-    if done.format == "savedmodel":
+def _snippet(exported: "Exported", out: str) -> list[str]:
+    if exported.format == "savedmodel":
         return [
             "import tensorflow as tf",
             f"model = tf.saved_model.load({out!r})",
-            f'print(model.serve(tf.zeros({[1, *done.metadata["image_shape"]]}))["labels"])',
+            f'print(model.serve(tf.zeros({[1, *exported.metadata["image_shape"]]}))["labels"])',
         ]
-    if done.format == "keras":
+    if exported.format == "keras":
         return [
             "import keras",
             "from igam_tf import adapters, models  # so that Keras knows their layers",

@@ -19,9 +19,8 @@ from typing import TYPE_CHECKING, Annotated
 from igam_tf.cli import shared
 from igam_tf.cli.command import Command
 from igam_tf.errors import InputError
+from igam_tf.experiments import pictures, tables
 from igam_tf.experiments.options import Options
-from igam_tf.experiments.pictures import ROWS
-from igam_tf.experiments.tables import TABLES
 from igam_tf.settings import Setting, Settings
 from igam_tf.settings.choices import STATISTICS
 
@@ -29,13 +28,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _LANDSCAPE, _BARS, _CURVES = "7", "5", "curves"
-_GRADIENTS = tuple(figure for figure in ROWS if figure != _LANDSCAPE)
+_GRADIENTS = tuple(figure for figure in pictures.ROWS if figure != _LANDSCAPE)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Flags(Settings):
     figure: Annotated[str, Setting("Which one.", choices=(*_GRADIENTS, _BARS, _LANDSCAPE, _CURVES))] = "1"
-    table: Annotated[str | None, Setting("Whose rows the curves are of; 1 by default.", choices=tuple(TABLES))] = None
+    table: Annotated[
+        str | None, Setting("Whose rows the curves are of; 1 by default.", choices=tuple(tables.TABLES))
+    ] = None
     preset: shared.Preset = "demo"
     rows: shared.Rows = ()
     num_images: Annotated[
@@ -95,7 +96,6 @@ def _name(flags: Flags) -> str:
 
 def _figure(flags: Flags) -> "Figure":
     from igam_tf import report
-    from igam_tf.experiments import pictures, tables
     from igam_tf.figures import draw
 
     if flags.figure in (_BARS, _CURVES):

@@ -111,41 +111,43 @@ def _run(flags: Flags) -> None:
         for seed in seeds
     }
     options = flags.options
-    given = dict(_given(text, trained.weights) for text in flags.weights)
+    weights = dict(_row_weights(text, trained.weights) for text in flags.weights)
     if flags.list or flags.dry_run:
-        _plan(flags, declared, options, given)
+        _plan(flags, declared, options, weights)
         return
-    found = {}
+    results = {}
     name = f"{'table' if flags.table.isdigit() else ''}{flags.table}-{flags.preset}"
     name += f"-{flags.precision}" if flags.precision != "float32" else ""
     for seed, table in declared.items():
-        found[seed] = reproduce.reproduce(
-            table, options, flags.rows, flags.num_examples, flags.statistics, given, report.progress
+        results[seed] = reproduce.reproduce(
+            table, options, flags.rows, flags.num_examples, flags.statistics, weights, report.progress
         )
-        _publish(report.table_text(table, found[seed]), options.runs_dir / f"{name}-seed{seed}.txt")
+        _publish(report.table_text(table, results[seed]), options.runs_dir / f"{name}-seed{seed}.txt")
     if len(seeds) > 1:
-        text = summary.summary_text(declared[seeds[0]], found)
+        text = summary.summary_text(declared[seeds[0]], results)
         _publish(text, options.runs_dir / f"{name}-seeds{'-'.join(map(str, seeds))}.txt")
     if flags.output or flags.format != "text":
         from igam_tf.report import publish
 
         numbered = f"{name}-seed{'s' if len(seeds) > 1 else ''}{'-'.join(map(str, seeds))}.{flags.format}"
-        again = {row: _again(flags, row) for row in declared[seeds[0]].rows}
+        reruns = {row: _rerun_flags(flags, row) for row in declared[seeds[0]].rows}
         path = flags.output or options.runs_dir / numbered
-        publish.publish(declared, found, again, given, options, flags.format, path)
+        publish.publish(declared, results, reruns, weights, options, flags.format, path)
         print(f"written: {path}", flush=True)
 
 
-def _plan(flags: Flags, declared: Mapping[int, Any], options: Any, given: Mapping[str, Any]) -> None:
+def _plan(flags: Flags, declared: Mapping[int, Any], options: Any, weights: Mapping[str, Any]) -> None:
     from igam_tf.experiments import plan, reproduce
     from igam_tf.report import plans
 
     measured = functools.cache(plan.seconds_per_pass)  # seeds share networks
     for seed, table in declared.items():
-        asked = reproduce.adjusted(table, flags.rows, flags.num_examples, flags.statistics, given)
-        steps = plan.plan(asked, options, flags.rows, given)
+        adjusted = reproduce.adjusted(table, flags.rows, flags.num_examples, flags.statistics, weights)
+        steps = plan.plan(adjusted, options, flags.rows, weights)
         print(f"Seed {seed}")
-        print(plans.list_text(asked, steps) if flags.list else plans.plan_text(asked, steps, measured), flush=True)
+        print(
+            plans.list_text(adjusted, steps) if flags.list else plans.plan_text(adjusted, steps, measured), flush=True
+        )
 
 
 def _publish(text: str, path: pathlib.Path) -> None:
@@ -156,17 +158,17 @@ def _publish(text: str, path: pathlib.Path) -> None:
     print(f"written: {path}", flush=True)
 
 
-def _again(flags: Flags, row: str) -> list[str]:
-    """What makes a row again beyond its table, preset and seed: all that was asked for and changes its figures."""
-    asked = [f"--teacher={flags.teacher}"] if flags.teacher else []
-    asked += [f"--weights={each}" for each in flags.weights if each.partition("=")[0] == row]
-    asked += [f"--statistics={','.join(flags.statistics)}"] if flags.statistics else []
-    asked += [f"--num_examples={flags.num_examples}"] if flags.num_examples else []
-    asked += [f"--precision={flags.precision}"] if flags.precision != "float32" else []
-    return [*asked, *(["--deterministic"] if flags.options.deterministic else [])]
+def _rerun_flags(flags: Flags, row: str) -> list[str]:
+    """The flags that change a row's figures, beyond its table, preset and seed."""
+    rerun = [f"--teacher={flags.teacher}"] if flags.teacher else []
+    rerun += [f"--weights={each}" for each in flags.weights if each.partition("=")[0] == row]
+    rerun += [f"--statistics={','.join(flags.statistics)}"] if flags.statistics else []
+    rerun += [f"--num_examples={flags.num_examples}"] if flags.num_examples else []
+    rerun += [f"--precision={flags.precision}"] if flags.precision != "float32" else []
+    return [*rerun, *(["--deterministic"] if flags.options.deterministic else [])]
 
 
-def _given(text: str, weights: Callable[..., Any]) -> tuple[str, Any]:
+def _row_weights(text: str, weights: Callable[..., Any]) -> tuple[str, Any]:
     from madry_checkpoints.kinds import KINDS
 
     row, separator, place = text.partition("=")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import textwrap
+import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
@@ -128,8 +129,13 @@ def _is_list(hint: Any) -> bool:
 
 
 def _parsed(hint: Any, text: str) -> Any:
-    """The text as the field's type; what does not fit stays a text, for the field's check to refuse."""
+    """The text as the field's type; what does not fit stays a text, for the field's check to refuse.
+
+    An empty text unsets what may be None.
+    """
     kind: Any = options_of(hint)[0]
+    if not text and types.NoneType in options_of(hint):
+        return None
     if typing.get_origin(kind) is tuple:
         item = typing.get_args(kind)[0]
         items = tuple(_parsed(item, part.strip()) for part in text.split(",")) if text else ()

@@ -57,7 +57,7 @@ def test_every_form_of_flag() -> None:
         output=pathlib.Path("deep/file"),
         teacher="t",
     )
-    assert parsed("m", "--teacher=t", "--rates=", "--fast=false") == Example(
+    assert parsed("m", "--teacher=t", "--rates=", "--fast=false", "--output=", "--limit=") == Example(
         model="m", teacher="t", rates=(), fast=False
     )
 
