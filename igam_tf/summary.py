@@ -1,23 +1,36 @@
 """A table over several training seeds: means, intervals, and differences that chance does not explain."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 
 from igam_tf import intervals
 from igam_tf.experiments.configs import Table
 from igam_tf.experiments.reproduce import Result
 
+_ALL_EQUAL = "(all equal)"  # instead of an interval
+
 
 @dataclasses.dataclass(frozen=True)
 class Mean:
-    """Over seeds, in percent, with its 95 % interval (Student's t, over training runs)."""
+    """A mean over seeds in percent, and its 95 % interval (Student's t, over training runs).
+
+    Attributes:
+      low, high: ends of the interval; NaN where every seed gave the same, which shows no spread to estimate one from.
+    """
 
     mean: float
     low: float
     high: float
 
     @property
+    def all_equal(self) -> bool:
+        """Every seed gave the same, so that there is no interval and no verdict."""
+        return math.isnan(self.low)
+
+    @property
     def holds_zero(self) -> bool:
+        """The interval holds 0: as a difference, this one is not distinguishable from none."""
         return self.low <= 0 <= self.high
 
 
@@ -104,15 +117,25 @@ def explained(made: Summary) -> list[str]:
         lines.append(
             f"Below: difference to {made.reference!r}, paired by seed; n.d.: not distinguishable (its interval holds 0)."
         )
+    if any(each.all_equal for each in _all_means(made)):
+        lines.append(f"{_ALL_EQUAL}: every seed gave the same figure. No spread, so no interval and no verdict.")
     return lines
 
 
 def mean_text(each: Mean) -> str:
-    return f"{each.mean:.1f} [{each.low:.1f}, {each.high:.1f}]"
+    return f"{each.mean:.1f} " + (_ALL_EQUAL if each.all_equal else f"[{each.low:.1f}, {each.high:.1f}]")
 
 
 def difference_text(each: Mean) -> str:
+    if each.all_equal:
+        return f"{each.mean:+.1f} {_ALL_EQUAL}"
     return f"{each.mean:+.1f} [{each.low:+.1f}, {each.high:+.1f}]" + (" n.d." if each.holds_zero else "")
+
+
+def _all_means(made: Summary) -> Iterator[Mean]:
+    for row in made.rows:
+        for means in (*row.means.values(), *row.differences.values()):
+            yield from means.values()
 
 
 def _mean(values: Sequence[float]) -> Mean:

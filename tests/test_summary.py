@@ -2,7 +2,9 @@
 
 import re
 
-from igam_tf import summary
+import pytest
+
+from igam_tf import intervals, summary
 from igam_tf.evaluation import Count, EvalRecord
 from igam_tf.experiments.configs import Data, Network, RobustRun, Schedule, Scoring, Table
 from igam_tf.experiments.reproduce import Result
@@ -28,13 +30,34 @@ def found(against_first: bool) -> str:
 def test_means_and_differences_to_the_first_row() -> None:
     lines = [" ".join(line.split()) for line in found(True).splitlines()]
     assert lines[0].startswith("Over seeds 0, 1, 2: mean and its 95 % interval")
-    assert lines[3] == "moving clean pgd20"
-    assert lines[4] == "base 90.0 [90.0, 90.0] 42.0 [37.0, 47.0]"
-    assert lines[5] == "same 90.0 [90.0, 90.0] 42.0 [37.0, 47.0]"
-    assert lines[6] == "+0.0 [+0.0, +0.0] n.d. +0.0 [-5.0, +5.0] n.d."
-    assert lines[7] == "better 90.0 [90.0, 90.0] 62.3 [56.1, 68.6]"
-    assert lines[8] == "+0.0 [+0.0, +0.0] n.d. +20.3 [+18.9, +21.8]"
+    assert lines[2] == "(all equal): every seed gave the same figure. No spread, so no interval and no verdict."
+    assert lines[4] == "moving clean pgd20"
+    assert lines[5] == "base 90.0 (all equal) 42.0 [37.0, 47.0]"
+    assert lines[6] == "same 90.0 (all equal) 42.0 [37.0, 47.0]"
+    assert lines[7] == "+0.0 (all equal) +0.0 [-5.0, +5.0] n.d."
+    assert lines[8] == "better 90.0 (all equal) 62.3 [56.1, 68.6]"
+    assert lines[9] == "+0.0 (all equal) +20.3 [+18.9, +21.8]"
     assert lines[-1] == "partial: not run with every seed"
+
+
+@pytest.mark.parametrize(
+    ("values", "verdict"),
+    [
+        ((4.0, 4.1, 4.2), "+4.1 [+3.9, +4.3]"),
+        ((4.0, -1.0, 3.0), "+2.0 [-4.6, +8.6] n.d."),
+        ((4.0, 4.0, 4.0), "+4.0 (all equal)"),
+        ((0.0, 0.0, 0.0), "+0.0 (all equal)"),
+    ],
+)
+def test_verdicts_on_differences(values: tuple[float, ...], verdict: str) -> None:
+    """Three equal differences are no proof of one: they show no spread."""
+    assert summary.difference_text(summary.Mean(*intervals.mean_interval(values))) == verdict
+
+
+@pytest.mark.parametrize(("values", "lines"), [((1.0, 1.5), 1), ((1.0, 1.0), 2)])
+def test_equal_figures_are_explained_where_there_are_any(values: tuple[float, ...], lines: int) -> None:
+    row = summary.Over("a", {"moving": {"clean": summary.Mean(*intervals.mean_interval(values))}}, {})
+    assert len(summary.explained(summary.Summary((0, 1), ("clean",), ("moving",), None, (row,), ()))) == lines
 
 
 def test_without_a_reference_there_are_means_alone() -> None:

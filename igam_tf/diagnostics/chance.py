@@ -1,7 +1,5 @@
 """Which counts may be luck: exact binomial tails, for shares and for two attacks on the same examples."""
 
-import math
-
 import numpy as np
 
 # One-sided, for each check. A diagnosis makes about ten comparisons, so that a model without fault gets a false WARN in at
@@ -13,19 +11,10 @@ FEWEST = 7
 
 
 def binomial_tail(count: int, n: int, share: float) -> float:
-    """Probability of `count` or more successes in n draws of probability `share`."""
-    if count <= 0:
-        return 1.0
-    if share <= 0 or count > n:
-        return 0.0
-    if share >= 1:
-        return 1.0
+    """Probability of `count` or more successes in n draws of probability `share`; 1 for no draws."""
+    from scipy import stats  # takes a second to import
 
-    def log_of(k: int) -> float:
-        ways = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
-        return ways + k * math.log(share) + (n - k) * math.log1p(-share)
-
-    return min(1.0, math.fsum(math.exp(log_of(k)) for k in range(count, n + 1)))
+    return float(stats.binom.sf(count - 1, n, share))
 
 
 def paired(before: np.ndarray, after: np.ndarray) -> tuple[int, int, float]:

@@ -1,4 +1,4 @@
-"""`--help` of everything in bin/: at once, without TensorFlow."""
+"""`--help` of everything in bin/: at once, without the libraries that are slow to import."""
 
 import pathlib
 import resource
@@ -17,7 +17,7 @@ try:
     runpy.run_path({path!r}, run_name="__main__")
 except SystemExit as end:
     assert not end.code, end.code
-assert not {{"tensorflow", "keras", "tensorflow_datasets"}} & set(sys.modules)
+assert not {{"tensorflow", "keras", "tensorflow_datasets", "scipy", "jinja2"}} & set(sys.modules)
 """
 
 
