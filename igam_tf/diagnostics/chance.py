@@ -17,6 +17,11 @@ def binomial_tail(count: int, n: int, share: float) -> float:
     return float(stats.binom.sf(count - 1, n, share))
 
 
+def either(first: float, second: float) -> float:
+    """The chance that the smaller of two p-values is as small as it is: Bonferroni's bound."""
+    return min(1.0, 2 * min(first, second))
+
+
 def paired(before: np.ndarray, after: np.ndarray) -> tuple[int, int, float]:
     """Examples lost, examples regained, and the chance of so many lost if either is as likely (McNemar, exact, one-sided).
 

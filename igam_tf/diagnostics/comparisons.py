@@ -79,7 +79,7 @@ def one_step_beats_many(subject: Subject, standing: Standing) -> Check:
     only, only_luck = _only(standing, standing.one_step)
     return Check(
         "one_step_beats_many",
-        "WARN" if min(luck, only_luck) < chance.LEVEL else "PASS",
+        "WARN" if chance.either(luck, only_luck) < chance.LEVEL else "PASS",
         {
             "many": _share(standing.few),
             "one": _share(standing.one_step),
@@ -105,10 +105,10 @@ def noise_beats_gradient(subject: Subject, standing: Standing) -> Check:
     only, only_luck = _only(standing, standing.noise)
     # Where noise fools nobody, that gradients fool nobody either says nothing about them.
     luck = chance.binomial_tail(by_noise, n, MISSED)
-    as_good = by_noise >= by_gradient and luck < chance.LEVEL
+    as_good_luck = luck if by_noise >= by_gradient else 1.0
     return Check(
         "noise_beats_gradient",
-        "WARN" if as_good or only_luck < chance.LEVEL else "PASS",
+        "WARN" if chance.either(as_good_luck, only_luck) < chance.LEVEL else "PASS",
         {
             "noise": by_noise,
             "gradient": by_gradient,
@@ -179,7 +179,7 @@ def batch_statistics(subject: Subject, standing: Standing, mode: str | None, why
         return Check("batch_statistics", "SKIP", {}, why_none, meaning)
     clean, right = standing.other_mode
     lost, gained, fewer = chance.paired(standing.few, right)
-    luck = min(1.0, 2 * min(fewer, chance.paired(right, standing.few)[2]))
+    luck = chance.either(fewer, chance.paired(right, standing.few)[2])
     change = _share(right) - _share(standing.few)
     return Check(
         "batch_statistics",
