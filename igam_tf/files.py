@@ -1,22 +1,45 @@
-"""Files written whole or not at all: under a temporary name beside their own (`NAME.tmp`), then renamed."""
+"""Files written whole or not at all: under a temporary name beside their own, then renamed."""
 
+import contextlib
 import os
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from igam_tf.errors import InputError
 
+_PREFIX = "tmp-"
+
+
+@contextlib.contextmanager
+def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """A temporary path beside `path`, of the same suffix, for what writes to a path by itself.
+
+    What is written there takes the place of `path` at the end; an error leaves `path` as it was and
+    nothing beside it. Missing directories above are made.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{_PREFIX}{os.getpid()}-{path.name}")  # two processes may write at once
+    try:
+        yield temporary
+        with temporary.open("rb") as stream:
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def is_temporary(path: pathlib.Path) -> bool:
+    """Whether a file is what a killed process left of a file that it was writing."""
+    return path.name.startswith(_PREFIX)
+
 
 def write(path: pathlib.Path, fill: Callable[[BinaryIO], Any]) -> None:
-    """Makes the file from what `fill` writes to a stream of bytes; makes missing directories above it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as stream:
+    """Writes the file from what `fill` writes to a stream of bytes."""
+    with replacing(path) as temporary, temporary.open("wb") as stream:
         fill(stream)
-    os.replace(temporary, path)
 
 
 def write_text(path: pathlib.Path, text: str) -> None:

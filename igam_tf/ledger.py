@@ -33,7 +33,7 @@ class Ledger:
                 f"{directory} holds an unfinished evaluation with other settings; remove it, or finish that one"
             )
         directory.mkdir(parents=True, exist_ok=True)
-        if not begun.exists() and any(path.name != f"{begun.name}.tmp" for path in directory.iterdir()):
+        if not begun.exists() and any(not files.is_temporary(path) for path in directory.iterdir()):
             raise InputError(f"{directory} holds other files; parts need a directory of their own, removed at the end")
         files.write_text(begun, text)
 

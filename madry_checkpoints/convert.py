@@ -2,10 +2,10 @@
 
 import os
 import pathlib
-import tempfile
 import zipfile
 from typing import TYPE_CHECKING
 
+from igam_tf import files
 from madry_checkpoints.errors import CheckpointError
 from madry_checkpoints.kinds import detect
 from madry_checkpoints.loader import load_model
@@ -79,13 +79,8 @@ def _load_keras_file(source: str) -> "keras.Model":
 
 def _save(model: "keras.Model", target: pathlib.Path) -> None:
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".writing-", dir=target.parent) as temporary:
-            temporary_file = pathlib.Path(temporary) / target.name
-            if target.name.endswith(".keras"):
-                model.save(temporary_file)
-            else:
-                model.save_weights(temporary_file)
-            os.replace(temporary_file, target)
+        with files.replacing(target) as temporary:
+            save = model.save if target.name.endswith(".keras") else model.save_weights
+            save(temporary)
     except OSError as error:
         raise CheckpointError(f"{target}: cannot be written ({error})") from error

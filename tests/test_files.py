@@ -39,6 +39,22 @@ def test_what_fails_leaves_the_old_file(tmp_path: pathlib.Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         files.write(path, fill)
     assert path.read_text() == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_writes_to_a_path_gets_one_of_the_same_suffix(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "new/model.keras"
+    with files.replacing(path) as temporary:
+        temporary.write_text("whole")
+        assert temporary.suffix == ".keras"
+        assert files.is_temporary(temporary)
+        assert not path.exists()
+    assert path.read_text() == "whole"
+    assert not files.is_temporary(path)
+    with pytest.raises(OSError, match="No such file"), files.replacing(path):
+        pass  # nothing was written
+    assert path.read_text() == "whole"
+    assert [file.name for file in path.parent.iterdir()] == ["model.keras"]
 
 
 def test_a_place_that_can_be_written(tmp_path: pathlib.Path) -> None:

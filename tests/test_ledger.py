@@ -67,11 +67,11 @@ def test_a_directory_of_other_files_is_refused_and_kept(tmp_path: pathlib.Path, 
 
 def half_a_part(directory: pathlib.Path) -> None:
     Ledger(directory, SETTINGS)
-    (directory / "a.npz.tmp").write_bytes(b"PK\x03\x04 and no more")
+    (directory / "tmp-77-a.npz").write_bytes(b"PK\x03\x04 and no more")
 
 
 def half_the_settings(directory: pathlib.Path) -> None:
-    (directory / "settings.json.tmp").write_text('{"see')
+    (directory / "tmp-77-settings.json").write_text('{"see')
 
 
 @pytest.mark.parametrize("left", [half_a_part, half_the_settings])

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import tensorflow as tf
 
+from igam_tf import files
 from igam_tf.bounds import PIXELS
 from igam_tf.data.splits import Dataset, Split
 from igam_tf.errors import InputError
@@ -216,19 +217,10 @@ def _cached(file: pathlib.Path, count: int) -> np.ndarray | None:
 
 def _keep(file: pathlib.Path, part: str, images: np.ndarray) -> None:
     """Writes a split's cache, whole or not at all, in place of older ones; quietly not where that cannot be."""
-    temporary = file.with_name(f"tmp-{os.getpid()}-{file.name}")
-    try:
+    with contextlib.suppress(OSError):
         if not file.parent.parent.stat().st_mode & 0o222:  # nobody's to write to; root could all the same
             return
-        file.parent.mkdir(exist_ok=True)
-        with temporary.open("wb") as stream:
-            np.save(stream, images)
-        os.replace(temporary, file)
+        files.write(file, lambda stream: np.save(stream, images))
         for other in file.parent.glob(f"*{part}-*.npy"):
             if other != file:
                 other.unlink()
-    except OSError:
-        pass
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()

@@ -7,7 +7,6 @@
 
 import importlib.util
 import json
-import os
 import pathlib
 import shutil
 import sys
@@ -96,7 +95,8 @@ def train(run: Run, directory: pathlib.Path, options: Options, resume: bool = Fa
                     verbose=1 if sys.stdout.isatty() else 2,
                 )
     for name, model in reversed(built.products.items()):
-        _save(model, directory / f"{name}.keras")
+        with files.replacing(directory / f"{name}.keras") as file:
+            model.save(file)
     shutil.rmtree(directory / "state")
 
 
@@ -115,8 +115,8 @@ def _claim(run: Run, directory: pathlib.Path, resume: bool) -> bool:
     if not directory.exists() or not any(directory.iterdir()):
         return False
     if not (directory / "config.json").exists():
-        leftovers = {path.name for path in directory.iterdir()}
-        if leftovers <= {"environment.json", "environment.json.tmp", "config.json.tmp"}:  # killed before it began
+        names = {path.name for path in directory.iterdir() if not files.is_temporary(path)}
+        if names <= {"environment.json"}:  # killed before it began
             return False
         raise InputError(f"run_dir: {directory} is not empty and holds no run; choose another")
     if settings.digest(read_config(directory)) != settings.digest(run):
@@ -134,9 +134,3 @@ def _teacher(teacher: Run | Weights, options: Options) -> keras.Model:
     if trained.weights(teacher.path, teacher.kind).sha256 != teacher.sha256:
         raise InputError(f"teacher: {teacher.path} has changed since this run was configured")
     return trained.load_model(teacher.path, teacher.kind)
-
-
-def _save(model: keras.Model, path: pathlib.Path) -> None:
-    temporary = path.with_name(f"tmp-{path.name}")
-    model.save(temporary)
-    os.replace(temporary, path)

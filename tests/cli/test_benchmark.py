@@ -67,7 +67,7 @@ def test_tables_and_record(
     for name in ("floor", "ours", "ours-set", "art"):
         assert len(re.findall(rf"^{name} ", printed, re.M)) == (2 if name.startswith("ours") else 4)
     assert "art         not measured: not installed\n" in printed
-    assert not list(output.parent.glob("*.tmp"))
+    assert not list(output.parent.glob("tmp-*"))
 
     record = json.loads(output.read_text())
     assert (record["what"], record["rounds"]) == ("attacks", 2)

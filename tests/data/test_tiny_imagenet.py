@@ -135,7 +135,7 @@ def test_a_killed_first_load_leaves_nothing_that_is_believed(
         patch.setattr(
             *{"decoding": (tf.io, "decode_jpeg"), "writing": (np, "save"), "renaming": (os, "replace")}[moment], die
         )
-        patch.setattr(pathlib.Path, "unlink", lambda self: None)  # a process that is killed tidies nothing up
+        patch.setattr(pathlib.Path, "unlink", lambda self, **_: None)  # a process that is killed tidies nothing up
         with pytest.raises(Killed):
             load(tmp_path)
     assert not list(tmp_path.glob(f"{CACHE}/train-*"))

@@ -575,7 +575,7 @@ def test_a_killed_evaluation_goes_on_where_it_stopped(tmp_path: pathlib.Path, ma
     finished = list(made)
     made.clear()
     for part in list(parts.glob("*.npz")):
-        part.with_name(part.name.replace("-0", "-9") + ".tmp").write_bytes(b"half of it")
+        part.with_name("tmp-77-" + part.name.replace("-0", "-9")).write_bytes(b"half of it")
     told: list[tuple[Any, ...]] = []
     images: dict[str, np.ndarray] = {}
     record = evaluate(

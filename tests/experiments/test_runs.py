@@ -6,6 +6,7 @@ import json
 import pathlib
 from collections.abc import Callable
 
+import keras
 import pytest
 
 from igam_tf import runtime, settings
@@ -159,21 +160,22 @@ def _between_history_and_state(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _before_the_model_is_saved(monkeypatch: pytest.MonkeyPatch) -> None:
     def save(model: object, path: pathlib.Path) -> None:
-        (path.parent / f"tmp-{path.name}").write_bytes(b"half of it")
+        path.write_bytes(b"half of it")
+        (path.parent / "tmp-77-model.keras").write_bytes(b"half of it, of a process that was killed")
         raise Interrupted
 
-    monkeypatch.setattr(runs, "_save", save)
+    monkeypatch.setattr(keras.Model, "save", save)
 
 
 def _between_the_two_models(monkeypatch: pytest.MonkeyPatch) -> None:
-    original = runs._save
+    original = keras.Model.save
 
-    def save(model: object, path: pathlib.Path) -> None:
-        if any(path.parent.glob("*.keras")):
+    def save(model: keras.Model, path: pathlib.Path) -> None:
+        if (path.parent / "discriminator.keras").exists():
             raise Interrupted
         original(model, path)
 
-    monkeypatch.setattr(runs, "_save", save)
+    monkeypatch.setattr(keras.Model, "save", save)
 
 
 MOMENTS = {
@@ -231,7 +233,7 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(
 def test_a_directory_without_its_configuration_yet_begins_anew(tmp_path: pathlib.Path, finished: Options) -> None:
     """Killed in the moment between the first two files."""
     (tmp_path / "environment.json").write_text("{}")
-    (tmp_path / "config.json.tmp").write_text("{")
+    (tmp_path / "tmp-77-config.json").write_text("{")
     runs.train(small.ROBUST, tmp_path, finished)
     assert tiny.equal(small.values(tmp_path), small.values(runs.directory_of(small.ROBUST, finished)))
 
