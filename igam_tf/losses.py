@@ -10,13 +10,18 @@ from igam_tf.errors import InputError
 
 
 def cross_entropy(labels: Any, logits: Any) -> tf.Tensor:
-    """Softmax cross-entropy per example: integer labels [B], logits [B, K] to [B]."""
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tf.cast(labels, tf.int32), logits=logits)
+    """Softmax cross-entropy per example: integer labels [B], logits [B, K] to [B], at least float32."""
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tf.cast(labels, tf.int32), logits=_wide(logits))
+
+
+def mean_cross_entropy(labels: Any, logits: Any, weights: tf.Tensor | None = None) -> tf.Tensor:
+    """The mean over the batch, each example's part times its weight [B] where weights are given."""
+    return tf.reduce_mean(_weighted(cross_entropy(labels, logits), weights))
 
 
 def true_class_probability(labels: Any, logits: Any) -> tf.Tensor:
     """Softmax probability of the labelled class per example, [B]: what the release differentiates."""
-    return tf.gather(tf.nn.softmax(logits), tf.cast(labels, tf.int32), batch_dims=1)
+    return tf.gather(tf.nn.softmax(_wide(logits)), tf.cast(labels, tf.int32), batch_dims=1)
 
 
 def margin(labels: Any, logits: Any) -> tf.Tensor:
@@ -81,12 +86,19 @@ def weight_decay(model: keras.Model) -> tf.Tensor:
     return tf.add_n([tf.nn.l2_loss(tf.convert_to_tensor(k)) for k in kernels]) if kernels else tf.zeros(())
 
 
-def gradient_difference(student: tf.Tensor, teacher: tf.Tensor, reduction: str = "sum") -> tf.Tensor:
+def gradient_difference(
+    student: tf.Tensor, teacher: tf.Tensor, reduction: str = "sum", weights: tf.Tensor | None = None
+) -> tf.Tensor:
     """Squared l2 distance of two batches of input gradients [B, ...] (Eq. 13).
 
-    `"sum"` adds up over the batch (the release); `"mean"` is the expectation over its images.
+    Args:
+      reduction: `"sum"` adds up over the batch (the release); `"mean"` is the mean over its images.
+      weights: factors [B] of the images' parts; None for 1.
     """
-    total = tf.reduce_sum(tf.math.squared_difference(student, teacher))
+    squares = tf.math.squared_difference(student, teacher)
+    if weights is not None:
+        squares = _weighted(tf.reduce_sum(squares, range(1, squares.shape.rank)), weights)
+    total = tf.reduce_sum(squares)
     return total if reduction == "sum" else total / tf.cast(tf.shape(student)[0], total.dtype)
 
 
@@ -98,3 +110,13 @@ def discriminator_loss(logits: tf.Tensor) -> tf.Tensor:
 def discriminator_labels(logits: tf.Tensor) -> tf.Tensor:
     half = tf.shape(logits)[0] // 2
     return tf.concat([tf.zeros([half], tf.int32), tf.ones([half], tf.int32)], 0)
+
+
+def _weighted(per_example: tf.Tensor, weights: tf.Tensor | None) -> tf.Tensor:
+    return per_example if weights is None else per_example * tf.cast(weights, per_example.dtype)
+
+
+def _wide(logits: Any) -> tf.Tensor:
+    """At least float32: a softmax in bfloat16 has two digits."""
+    logits = tf.convert_to_tensor(logits)
+    return tf.cast(logits, tf.float32) if logits.dtype.size < 4 else logits

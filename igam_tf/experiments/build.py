@@ -79,7 +79,7 @@ def _finetune(run: FinetuneRun, dataset: Dataset, teacher: keras.Model, jit: boo
     learned = [body.get_layer("logits"), *([adapter] if adapter is not None else [])]
     trainer = training.HeadTrainer(model, learned, **values_of(run, FinetuneSettings))
     trainer.compile(optimizer(run.schedule), jit_compile=jit)
-    return Built(trainer, {"model": model}, {"optimizer": trainer.optimizer})
+    return Built(trainer, {"model": model}, {"optimizer": trainer.optimizer, "iteration": trainer.iteration})
 
 
 def _student(run: StudentRun, dataset: Dataset, teacher: keras.Model, jit: bool) -> Built:

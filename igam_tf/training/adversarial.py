@@ -10,8 +10,7 @@ from igam_tf.attacks import ascent
 from igam_tf.layers import bounds_of
 from igam_tf.settings import constructor
 from igam_tf.settings.training import AdversarialSettings
-from igam_tf.training.optimizers import Momentum
-from igam_tf.training.trainer import Trainer
+from igam_tf.training.trainer import Parts, Trainer, regularized
 
 
 @constructor(AdversarialSettings)
@@ -22,45 +21,45 @@ class AdversarialTrainer(Trainer):
     statistics and no update of the moving averages (MadryLab's code attacks its training-mode graph, which updates them
     on each step too). The update itself runs in training mode.
 
+    `loss`, `xent` and `accuracy` are of the adversarial images in training, of clean ones in
+    `evaluate` and `validation_data`; `callbacks.RobustValidation` validates under an attack.
+
     Args:
       model: Keras model, images in its bounds to logits.
       {settings}
 
     Raises:
-      InputError: a setting out of its range, or a model that does not say its pixel range.
+      InputError: a setting out of its range, or a model that does not say its pixel range, ends in a
+        softmax or computes in float16.
     """
 
     def __init__(self, model: keras.Model, **settings: Any) -> None:
-        super().__init__(model, ("loss", "xent", "accuracy"), "adversarial_trainer")
+        super().__init__(model, ("loss", "xent"), "adversarial_trainer")
         self.settings = AdversarialSettings(**settings)
-        self.model = model
         self.bounds = bounds_of(model)
         self.epsilon = self.bounds.amount(self.settings.epsilon)
         self.step_size = self.bounds.amount(self.settings.step_size, "step_size")
-        self.iteration = self.add_weight(
-            shape=(), dtype="int64", initializer="zeros", trainable=False, name="iteration"
-        )
 
-    def compile(self, optimizer: keras.optimizers.Optimizer | None = None, **kwargs: Any) -> None:
-        """Sets the optimiser (TF1 momentum 0.9 at rate 0.1 by default)."""
-        super().compile(optimizer=optimizer or Momentum(), **kwargs)
-        self.optimizer.build(self.model.trainable_variables)
-
-    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        x, y = tf.cast(data[0], tf.float32), tf.cast(data[1], tf.int32)
+    def _train(self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None) -> tuple[Parts, tf.Tensor]:
         if self.settings.steps:
             x = self._adversarial(x, y)
-        variables = self.model.trainable_variables
         with tf.GradientTape() as tape:
             logits = self.model(x, training=True)
-            xent = tf.reduce_mean(losses.cross_entropy(y, logits))
-            loss = xent + self.settings.weight_decay * losses.weight_decay(self.model)
-        self.optimizer.apply(tape.gradient(loss, variables), variables)
-        self.iteration.assign_add(1)
-        right = tf.cast(ascent.is_correct(y, logits), tf.float32)
-        return self.track({"loss": loss, "xent": xent, "accuracy": tf.reduce_mean(right)})
+            parts = self._objective(y, logits, weights)
+            scaled = self.optimizer.scale_loss(parts["loss"])
+        self.optimizer.apply(tape.gradient(scaled, self.trained_variables), self.trained_variables)
+        return parts, logits
 
-    def _adversarial(self, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+    def _validate(self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None) -> tuple[Parts, tf.Tensor]:
+        logits = gradients.logits_of(self.model, x)
+        return self._objective(y, logits, weights), logits
+
+    def _objective(self, y: tf.Tensor, logits: tf.Tensor, weights: tf.Tensor | None) -> Parts:
+        xent = losses.mean_cross_entropy(y, logits, weights)
+        loss = xent + self.settings.weight_decay * losses.weight_decay(self.model)
+        return {"loss": regularized(loss, self.model), "xent": xent}
+
+    def _adversarial(self, x: Any, y: Any) -> tf.Tensor:
         iteration = tf.convert_to_tensor(self.iteration)
         share = tf.minimum(1.0, tf.cast(iteration + 1, tf.float32) / max(self.settings.ramp_steps, 1))
         epsilon = share * self.epsilon

@@ -8,8 +8,7 @@ import tensorflow as tf
 from igam_tf import gradients, losses
 from igam_tf.settings import constructor
 from igam_tf.settings.training import FinetuneSettings
-from igam_tf.training.optimizers import Momentum
-from igam_tf.training.trainer import Trainer
+from igam_tf.training.trainer import Parts, Trainer, regularized
 
 
 @constructor(FinetuneSettings)
@@ -20,26 +19,33 @@ class HeadTrainer(Trainer):
 
     Args:
       model: Keras model on the target task's images, the adapter included.
-      head: the layer to train, a part of `model`; also any learned adapter layer.
+      head: the layer to train, a part of `model`; also any learned adapter layer. Of the model's
+        regularisers theirs alone count.
       {settings}
+
+    `evaluate` and `validation_data` use the same statistics.
+
+    Raises:
+      InputError: unknown statistics, or a model that ends in a softmax or computes in float16.
     """
 
     def __init__(self, model: keras.Model, head: list[keras.layers.Layer], **settings: Any) -> None:
-        super().__init__(model, ("loss", "accuracy"), "head_trainer")
-        self.model = model
-        self.head_variables = [v for layer in head for v in layer.trainable_variables]
+        super().__init__(model, ("loss", "xent"), "head_trainer")
+        self.head = list(head)
         self.settings = FinetuneSettings(**settings)
 
-    def compile(self, optimizer: keras.optimizers.Optimizer | None = None, **kwargs: Any) -> None:
-        """Sets the optimiser (TF1 momentum 0.9 at rate 0.1 by default)."""
-        super().compile(optimizer=optimizer or Momentum(), **kwargs)
-        self.optimizer.build(self.head_variables)
+    @property
+    def trained_variables(self) -> list[keras.Variable]:
+        return [variable for layer in self.head for variable in layer.trainable_variables]
 
-    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        x, y = tf.cast(data[0], tf.float32), tf.cast(data[1], tf.int32)
+    def _train(self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None) -> tuple[Parts, tf.Tensor]:
         with tf.GradientTape() as tape:
-            logits = gradients.logits_of(self.model, x, self.settings.statistics, self.optimizer.iterations)
-            loss = tf.reduce_mean(losses.cross_entropy(y, logits))
-        self.optimizer.apply(tape.gradient(loss, self.head_variables), self.head_variables)
-        right = tf.cast(tf.argmax(logits, -1, y.dtype) == y, tf.float32)
-        return self.track({"loss": loss, "accuracy": tf.reduce_mean(right)})
+            parts, logits = self._validate(x, y, weights)
+            scaled = self.optimizer.scale_loss(parts["loss"])
+        self.optimizer.apply(tape.gradient(scaled, self.trained_variables), self.trained_variables)
+        return parts, logits
+
+    def _validate(self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None) -> tuple[Parts, tf.Tensor]:
+        logits = gradients.logits_of(self.model, x, self.settings.statistics)
+        xent = losses.mean_cross_entropy(y, logits, weights)
+        return {"loss": regularized(xent, *self.head), "xent": xent}, logits

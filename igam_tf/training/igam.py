@@ -1,6 +1,8 @@
 """Input gradient adversarial matching: phase 2 of the method (paper §4.2, Algorithm 1) as a Keras trainer."""
 
+import types
 import warnings
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
@@ -10,14 +12,15 @@ from igam_tf import adapters, gradients, layers, losses
 from igam_tf.errors import InputError
 from igam_tf.settings import constructor
 from igam_tf.settings.training import IgamSettings
+from igam_tf.training import checks
 from igam_tf.training.optimizers import Momentum, SteppedSchedule
-from igam_tf.training.trainer import Trainer
+from igam_tf.training.trainer import Parts, Trainer, regularized
 
 # loss parts; share of iterations that matched; D's accuracy (0.5 is chance); cosine and l2 norms of the gradients
-METRICS = (
-    "loss", "xent", "adv", "diff", "accuracy", "matching", "disc_accuracy", "cosine", "student_norm", "teacher_norm",
+PARTS = (
+    "loss", "xent", "adv", "diff", "matching", "disc_accuracy", "cosine", "student_norm", "teacher_norm",
 )  # fmt: skip
-_ALWAYS = ("loss", "xent", "accuracy", "matching")
+_ALWAYS = ("loss", "xent", "matching")
 
 
 @constructor(IgamSettings)
@@ -41,11 +44,24 @@ class Igam(Trainer):
 
     Published lambdas hold for images in [0, 255] only: gradients with respect to [0, 1] pixels are 255 times larger.
 
-    The objects given are trained in place. `fit` and `train_on_batch` take images and integer labels [B].
+    The objects given are trained in place. `optimizer` is the student's: callbacks that set a learning
+    rate reach it, and leave the discriminator's as it is. The teacher and its adapter are no part of
+    the trainer's weights and checkpoints.
+
+    Sample and class weights multiply each image's cross-entropy and its share of L_diff; L_adv and the
+    discriminator's step stay unweighted.
+
+    `evaluate` and `validation_data` give the whole objective at any iteration, also before matching
+    begins: the student with its moving averages, the teacher in the protocol's mode with random pads at
+    the centre, the discriminator with the batch's statistics. Under the release's sums `diff` grows with
+    the batch.
 
     Raises:
-      InputError: a setting out of its range, or models whose shapes do not fit together.
+      InputError: a setting out of its range, models whose shapes do not fit together, or one that ends
+        in a softmax or computes in float16.
     """
+
+    _product = "student"
 
     def __init__(
         self,
@@ -56,7 +72,7 @@ class Igam(Trainer):
         adapter: keras.layers.Layer | None = None,
         **settings: Any,
     ) -> None:
-        super().__init__(student, METRICS, "igam")
+        super().__init__(student, PARTS, "igam")
         self.settings = IgamSettings(**settings)
         self.protocol = self.settings.bundle()
         for model in (student, discriminator):
@@ -67,14 +83,29 @@ class Igam(Trainer):
                     stacklevel=2,
                 )
         layers.check_statistics(self.protocol.teacher_statistics, teacher)
+        for model in (teacher, discriminator):
+            checks.require_trainable(model)
         self.student = student
-        self.teacher = teacher
         self.discriminator = discriminator
-        self.adapter = adapter
-        self.iteration = self.add_weight(
-            shape=(), dtype="int64", initializer="zeros", trainable=False, name="iteration"
-        )
+        # In a namespace, where Keras does not look for weights.
+        self._frozen = types.SimpleNamespace(teacher=teacher, adapter=adapter)
         self._check_shapes()
+
+    @property
+    def teacher(self) -> keras.Model:
+        return self._frozen.teacher
+
+    @property
+    def adapter(self) -> keras.layers.Layer | None:
+        return self._frozen.adapter
+
+    def __dir__(self) -> Iterable[str]:
+        """Without what is frozen: Keras saves the weights of whatever it finds by `dir`."""
+        return [name for name in super().__dir__() if name not in ("teacher", "adapter")]
+
+    @property
+    def student_optimizer(self) -> keras.optimizers.Optimizer:
+        return self.optimizer
 
     def _check_shapes(self) -> None:
         image = self.student.input_shape[1:]
@@ -96,22 +127,21 @@ class Igam(Trainer):
                 f"{self.teacher.output_shape[-1]}; fine-tune the teacher on the target task first"
             )
 
-    def compile(
-        self,
-        student_optimizer: keras.optimizers.Optimizer | None = None,
-        discriminator_optimizer: keras.optimizers.Optimizer | None = None,
-        **kwargs: Any,
+    def compile(  # type: ignore[override]  # two optimisers where others have one
+        self, student_optimizer: Any = None, discriminator_optimizer: Any = None, **kwargs: Any
     ) -> None:
-        """Sets the two optimisers (TF1 momentum 0.9 at rate 0.1 by default).
+        """Sets the two optimisers (TF1 momentum 0.9 at rate 0.1 by default); further as `Trainer.compile`.
 
         A learning-rate schedule is called with the optimiser's own update count; `discriminator_schedule` translates the
         student's schedule for the discriminator, which steps less often.
+
+        Raises:
+          InputError: as `Trainer.compile`; one optimiser for both.
         """
-        super().compile(**kwargs)
-        self.student_optimizer = student_optimizer or Momentum()
-        self.discriminator_optimizer = discriminator_optimizer or Momentum()
-        # Built here: variables must exist before the step's conditional branches are traced.
-        self.student_optimizer.build(self.student.trainable_variables)
+        if "optimizer" in kwargs or (student_optimizer is not None and student_optimizer is discriminator_optimizer):
+            raise InputError("compile: expected student_optimizer and discriminator_optimizer, one of its own for each")
+        super().compile(student_optimizer, **kwargs)
+        self.discriminator_optimizer = keras.optimizers.get(discriminator_optimizer or Momentum())
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
 
     def discriminator_schedule(self, values: list[float], boundaries: list[int]) -> SteppedSchedule:
@@ -119,89 +149,99 @@ class Igam(Trainer):
         first = -(-self.settings.steps_before_matching // self.settings.disc_every) * self.settings.disc_every
         return SteppedSchedule(values, boundaries, every=self.settings.disc_every, start=first + 1)
 
-    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        x, y = tf.cast(data[0], tf.float32), tf.cast(data[1], tf.int32)
+    def _train(self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None) -> tuple[Parts, tf.Tensor]:
         iteration = tf.convert_to_tensor(self.iteration)
-        if self.settings.steps_before_matching:
-            values = tf.cond(
-                iteration < self.settings.steps_before_matching,
-                lambda: self._plain_step(x, y),
-                lambda: self._matching_step(x, y, iteration),
-            )
-        else:  # known before tracing, which then has one step to trace
-            values = self._matching_step(x, y, iteration)
-        self.iteration.assign_add(1)
-        # Means of what only matching has are over the iterations that matched.
-        return self.track(values, {name: values["matching"] for name in METRICS if name not in _ALWAYS})
+        if not self.settings.steps_before_matching:  # known before tracing, which then has one step to trace
+            return self._matching_step(x, y, weights, iteration)
+        return tf.cond(
+            iteration < self.settings.steps_before_matching,
+            lambda: self._plain_step(x, y, weights),
+            lambda: self._matching_step(x, y, weights, iteration),
+        )
 
-    def _plain_step(self, x: tf.Tensor, y: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _counts(self, parts: Parts) -> Mapping[str, tf.Tensor]:
+        """Means of what only matching has are over the iterations that matched."""
+        return {name: parts["matching"] for name in PARTS if name not in _ALWAYS}
+
+    def _plain_step(self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None) -> tuple[Parts, tf.Tensor]:
         with tf.GradientTape() as tape:
             logits = self.student(x, training=True)
-            xent = tf.reduce_mean(losses.cross_entropy(y, logits))
-            loss = xent + self.settings.weight_decay * losses.weight_decay(self.student)
-        variables = self.student.trainable_variables
-        self.student_optimizer.apply(tape.gradient(loss, variables), variables)
-        found = {"loss": loss, "xent": xent, "accuracy": _accuracy(y, logits)}
-        return {name: found.get(name, tf.zeros(())) for name in METRICS}
+            xent = losses.mean_cross_entropy(y, logits, weights)
+            loss = regularized(xent + self.settings.weight_decay * losses.weight_decay(self.student), self.student)
+            scaled = self.optimizer.scale_loss(loss)
+        self.optimizer.apply(tape.gradient(scaled, self.trained_variables), self.trained_variables)
+        parts = {"loss": loss, "xent": xent}
+        return {name: parts.get(name, tf.zeros(())) for name in PARTS}, logits
 
-    def _matching_step(self, x: tf.Tensor, y: tf.Tensor, iteration: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _matching_step(
+        self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None, iteration: tf.Tensor
+    ) -> tuple[Parts, tf.Tensor]:
         # Outside the tape: nothing flows into the teacher, and its weight gradients are never formed.
-        teacher_gradient = self._teacher_gradient(x, y, iteration)
+        teacher_gradient = self._teacher_gradient(x, y)
         with tf.GradientTape() as tape:
             logits, student_gradient = self._student_gradient(x, y)
-            parts = self._objective(y, logits, student_gradient, teacher_gradient)
-        variables = self.student.trainable_variables
-        self.student_optimizer.apply(tape.gradient(parts["loss"], variables), variables)
+            parts = self._objective(y, logits, student_gradient, teacher_gradient, weights)
+            scaled = self.optimizer.scale_loss(parts["loss"])
+        self.optimizer.apply(tape.gradient(scaled, self.trained_variables), self.trained_variables)
         due = tf.equal(iteration % self.settings.disc_every, 0)
         tf.cond(
             due,
             lambda: self._discriminator_step(x, y, student_gradient, teacher_gradient),
             lambda: tf.zeros(()),
         )
-        return {
-            **parts,
-            "matching": tf.ones(()),
-            "accuracy": _accuracy(y, logits),
-            **_geometry(student_gradient, teacher_gradient),
-        }
+        return {**parts, "matching": tf.ones(()), **_geometry(student_gradient, teacher_gradient)}, logits
 
-    def _teacher_gradient(self, x: tf.Tensor, y: tf.Tensor, iteration: tf.Tensor) -> tf.Tensor:
+    def _validate(self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None) -> tuple[Parts, tf.Tensor]:
+        teacher_gradient = self._teacher_gradient(x, y)
+        logits, student_gradient = self._student_gradient(x, y, training=False)
+        parts = self._objective(y, logits, student_gradient, teacher_gradient, weights, training=False)
+        return {**parts, **_geometry(student_gradient, teacher_gradient)}, logits
+
+    def _teacher_gradient(self, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
         if self.settings.matched_to == "zero":
             return tf.zeros_like(x)
         gradient = gradients.input_gradient(
-            self.teacher,
-            x,
-            y,
-            self.protocol.gradient_of,
-            self.protocol.teacher_statistics,
-            self.adapter,
-            iteration,
+            self.teacher, x, y, self.protocol.gradient_of, self.protocol.teacher_statistics, self.adapter
         )
         return tf.roll(gradient, 1, 0) if self.settings.matched_to == "other_images" else gradient
 
-    def _student_gradient(self, x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Logits and input gradient from one training-mode forward pass."""
+    def _student_gradient(self, x: tf.Tensor, y: tf.Tensor, training: bool = True) -> tuple[tf.Tensor, tf.Tensor]:
+        """Logits and input gradient from one forward pass."""
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(x)
-            logits = self.student(x, training=True)
+            logits = self.student(x, training=True) if training else gradients.logits_of(self.student, x)
             target = gradients.summed_target(self.protocol.gradient_of, y, logits)
         return logits, tape.gradient(target, x)
 
-    def _discriminator_logits(self, student_gradient: tf.Tensor, teacher_gradient: tf.Tensor) -> tf.Tensor:
+    def _discriminator_logits(
+        self, student_gradient: tf.Tensor, teacher_gradient: tf.Tensor, training: bool = True
+    ) -> tf.Tensor:
         both = tf.concat([student_gradient, teacher_gradient], 0)
         if self.settings.gradient_crop is not None:
             both = adapters.center_crop(both, self.settings.gradient_crop)
-        return self.discriminator(both, training=True)
+        if training:
+            return self.discriminator(both, training=True)
+        # Stock layers cannot use the batch's statistics without an update.
+        statistics = "moving" if layers.stock_batchnorms(self.discriminator) else "batch"
+        return gradients.logits_of(self.discriminator, both, statistics)
 
     def _objective(
-        self, y: tf.Tensor, logits: tf.Tensor, student_gradient: tf.Tensor, teacher_gradient: tf.Tensor
-    ) -> dict[str, tf.Tensor]:
-        judged = self._discriminator_logits(student_gradient, teacher_gradient)
-        xent = tf.reduce_mean(losses.cross_entropy(y, logits))
+        self,
+        y: tf.Tensor,
+        logits: tf.Tensor,
+        student_gradient: tf.Tensor,
+        teacher_gradient: tf.Tensor,
+        weights: tf.Tensor | None = None,
+        training: bool = True,
+    ) -> Parts:
+        judged = self._discriminator_logits(student_gradient, teacher_gradient, training)
+        xent = losses.mean_cross_entropy(y, logits, weights)
         adversarial = -losses.discriminator_loss(judged)
         if self.protocol.adversarial_reduction == "sum":
             adversarial *= 2.0
-        difference = losses.gradient_difference(student_gradient, teacher_gradient, self.protocol.diff_reduction)
+        difference = losses.gradient_difference(
+            student_gradient, teacher_gradient, self.protocol.diff_reduction, weights
+        )
         loss = (
             xent
             + self.settings.weight_decay * losses.weight_decay(self.student)
@@ -210,7 +250,7 @@ class Igam(Trainer):
         )
         right = tf.argmax(judged, -1, tf.int32) == losses.discriminator_labels(judged)
         return {
-            "loss": loss,
+            "loss": regularized(loss, self.student),
             "xent": xent,
             "adv": adversarial,
             "diff": difference,
@@ -227,12 +267,10 @@ class Igam(Trainer):
             judged = self._discriminator_logits(tf.stop_gradient(student_gradient), teacher_gradient)
             loss = losses.discriminator_loss(judged)
             loss += self.settings.weight_decay * losses.weight_decay(self.discriminator)
-        self.discriminator_optimizer.apply(tape.gradient(loss, variables), variables)
+            loss = regularized(loss, self.discriminator)
+            scaled = self.discriminator_optimizer.scale_loss(loss)
+        self.discriminator_optimizer.apply(tape.gradient(scaled, variables), variables)
         return loss
-
-
-def _accuracy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_mean(tf.cast(tf.argmax(logits, -1, labels.dtype) == labels, tf.float32))
 
 
 def _geometry(student_gradient: tf.Tensor, teacher_gradient: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -1,38 +1,179 @@
-"""What the trainers share: one network that they train and answer for, and running means of what a step reports."""
+"""What the trainers share: Keras' steps, metrics, weights, checks; a trainer adds its objective."""
 
-from typing import Any
+import abc
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
 
 import keras
 import tensorflow as tf
 
+from igam_tf import modes
+from igam_tf.errors import InputError
+from igam_tf.precision import full_precision
+from igam_tf.training import checks
+from igam_tf.training.optimizers import Momentum
 
-class Trainer(keras.Model):
+Parts = dict[str, tf.Tensor]
+
+
+class Trainer(keras.Model, abc.ABC):
     """A Keras model that trains another in place; calling it calls that model.
 
+    `fit`, `evaluate`, `train_on_batch` and `test_on_batch` take images in the model's pixel range and
+    integer labels [B] in any form that Keras takes. The first batch of each call is checked.
+
+    * `optimizer` is the model's, so callbacks that set a learning rate reach it.
+    * `evaluate` and `validation_data` give the parts of the loss and the accuracy on clean images, in
+      inference mode, each averaged over the images.
+    * `sample_weight` and `class_weight` multiply each image's cross-entropy, not its accuracy.
+    * Losses of the model's regularisers are added to `loss`.
+    * `metrics` of `compile` are computed on the step's logits, beside `accuracy`.
+    * Parts built under `mixed_bfloat16` are trained as they are; losses are float32.
+    * A trainer is not saved: save its model. Its weights are (`save_weights`, `ModelCheckpoint` with
+      `save_weights_only=True`).
+
     Args:
-      subject: the model.
-      reported: names of the values that `train_step` passes to `track`.
+      model: the model.
+      parts: names of the numbers that steps report.
+      name: the trainer's.
+
+    Raises:
+      InputError: a model that ends in a softmax or computes in float16.
     """
 
-    def __init__(self, subject: keras.Model, reported: tuple[str, ...], name: str) -> None:
-        super().__init__(name=name)
-        self._subject = subject
-        self._trackers = {value: keras.metrics.Mean(value) for value in reported}
+    train_function: Any  # Keras'
+    test_function: Any
+    _product = "model"  # the attribute that users save
+
+    def __init__(self, model: keras.Model, parts: Sequence[str], name: str) -> None:
+        # Of its own it computes nothing: under a mixed policy Keras would cast its input and wrap its optimiser.
+        super().__init__(name=name, dtype=full_precision())
+        checks.require_trainable(model)
+        self.model = model
+        self.iteration = self.add_weight(
+            shape=(), dtype="int64", initializer="zeros", trainable=False, name="iteration"
+        )
+        self._trackers = {part: keras.metrics.Mean(part) for part in parts}
+        self.built = True  # as its model is: Keras saves no weights of a model that is not
+
+    @property
+    def trained_variables(self) -> list[keras.Variable]:
+        """What `optimizer` trains."""
+        return self.model.trainable_variables
+
+    @abc.abstractmethod
+    def _train(self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None) -> tuple[Parts, tf.Tensor]:
+        """One update on images, labels and, if any, the images' weights [B]: what to report, and the logits."""
+
+    @abc.abstractmethod
+    def _validate(self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None) -> tuple[Parts, tf.Tensor]:
+        """The same of clean images in inference mode, without an update."""
+
+    def _counts(self, parts: Parts) -> Mapping[str, tf.Tensor]:
+        """How much a training step counts in the mean of a part; 1 where nothing is said."""
+        return {}
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        return list(self._trackers.values())
+        """Keras' own tracker of the loss gives way to the trainer's."""
+        return [*self._trackers.values(), *(m for m in super().metrics if m.name not in self._trackers)]
 
     def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
-        return self._subject(inputs, training=training)
+        return self.model(inputs, training=training)
 
-    def compile(self, **kwargs: Any) -> None:
-        """Keras' own `jit_compile="auto"` would turn XLA on by itself on a GPU."""
+    def compile(
+        self, optimizer: Any = None, loss: None = None, *, metrics: Sequence[Any] | None = None, **kwargs: Any
+    ) -> None:
+        """Sets the optimiser (TensorFlow 1's momentum 0.9 at rate 0.1 by default); further as Keras.
+
+        XLA is off unless `jit_compile=True`: Keras' own default turns it on by itself on a GPU.
+
+        Raises:
+          InputError: a `loss`, which a trainer brings; moving averages of weights (`use_ema`) where the
+            optimiser trains a part of the trainable weights only.
+        """
+        if loss is not None:
+            raise InputError(f"compile: {self.name} has its own loss; leave out loss={loss!r}")
         kwargs.setdefault("jit_compile", False)
-        super().compile(**kwargs)
+        # By Keras' own metric, whose direction callbacks know without `mode="max"`.
+        accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy")
+        super().compile(optimizer=optimizer or Momentum(), metrics=[accuracy, *(metrics or [])], **kwargs)
+        if self.optimizer.use_ema and len(self.trained_variables) != len(self.trainable_variables):
+            raise InputError(
+                f"use_ema: Keras averages all trainable weights, of which {self.name} trains a part by this optimiser"
+            )
+        # Built here: variables must exist before the step's conditional branches are traced.
+        self.optimizer.build(self.trained_variables)
 
-    def track(self, values: dict[str, tf.Tensor], weights: dict[str, tf.Tensor] | None = None) -> dict[str, tf.Tensor]:
-        """Adds a step's values to the running means (by weight, 1 where none is given) and returns these."""
-        for name, value in values.items():
-            self._trackers[name].update_state(value, sample_weight=(weights or {}).get(name))
-        return {name: tracker.result() for name, tracker in self._trackers.items()}
+    def make_train_function(self, force: bool = False) -> None:
+        super().make_train_function(force)
+        self.train_function = self._first_batch_checked(self.train_function)
+
+    def make_test_function(self, force: bool = False) -> None:
+        super().make_test_function(force)
+        self.test_function = self._first_batch_checked(self.test_function)
+
+    def _first_batch_checked(self, step: Any) -> checks.FirstBatchChecked:
+        """Keras asks for its step functions at the start of each call, and keeps them."""
+        if not isinstance(step, checks.FirstBatchChecked):
+            check = functools.partial(checks.require_batch, self.model, checks.bounds_or_all(self.model))
+            step = checks.FirstBatchChecked(step, check, self.steps_per_execution)
+        step.due = True
+        return step
+
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        x, y, weights = _tensors(data)
+        # Random pads then have one place each in a whole step, by their seed and the iteration.
+        with modes.in_mode(step=self.iteration):
+            parts, logits = self._train(x, y, weights)
+        self.iteration.assign_add(1)
+        return self._report(parts, self._counts(parts), x, y, logits, weights)
+
+    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
+        x, y, weights = _tensors(data)
+        parts, logits = self._validate(x, y, weights)
+        # The last batch may be a smaller one.
+        return self._report(parts, dict.fromkeys(parts, tf.shape(x)[0]), x, y, logits, weights)
+
+    def _report(
+        self,
+        parts: Parts,
+        counts: Mapping[str, tf.Tensor],
+        x: tf.Tensor,
+        y: tf.Tensor,
+        logits: tf.Tensor,
+        weights: tf.Tensor | None,
+    ) -> dict[str, tf.Tensor]:
+        for name, value in parts.items():
+            self._trackers[name].update_state(value, sample_weight=counts.get(name))
+        results = self.compute_metrics(x, y, logits, weights)
+        return {name: value for name, value in results.items() if name in parts or name not in self._trackers}
+
+    def save(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Raises an InputError: a trainer is not saved."""
+        self.get_config()
+
+    def get_config(self) -> NoReturn:
+        """Raises an InputError: a trainer is not saved."""
+        raise InputError(
+            f"{self.name}: a trainer is not saved; save what it trains: {self.name}.{self._product}.save(path), "
+            "or its weights: save_weights"
+        )
+
+
+def regularized(loss: tf.Tensor, *layers: keras.layers.Layer) -> tf.Tensor:
+    """The loss and those of the layers' regularisers, which are of the layers' last call."""
+    for layer in layers:
+        for penalty in layer.losses:
+            loss += tf.cast(tf.reduce_sum(penalty), loss.dtype)
+    return loss
+
+
+def _tensors(data: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]:
+    x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
+    return (
+        tf.cast(x, tf.float32),
+        tf.cast(y, tf.int32),
+        None if weights is None else tf.cast(weights, tf.float32),
+    )

@@ -52,7 +52,7 @@ def test_networks_of_tiny_imagenet() -> None:
         run = dataclasses.replace(small.FINETUNED, adapter=(adapter,))
         trainer = build.build(run, cifar, wide).trainer
         assert trainer.model.input_shape == (None, 32, 32, 3)
-        assert [tuple(v.shape) for v in trainer.head_variables] == [
+        assert [tuple(v.shape) for v in trainer.trained_variables] == [
             (64, 10),
             (10,),
             *([(3, 3, 3, 3)] if adapter == "transposed:64" else []),
@@ -129,8 +129,8 @@ def test_fine_tuning(teacher: keras.Model) -> None:
     model = built.products["model"]
     assert (model.input_shape, model.output_shape) == ((None, 32, 32, 3), (None, 7))
     assert built.trainer.settings.statistics == "moving"
-    assert [tuple(v.shape) for v in built.trainer.head_variables] == [(4, 7), (7,)]
-    assert built.progress == {"optimizer": built.trainer.optimizer}
+    assert [tuple(v.shape) for v in built.trainer.trained_variables] == [(4, 7), (7,)]
+    assert built.progress == {"optimizer": built.trainer.optimizer, "iteration": built.trainer.iteration}
 
 
 @pytest.mark.parametrize(

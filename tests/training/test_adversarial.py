@@ -83,10 +83,30 @@ def test_the_seed_decides(seed: int, same: bool) -> None:
     assert tiny.equal(tiny.values(first.model), tiny.values(second.model)) is same
 
 
-@pytest.mark.parametrize("setting", ["epsilon", "step_size", "steps", "ramp_steps", "weight_decay"])
-def test_negative_settings(setting: str) -> None:
-    with pytest.raises(InputError, match=rf"^{setting}: expected .*, got -1$"):
-        AdversarialTrainer(tiny.classifier(), **{setting: -1})
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        *(
+            ({name: -1}, rf"^{name}: expected .* of at least 0, got -1$")
+            for name in ("steps", "ramp_steps", "weight_decay")
+        ),
+        *(
+            ({name: value}, rf"^{name}: expected 0 to 255, the width of the pixel range \[0, 255\], got {value}$")
+            for name in ("epsilon", "step_size")
+            for value in (-1, 256, "300/255")
+        ),
+        ({"epsilon": "eight"}, r"^epsilon: expected a number or a fraction such as 8/255, got 'eight'$"),
+    ],
+)
+def test_settings_out_of_range(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        AdversarialTrainer(tiny.classifier(), **settings)
+
+
+@pytest.mark.parametrize(("high", "epsilon"), [(255.0, 8.0), (1.0, 8 / 255)])
+def test_amounts_are_as_attacks_take_them(high: float, epsilon: float) -> None:
+    trained = AdversarialTrainer(tiny.classifier(high=high), epsilon="8/255", step_size=epsilon, steps=2)
+    assert (trained.epsilon, trained.step_size) == (epsilon, epsilon)
 
 
 def test_a_model_without_bounds() -> None:
