@@ -5,7 +5,7 @@ import pytest
 
 from igam_tf import attacks, data, pretrained
 from igam_tf.errors import InputError
-from igam_tf.experiments import runs, tables, trained
+from igam_tf.experiments import runs, tables
 
 ROWS = {"standard": "Standard", "igam": "IGAM-MNIST", "pgd7": "PGD7-trained"}
 
@@ -23,7 +23,7 @@ def test_robustness_rises_from_standard_to_igam_to_adversarial_training() -> Non
     test = dataset.test
     right = {}
     for name in ROWS:
-        model = trained.load_for(dataset, pretrained.path(name))
+        model = pretrained.load(name)
         attacked = attacks.fgsm(model, test.pixels(), test.labels, epsilon="8/255")
         clean = np.argmax(model.predict(test.pixels(), verbose=0), -1)
         assert np.mean(clean == test.labels) == 1
@@ -32,5 +32,6 @@ def test_robustness_rises_from_standard_to_igam_to_adversarial_training() -> Non
 
 
 def test_an_unknown_name() -> None:
-    with pytest.raises(InputError, match=r"^pretrained: expected one of source, .*, pgd7, got 'resnet'$"):
-        pretrained.path("resnet")
+    for call in (pretrained.path, pretrained.load):
+        with pytest.raises(InputError, match=r"^pretrained: expected one of source, .*, pgd7, got 'resnet'$"):
+            call("resnet")

@@ -11,6 +11,7 @@ from igam_tf.errors import InputError
 from igam_tf.experiments.configs import FinetuneRun, Network, RobustRun, Run, Schedule, StudentRun
 from igam_tf.settings import values_of
 from igam_tf.settings.training import Adversary, FinetuneSettings, IgamSettings, PlainSettings
+from igam_tf.training.head import head_trainer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,13 +74,10 @@ def _finetune(run: FinetuneRun, dataset: Dataset, teacher: keras.Model, jit: boo
         teacher = models.renormalized(teacher, run.normalization)
     if run.precision != "float32":
         teacher = precision.rebuilt(teacher, run.precision)
-    body = models.with_new_head(teacher, dataset.num_classes)
-    adapter = adapters.parse(run.adapter)
-    model = models.adapted(body, adapter, dataset.image_shape, dataset.bounds)
-    learned = [body.get_layer("logits"), *([adapter] if adapter is not None else [])]
-    trainer = training.HeadTrainer(model, learned, **values_of(run, FinetuneSettings))
+    adapter, settings = adapters.parse(run.adapter), values_of(run, FinetuneSettings)
+    trainer = head_trainer(teacher, dataset.num_classes, adapter, dataset.image_shape, dataset.bounds, **settings)
     trainer.compile(optimizer(run.schedule), jit_compile=jit)
-    return Built(trainer, {"model": model}, {"optimizer": trainer.optimizer, "iteration": trainer.iteration})
+    return Built(trainer, {"model": trainer.model}, {"optimizer": trainer.optimizer, "iteration": trainer.iteration})
 
 
 def _student(run: StudentRun, dataset: Dataset, teacher: keras.Model, jit: bool) -> Built:

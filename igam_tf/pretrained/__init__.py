@@ -11,8 +11,12 @@ and its weights. Examples to try commands on; as evidence they are worth what RE
 """
 
 import pathlib
+from typing import TYPE_CHECKING
 
 from igam_tf.errors import InputError
+
+if TYPE_CHECKING:
+    import keras
 
 NAMES = ("source", "teacher", "standard", "igam", "pgd7")
 
@@ -26,3 +30,14 @@ def path(name: str) -> pathlib.Path:
     if name not in NAMES:
         raise InputError(f"pretrained: expected one of {', '.join(NAMES)}, got {name!r}")
     return pathlib.Path(__file__).parent / name
+
+
+def load(name: str) -> "keras.Model":
+    """A model, from images [B, H, W, C] in the pixel range that it carries to logits; starts TensorFlow.
+
+    Raises:
+      InputError: no such model.
+    """
+    from igam_tf.experiments import trained
+
+    return trained.load_model(path(name))

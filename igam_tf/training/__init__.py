@@ -2,8 +2,20 @@
 
 from igam_tf.settings.training import PROTOCOLS, Protocol
 from igam_tf.training.adversarial import AdversarialTrainer
-from igam_tf.training.finetune import HeadTrainer
+from igam_tf.training.head import HeadTrainer, finetune
 from igam_tf.training.igam import Igam
 from igam_tf.training.optimizers import Momentum, SteppedSchedule
+from igam_tf.training.validation import BestWeights, RobustValidation
 
-__all__ = ["PROTOCOLS", "AdversarialTrainer", "HeadTrainer", "Igam", "Momentum", "Protocol", "SteppedSchedule"]
+__all__ = [
+    "PROTOCOLS",
+    "AdversarialTrainer",
+    "BestWeights",
+    "HeadTrainer",
+    "Igam",
+    "Momentum",
+    "Protocol",
+    "RobustValidation",
+    "SteppedSchedule",
+    "finetune",
+]

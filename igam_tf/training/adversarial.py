@@ -22,7 +22,7 @@ class AdversarialTrainer(Trainer):
     on each step too). The update itself runs in training mode.
 
     `loss`, `xent` and `accuracy` are of the adversarial images in training, of clean ones in
-    `evaluate` and `validation_data`; `callbacks.RobustValidation` validates under an attack.
+    `evaluate` and `validation_data`; `RobustValidation` validates under an attack.
 
     Args:
       model: Keras model, images in its bounds to logits.

@@ -1,17 +1,22 @@
 """Phase 1: the new head learns, and a learned adapter, and nothing else moves."""
 
+import dataclasses
 import pathlib
 
 import keras
 import numpy as np
 import pytest
 
-from igam_tf import adapters, gradients, losses, models, modes
+from igam_tf import adapters, gradients, losses, models, modes, runtime
 from igam_tf.bounds import PIXELS
+from igam_tf.data import Dataset, Split, training_batches
 from igam_tf.errors import InputError
-from igam_tf.training import HeadTrainer
+from igam_tf.experiments import build
+from igam_tf.experiments.configs import Schedule
+from igam_tf.training import HeadTrainer, finetune
 
 from .. import tiny
+from ..experiments import small
 
 
 def teacher() -> keras.Model:
@@ -96,3 +101,33 @@ def test_random_pads_draw_a_place_at_every_step() -> None:
         trainer.reset_metrics()
         logs = trainer.train_on_batch(x, y, return_dict=True)
         assert float(logs["loss"]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_phase_1_in_one_call_is_the_commands() -> None:
+    """With a Dataset or the same as arrays: the run that `bin/finetune_teacher` makes of these settings."""
+    images, labels = tiny.batch(40, (12, 12, 3))
+    split = Split(images.astype(np.uint8), labels)
+    dataset = Dataset("random", split, split, tiny.CLASSES, PIXELS)
+    weights = []
+    for data in (dataset, (split.images, split.labels)):
+        source, before = tiny.classifier(), tiny.values(tiny.classifier())
+        keras.utils.set_random_seed(7)
+        model = finetune(source, data, adapter=adapters.CenterCrop(8), steps=4, batch_size=16, seed=3)
+        assert tiny.equal(tiny.values(source), before)
+        assert (model.input_shape, model.output_shape) == ((None, 12, 12, 3), (None, tiny.CLASSES))
+        weights.append(tiny.values(model))
+    schedule = Schedule(4, 16, (0.001,), (), "adam")
+    run = dataclasses.replace(small.FINETUNED, schedule=schedule, adapter=("crop:8",), normalization=None)
+    source = tiny.classifier()
+    keras.utils.set_random_seed(7)
+    trainer = build.build(run, dataset, source).trainer
+    with runtime.repeatable_graphs():
+        trainer.fit(training_batches(split, 16, 3, PIXELS), steps_per_epoch=4, shuffle=False, verbose=0)
+    weights.append(tiny.values(trainer.model))
+    assert tiny.equal(weights[0], weights[1])
+    assert tiny.equal(weights[0], weights[2])
+
+
+def test_phase_1_of_something_else() -> None:
+    with pytest.raises(InputError, match=r"^data: expected images and labels as a pair or a Split, got ndarray$"):
+        finetune(tiny.classifier(), np.zeros((4, 8, 8, 3)))

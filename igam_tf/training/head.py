@@ -1,0 +1,132 @@
+"""Phase 1: a new logit layer on a frozen robust teacher (paper §4.1)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from igam_tf import gradients, losses, models, runtime
+from igam_tf.bounds import PIXELS, Bounds
+from igam_tf.data.batches import training_batches
+from igam_tf.data.splits import Dataset, Split
+from igam_tf.settings import constructor
+from igam_tf.settings.training import FinetuneSettings
+from igam_tf.training.trainer import Parts, Trainer, regularized
+
+
+@constructor(FinetuneSettings)
+class HeadTrainer(Trainer):
+    """Trains one layer of `model` in place on mean cross-entropy, and nothing else (Eq. 6; the release's default).
+
+    Random pads in `model` draw a place at each step.
+
+    Args:
+      model: Keras model on the target task's images, the adapter included.
+      head: the layer to train, a part of `model`; also any learned adapter layer. Of the model's
+        regularisers theirs alone count.
+      {settings}
+
+    `evaluate` and `validation_data` use the same statistics.
+
+    Raises:
+      InputError: unknown statistics, or a model that ends in a softmax or computes in float16.
+    """
+
+    def __init__(self, model: keras.Model, head: list[keras.layers.Layer], **settings: Any) -> None:
+        super().__init__(model, ("loss", "xent"), "head_trainer")
+        self.head = list(head)
+        self.settings = FinetuneSettings(**settings)
+
+    @property
+    def trained_variables(self) -> list[keras.Variable]:
+        return [variable for layer in self.head for variable in layer.trainable_variables]
+
+    def _train(self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None) -> tuple[Parts, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            parts, logits = self._validate(x, y, weights)
+            scaled = self.optimizer.scale_loss(parts["loss"])
+        self.optimizer.apply(tape.gradient(scaled, self.trained_variables), self.trained_variables)
+        return parts, logits
+
+    def _validate(self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None) -> tuple[Parts, tf.Tensor]:
+        logits = gradients.logits_of(self.model, x, self.settings.statistics)
+        xent = losses.mean_cross_entropy(y, logits, weights)
+        return {"loss": regularized(xent, *self.head), "xent": xent}, logits
+
+
+def head_trainer(
+    teacher: keras.Model,
+    num_classes: int,
+    adapter: keras.layers.Layer | None,
+    image_shape: tuple[int, ...],
+    bounds: Bounds,
+    **settings: Any,
+) -> HeadTrainer:
+    """The trainer of a new head, and of what the adapter learns; its `model` is the fine-tuned teacher to be.
+
+    Args:
+      teacher: the robust model; its layers are shared, its weights stay as they are.
+      num_classes: of the target task.
+      adapter: affine map from a target image [B, *image_shape] in `bounds` to the teacher's input.
+      settings: of `HeadTrainer`.
+
+    Raises:
+      InputError: as `models.with_new_head`, `models.adapted` and `HeadTrainer`.
+    """
+    body = models.with_new_head(teacher, num_classes)
+    model = models.adapted(body, adapter, image_shape, bounds)
+    head = [body.get_layer("logits"), *([adapter] if adapter is not None else [])]
+    return HeadTrainer(model, head, **settings)
+
+
+def finetune(
+    teacher: keras.Model,
+    data: Any,
+    *,
+    adapter: keras.layers.Layer | None = None,
+    steps: int = 600,
+    batch_size: int = 64,
+    augmented: bool = True,
+    optimizer: Any = None,
+    statistics: str = "batch",
+    seed: int = 0,
+    bounds: Bounds = PIXELS,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    verbose: Any = 0,
+) -> keras.Model:
+    """Phase 1 in one call: a teacher's logits for another task, as `bin/finetune_teacher` trains them.
+
+    The new head's initial weights follow `keras.utils.set_random_seed`.
+
+    Args:
+      teacher: the robust model, images to logits; its layers are shared, its weights stay as they are.
+      data: the target task: a `Dataset` (its training split), a `Split`, or images [N, H, W, C] and
+        integer labels [N] as a pair.
+      adapter: affine map from a target image to the teacher's input (`igam_tf.adapters`).
+      steps: iterations.
+      batch_size: images per iteration.
+      augmented: random crop (2 pixels of padding) and flip.
+      optimizer: of the head; by default Adam at rate 0.001.
+      statistics: BatchNorm mode of the frozen body, `"batch"` (the release) or `"moving"`.
+      seed: of data order and augmentation.
+      bounds: the target images' pixel range; a `Dataset` brings its own.
+      callbacks, verbose: of `fit`; all steps are one epoch.
+
+    Returns:
+      One model from target images to target logits, the adapter inside: the `teacher` of `Igam`.
+
+    Raises:
+      InputError: data of another form, or models and settings that do not fit together.
+    """
+    if isinstance(data, Dataset):
+        split, num_classes, bounds = data.train, data.num_classes, data.bounds
+    else:
+        split = Split.of(data)
+        num_classes = int(split.labels.max()) + 1
+    trainer = head_trainer(teacher, num_classes, adapter, split.images.shape[1:], bounds, statistics=statistics)
+    trainer.compile(optimizer or keras.optimizers.Adam(0.001, epsilon=1e-8))  # TensorFlow 1's epsilon
+    stream = training_batches(split, batch_size, seed, bounds, augmented=augmented)
+    with runtime.repeatable_graphs():
+        trainer.fit(stream, steps_per_epoch=steps, shuffle=False, callbacks=list(callbacks), verbose=verbose)
+    return trainer.model

@@ -1,0 +1,85 @@
+"""Callbacks that validate under an attack, and keep the weights that do best under it.
+
+Robust accuracy on held-out images often falls again while clean accuracy and the loss still improve
+(robust overfitting; Rice, Wong and Kolter 2020)::
+
+    trainer.fit(stream, steps_per_epoch=100, epochs=20, callbacks=[
+        training.RobustValidation((x_held_out, y_held_out), "pgd10"),
+        training.BestWeights("val_pgd10")])
+"""
+
+import sys
+from typing import Any
+
+import keras
+import numpy as np
+
+from igam_tf import attacks
+from igam_tf.bounds import Amount
+from igam_tf.data.splits import Split
+from igam_tf.layers import check_statistics
+from igam_tf.training.trainer import Trainer
+
+
+class RobustValidation(keras.callbacks.Callback):
+    """Adds accuracy under an attack to the logs of every epoch, as `val_NAME`: `val_pgd10`.
+
+    It stands before the callbacks that read it, such as `EarlyStopping` or `ModelCheckpoint` with
+    `monitor="val_pgd10", mode="max"`. Its cost by default is that of 20 batches of input gradients an
+    epoch. The attack starts from the same points in every epoch, so that epochs can be compared.
+
+    Args:
+      data: images in the model's pixel range and integer labels, as a pair or a `Split`. Held out:
+        neither trained on nor those that a result is reported on.
+      attack: a name such as `"pgd10"`, or an attack (`igam_tf.attacks.resolve`).
+      epsilon, step_size: of an attack by name, as attacks take them.
+      num_examples: the first so many are attacked; None for all.
+      batch_size: images at a time.
+      statistics: BatchNorm mode, `"moving"` or `"batch"`.
+      seed: of the attack.
+
+    Raises:
+      InputError: no such attack or mode, data of another form; out of `fit`, what the attack raises.
+    """
+
+    def __init__(
+        self,
+        data: Any,
+        attack: Any = "pgd10",
+        *,
+        epsilon: Amount = "8/255",
+        step_size: Amount = "2/255",
+        num_examples: int | None = 200,
+        batch_size: int = 100,
+        statistics: str = "moving",
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.attack = attacks.resolve(attack, epsilon, step_size)
+        self._split = Split.of(data).first(num_examples)
+        self._settings: dict[str, Any] = {
+            "batch_size": batch_size,
+            "statistics": check_statistics(statistics),
+            "seed": seed,
+        }
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        model = self.model.model if isinstance(self.model, Trainer) else self.model
+        result = self.attack.run(model, self._split.pixels(), self._split.labels, **self._settings)
+        if logs is not None:
+            logs[f"val_{self.attack.name}"] = float(np.mean(result.correct))
+
+
+class BestWeights(keras.callbacks.EarlyStopping):
+    """Gives a trainer back its weights of the best epoch when `fit` ends; it never stops `fit`.
+
+    Keras' `EarlyStopping` without the stop. A run that may be killed keeps its best weights on disk with
+    Keras' `ModelCheckpoint(save_best_only=True, save_weights_only=True)`.
+
+    Args:
+      monitor: what the best epoch is best in.
+      mode: `"max"` or `"min"`.
+    """
+
+    def __init__(self, monitor: str = "val_pgd10", mode: str = "max") -> None:
+        super().__init__(monitor, patience=sys.maxsize, mode=mode, restore_best_weights=True)

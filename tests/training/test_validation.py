@@ -1,0 +1,82 @@
+"""Validation under an attack at every epoch, and the weights that do best under it."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from igam_tf import attacks
+from igam_tf.data import Split
+from igam_tf.errors import InputError
+from igam_tf.training import BestWeights, RobustValidation
+
+from .. import tiny
+from .test_keras import KINDS, X, Y, all_kinds, fit
+
+HELD_OUT = tiny.batch(24, seed=5)
+AMOUNTS: dict[str, Any] = {"epsilon": "2/255", "step_size": "1/255"}
+
+
+def accuracy(model: keras.Model, count: int = 24) -> float:
+    x, y = (part[:count] for part in HELD_OUT)
+    attack = attacks.PGD(epsilon=2, step_size=1, steps=3)
+    return float(np.mean(attack.run(model, x, y, seed=0).correct))
+
+
+@all_kinds
+def test_every_epoch_ends_with_an_attack(kind: str) -> None:
+    trainer, after = KINDS[kind](run_eagerly=True), []
+    validation = RobustValidation(HELD_OUT, "pgd3", batch_size=7, **AMOUNTS)
+    snapshot = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: after.append(accuracy(trainer.model)))
+    before = [v.dtype for v in trainer.variables]
+    history = fit(trainer, 2, callbacks=[validation, snapshot])
+    assert history["val_pgd3"] == after
+    assert [v.dtype for v in trainer.variables] == before
+
+
+@all_kinds
+def test_the_best_weights_come_back(kind: str) -> None:
+    trainer, after = KINDS[kind](rate=0.5, run_eagerly=True), []
+    snapshot = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: after.append(tiny.values(trainer)))
+    validation = RobustValidation(HELD_OUT, "pgd3", **AMOUNTS)
+    history = fit(trainer, 4, callbacks=[validation, snapshot, BestWeights("val_pgd3")])["val_pgd3"]
+    assert len(history) == 4
+    best = int(np.argmax(history))
+    assert tiny.equal(tiny.values(trainer), after[best])
+    assert accuracy(trainer.model) == history[best]
+
+
+def test_keras_own_callbacks_can_monitor_it(tmp_path: Any) -> None:
+    trainer = KINDS["adversarial"](rate=0.0, run_eagerly=True)
+    settings = {"monitor": "val_pgd3", "mode": "max"}
+    checkpoint = keras.callbacks.ModelCheckpoint(
+        tmp_path / "best.weights.h5", save_best_only=True, save_weights_only=True, **settings
+    )
+    stopping = keras.callbacks.EarlyStopping(patience=2, **settings)
+    validation = RobustValidation(Split(*HELD_OUT), attacks.PGD(epsilon=2, step_size=1, steps=3))
+    values = fit(trainer, 9, callbacks=[validation, checkpoint, stopping])["val_pgd3"]
+    assert len(values) == min(9, np.argmax(values) + 3)
+    assert (tmp_path / "best.weights.h5").exists()
+
+
+def test_it_serves_a_users_own_model_and_takes_the_first_examples() -> None:
+    model = tiny.classifier()
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    validation = RobustValidation(HELD_OUT, "pgd3", num_examples=10, **AMOUNTS)
+    history = model.fit(X, Y, verbose=0, callbacks=[validation]).history
+    assert history["val_pgd3"] == [accuracy(model, 10)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"data": HELD_OUT[0]}, "data: expected images and labels as a pair or a Split, got ndarray"),
+        ({"data": (HELD_OUT[0], HELD_OUT[1][:3])}, "expected a label for each image, got 24 images, 3 labels"),
+        ({"attack": "pdg3"}, "attacks: expected .*got 'pdg3'"),
+        ({"statistics": "train"}, "statistics: expected one of moving, batch, got 'train'"),
+    ],
+)
+def test_mistakes(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=f"^{message}"):
+        RobustValidation(**{"data": HELD_OUT, **settings})
