@@ -22,12 +22,14 @@ def record_text(record: EvalRecord, published: Mapping[str, float] | None = None
     lines = [f"n = {record.n}, pixels in {Bounds(*record.bounds)}, batches of {record.batch_size}, seed {record.seed}"]
     lines += [f"  {name}: {spec['shown']}" for name, spec in record.attacks.items()]
     lines += [f"  WARNING {doubt}" for doubt in record.doubts]
+    width = max([20, *(len(name) + 2 for counts in record.results.values() for name in counts)])
     for mode, counts in record.results.items():
         lines.append(f"BatchNorm statistics: {mode}")
         for name, count in counts.items():
             never = "" if count.never_fooled is None else f"  never fooled {100 * count.never_fooled / count.n:5.1f}"
             beside = "" if published is None else f"  published for the secret model: {published.get(name, 'none')}"
-            lines.append(f"  {name:<20}{_share(count)} %  95 % interval {_share_interval(count)}{never}{beside}")
+            accuracy = f"{_share(count)} %  95 % interval {_share_interval(count)}"
+            lines.append(f"  {name:<{width}}{accuracy}{never}{beside}")
     if record.diagnosis is not None:
         lines.append(diagnosis_text(Diagnosis.from_dict(record.diagnosis)))
     return "\n".join(lines)

@@ -52,6 +52,14 @@ def test_a_record() -> None:
     ]
 
 
+def test_a_long_name_does_not_touch_its_figure() -> None:
+    long = "pgd20-a_loss_of_ones_own"
+    results = {"moving": {"clean": Count(90, 100), long: Count(40, 100)}}
+    text = report.record_text(dataclasses.replace(record(), results=results))
+    assert f"\n  clean{' ' * 21}90.0 %" in text
+    assert f"\n  {long}  40.0 %" in text
+
+
 def test_a_table_has_its_rows_doubts() -> None:
     doubtful = dataclasses.replace(record(), doubts=["pgd20: a weak attack"])
     lines = report.table_text(table({}), {"Standard": Result(record()), "IGAM": Result(doubtful)}).splitlines()
