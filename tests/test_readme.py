@@ -1,16 +1,15 @@
 """The README's code runs as it stands, but for the number of steps."""
 
-import pathlib
 import re
 
-README = pathlib.Path(__file__).resolve().parents[1] / "README.md"
+from . import fenced
 
 
 def test_the_example_with_a_users_own_models(tmp_path, monkeypatch, capsys) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    (code,) = fenced.code("README.md")
     monkeypatch.chdir(tmp_path)
     shortened, replaced = re.subn(r"steps_per_epoch=\d+, epochs=\d+", "steps_per_epoch=2, epochs=1", code)
     shortened, replaced_steps = re.subn(r"\bsteps=\d+", "steps=2", shortened)
     assert (replaced, replaced_steps) == (1, 1)
-    exec(compile(shortened, str(README), "exec"), {})
+    exec(compile(shortened, "README.md", "exec"), {})
     assert re.search(r"\{5: .*, 10: .*, 20: ", capsys.readouterr().out)
