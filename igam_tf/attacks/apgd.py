@@ -14,11 +14,11 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from igam_tf import gradients, losses
+from igam_tf import gradients, losses, randomness
 from igam_tf.attacks import ascent
 from igam_tf.attacks.attack import Attack
 from igam_tf.attacks.balls import LINF
-from igam_tf.attacks.inputs import AttackInputs, restart_seed
+from igam_tf.attacks.inputs import AttackInputs
 from igam_tf.bounds import Amount, Bounds
 from igam_tf.errors import InputError
 from igam_tf.losses import AttackLoss
@@ -129,7 +129,7 @@ class APGD(Attack):
             arrays = (inputs.images, inputs.labels, aims, inputs.indices, open_)
             images, right, reached = run(
                 *(tf.constant(values[chosen]) for values in arrays),
-                tf.constant(restart_seed(inputs.seed, number)),
+                tf.constant(randomness.restart_seed(inputs.seed, number)),
                 *(tf.constant(value, tf.float32) for value in (radius, limits.low, limits.high)),
                 tf.constant(_spans(self.steps)),
             )

@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from igam_tf import randomness
 from igam_tf.bounds import Amount, Bounds
 from igam_tf.errors import InputError
 
@@ -65,11 +66,10 @@ class LinfBall(Ball):
     name = "linf"
 
     def noise(self, x: tf.Tensor, seed: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:
-        def draw(index: tf.Tensor) -> tf.Tensor:
-            key = tf.stack([seed, index])
+        def draw(key: tf.Tensor) -> tf.Tensor:
             return tf.random.stateless_uniform(tf.shape(x)[1:], key, -1.0, 1.0, x.dtype)
 
-        return tf.map_fn(draw, indices, fn_output_signature=tf.TensorSpec(x.shape[1:], x.dtype))
+        return randomness.by_example(draw, seed, "start", indices, x)
 
     def direction(self, gradient: tf.Tensor) -> tf.Tensor:
         return tf.sign(gradient)
@@ -88,13 +88,16 @@ class L2Ball(Ball):
     def noise(self, x: tf.Tensor, seed: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:
         shape = tf.shape(x)[1:]
 
-        def draw(index: tf.Tensor) -> tf.Tensor:
-            normal = tf.random.stateless_normal(shape, tf.stack([seed, index]), dtype=x.dtype)
-            share = tf.random.stateless_uniform([], tf.stack([seed, -1 - index]), dtype=x.dtype)
-            length = share ** (1.0 / tf.cast(tf.reduce_prod(shape), x.dtype))
-            return length * normal / tf.norm(normal)
+        def direction(key: tf.Tensor) -> tf.Tensor:
+            normal = tf.random.stateless_normal(shape, key, dtype=x.dtype)
+            return normal / tf.norm(normal)
 
-        return tf.map_fn(draw, indices, fn_output_signature=tf.TensorSpec(x.shape[1:], x.dtype))
+        def length(key: tf.Tensor) -> tf.Tensor:
+            share = tf.random.stateless_uniform([1, 1, 1], key, dtype=x.dtype)
+            return share ** (1.0 / tf.cast(tf.reduce_prod(shape), x.dtype))
+
+        lengths = randomness.by_example(length, seed, "radius", indices, x[:, :1, :1, :1])
+        return lengths * randomness.by_example(direction, seed, "start", indices, x)
 
     def direction(self, gradient: tf.Tensor) -> tf.Tensor:
         # Scaled first: the squares of gradients below 1e-19 would vanish.

@@ -175,11 +175,6 @@ def require_logits(model: Any) -> None:
             raise InputError(f"{model.name}: {PROBABILITIES}")
 
 
-def restart_seed(seed: int, restart: int) -> int:
-    """The seed of a restart, in [0, 2^31)."""
-    return (seed + restart * 7919) % 2**31
-
-
 def _require_fit(model: Any, images: np.ndarray, labels: np.ndarray) -> None:
     """Checks a Keras model's own shapes.
 

@@ -9,12 +9,12 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow as tf
 
-from igam_tf import gradients, losses
+from igam_tf import gradients, losses, randomness
 from igam_tf.attacks import ascent
 from igam_tf.attacks.ascent import SteepestStep, StepRule, Uint8FirstStep
 from igam_tf.attacks.attack import Attack, AttackResult
 from igam_tf.attacks.balls import LINF, Ball, ball_of
-from igam_tf.attacks.inputs import AttackInputs, restart_seed
+from igam_tf.attacks.inputs import AttackInputs
 from igam_tf.bounds import Amount, Bounds
 from igam_tf.errors import InputError
 from igam_tf.losses import AttackLoss
@@ -200,7 +200,7 @@ class PGD(Attack):
             arrays = (inputs.images, inputs.labels, aims, inputs.indices)
             images, unattacked, right = run(
                 *(tf.constant(values[chosen]) for values in arrays),
-                tf.constant(restart_seed(inputs.seed, restart)),
+                tf.constant(randomness.restart_seed(inputs.seed, restart)),
                 *amounts,
             )
             unattacked, right = unattacked.numpy(), right.numpy()

@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow as tf
 
-from igam_tf import gradients, losses
+from igam_tf import gradients, losses, randomness
 from igam_tf.attacks import ascent
 from igam_tf.attacks.attack import Attack
 from igam_tf.attacks.balls import LINF
-from igam_tf.attacks.inputs import AttackInputs, restart_seed
+from igam_tf.attacks.inputs import AttackInputs
 from igam_tf.bounds import Amount, Bounds
 from igam_tf.errors import InputError
 from igam_tf.losses import AttackLoss
@@ -92,7 +92,7 @@ class Square(Attack):
             arrays = (inputs.images, inputs.labels, inputs.indices, best, highest, open_)
             outcome = run(
                 *(tf.constant(values[chosen]) for values in arrays),
-                tf.constant(restart_seed(inputs.seed, block)),
+                tf.constant(randomness.restart_seed(inputs.seed, block)),
                 tf.constant(stripes),
                 tf.constant(sides),
                 *(tf.constant(value, tf.float32) for value in (radius, limits.low, limits.high)),
@@ -141,8 +141,12 @@ def _compile(
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         project = LINF.projection(x, epsilon, low, high)
 
-        def uniform(keys: tf.Tensor, *shape: int) -> tf.Tensor:
-            return LINF.noise(tf.zeros([tf.size(keys), *shape]), seed, keys)
+        def uniform(purpose: str, *shape: int) -> tf.Tensor:
+            def draw(key: tf.Tensor) -> tf.Tensor:
+                return tf.random.stateless_uniform(shape, key, -1.0, 1.0)
+
+            like = tf.zeros([tf.size(indices), *shape])
+            return randomness.by_example(draw, seed, purpose, indices, like)
 
         def shaped(images: tf.Tensor) -> tf.Tensor:
             return tf.ensure_shape(images, (None, *shape))  # which broadcasting over one channel forgets
@@ -161,8 +165,8 @@ def _compile(
             best = shaped(tf.where(better[:, None, None, None], candidate, best))
             return index + 1, best, tf.where(better, loss, highest), open_ & right
 
-        draws = uniform(indices, BLOCK, 2 + channels)
-        columns = tf.where(uniform(-1 - indices, 1, width, channels) < 0, -1.0, 1.0)
+        draws = uniform("square", BLOCK, 2 + channels)
+        columns = tf.where(uniform("stripes", 1, width, channels) < 0, -1.0, 1.0)
         best = shaped(tf.where((stripes & open_)[:, None, None, None], project(x + epsilon * columns), best))
         _, best, highest, open_ = tf.while_loop(
             lambda index, best, highest, open_: (index < tf.size(sides)) & tf.reduce_any(open_),

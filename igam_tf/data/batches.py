@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from igam_tf import randomness
 from igam_tf.bounds import Bounds
 from igam_tf.data.splits import Split
 from igam_tf.errors import InputError
@@ -41,19 +42,17 @@ def training_batches(
 
     def passed(number: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_shuffle(
-            tf.range(len(split)), seed=tf.stack([tf.cast(seed, tf.int64), number])
+            tf.range(len(split)), seed=randomness.key(seed, "order", number)
         )
         return tf.data.Dataset.from_tensor_slices(order).batch(batch_size, drop_remainder=True)
 
     def assemble(step: tf.Tensor, chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         x = tf.cast(tf.gather(images, chosen), tf.float32) * tf.constant(split.scale, tf.float32)
-        key = tf.stack([tf.cast(seed, tf.int64), step])
         if augmented:
-            x = augment(x, key)
+            x = augment(x, randomness.key(seed, "augmentation", step))
         if pixel_noise:
-            noise = tf.random.stateless_uniform(
-                tf.shape(x), key + tf.constant([1, 0], tf.int64), -pixel_noise, pixel_noise
-            )
+            noise_key = randomness.key(seed, "pixel_noise", step)
+            noise = tf.random.stateless_uniform(tf.shape(x), noise_key, -pixel_noise, pixel_noise)
             x = tf.clip_by_value(x + noise, bounds.low, bounds.high)
         return x, tf.gather(labels, chosen)
 

@@ -144,7 +144,7 @@ class _Subject:
         steps: tf.Tensor,
         seed: tf.Tensor,
     ) -> tf.Tensor:
-        wrapped = tf.bitwise.bitwise_and(seed, 2**31 - 1)  # as `attacks.inputs.restart_seed` has it
+        wrapped = tf.bitwise.bitwise_and(seed, 2**31 - 1)  # as `randomness.restart_seed` has it
         start = images + epsilon * LINF.noise(images, wrapped, tf.range(tf.shape(images)[0]))
         last, _ = ascent.ascend(
             self._logits,

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from igam_tf import attacks, gradients
-from igam_tf.attacks import LINF, inputs
+from igam_tf import attacks, gradients, randomness
+from igam_tf.attacks import LINF
 from igam_tf.errors import InputError
 
 from .. import tiny
@@ -30,7 +30,7 @@ def network(x: tf.Tensor) -> tf.Tensor:
 X = tiny.batch(40, SHAPE)[0]
 Y = network(X).numpy().argmax(1)
 Y[:3] = (Y[:3] + 1) % CLASSES  # misclassified from the start
-SETTINGS: dict[str, Any] = {"epsilon": 4, "bounds": (0, 255), "seed": 3, "steps": 25}
+SETTINGS: dict[str, Any] = {"epsilon": 4, "bounds": (0, 255), "seed": 7, "steps": 25}
 
 
 def right(x: np.ndarray) -> np.ndarray:
@@ -94,7 +94,7 @@ def auto_pgd(
 
 def start(run: int = 0) -> np.ndarray:
     """The documented start: noise by (seed, run, index), stretched to the ball's faces."""
-    indices, key = tf.range(len(X)), tf.constant(inputs.restart_seed(SETTINGS["seed"], run))
+    indices, key = tf.range(len(X)), tf.constant(randomness.restart_seed(SETTINGS["seed"], run))
     noise = LINF.noise(tf.zeros_like(X), key, indices).numpy()
     return X + SETTINGS["epsilon"] * noise / np.abs(noise).max((1, 2, 3), keepdims=True)
 

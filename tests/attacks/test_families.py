@@ -61,7 +61,7 @@ ATTACKS: dict[str, tuple[type[Attack], dict[str, Any], Callable[..., np.ndarray]
     "apgd10-ce": (APGD, {"steps": 10}, attacks.apgd),
     "apgd10-dlr": (APGD, {"steps": 10, "loss": "dlr"}, attacks.apgd),
     "apgd5-t": (APGD, {"steps": 5, "loss": "targeted_dlr"}, attacks.apgd),
-    "square60": (Square, {"queries": 60}, attacks.square),
+    "square300": (Square, {"queries": 300}, attacks.square),
 }
 
 

@@ -147,15 +147,6 @@ def test_outputs_that_are_no_logits(model: Any, message: str) -> None:
         programs.logits(model, X, "moving")
 
 
-def test_seeds_of_restarts() -> None:
-    assert inputs.restart_seed(3, 0) == 3
-    assert inputs.restart_seed(3, 2) == 3 + 2 * 7919
-    found = [inputs.restart_seed(2**31 - 1, restart) for restart in range(1000)]
-    assert found[1] == 7918  # around the end
-    assert len(set(found)) == 1000
-    assert 0 <= min(found) < max(found) < 2**31
-
-
 def test_seeds_and_numbers_by_default() -> None:
     def batch(**settings: Any) -> AttackInputs:
         return AttackInputs.of(linear, X, Y, bounds=PIXELS, **settings)

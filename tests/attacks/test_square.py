@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from igam_tf import attacks, gradients
-from igam_tf.attacks import LINF, inputs
+from igam_tf import attacks, gradients, randomness
 from igam_tf.attacks.square import BLOCK, _sides, _squares
 from igam_tf.errors import InputError
 
@@ -44,10 +43,10 @@ def share_by_query(query: int, queries: int, p_init: float) -> float:
     return p_init / (256 if at <= 8000 else 512)
 
 
-def uniform(block: int, index: int, *shape: int) -> np.ndarray:
+def uniform(purpose: str, block: int, index: int, *shape: int) -> np.ndarray:
     """The documented draws of one example: in [-1, 1), by (seed, block of queries, index)."""
-    key = tf.constant(inputs.restart_seed(SETTINGS["seed"], block))
-    return LINF.noise(tf.zeros((1, *shape)), key, tf.constant([index])).numpy()[0]
+    key = randomness.key(randomness.restart_seed(SETTINGS["seed"], block), purpose, index)
+    return tf.random.stateless_uniform(shape, key, -1.0, 1.0).numpy()
 
 
 def random_search(i: int, epsilon: float, queries: int) -> np.ndarray:
@@ -61,14 +60,14 @@ def random_search(i: int, epsilon: float, queries: int) -> np.ndarray:
         return np.clip(np.clip(at, X[i] - epsilon, X[i] + epsilon), 0, 255).astype(np.float32)
 
     (height, width, channels), draws = SHAPE, {}
-    best = project(X[i] + epsilon * np.where(uniform(0, -1 - i, 1, width, channels) < 0, -1, 1))
+    best = project(X[i] + epsilon * np.where(uniform("stripes", 0, i, 1, width, channels) < 0, -1, 1))
     highest = margin(best)
     for query in range(1, queries):
         if highest > 0:
             break
         block = query // BLOCK
         if block not in draws:
-            draws[block] = uniform(block, i, BLOCK, 2 + channels)
+            draws[block] = uniform("square", block, i, BLOCK, 2 + channels)
         top, left, *signs = draws[block][query % BLOCK]
         area = share_by_query(query - 1, queries, 0.8) * height * width
         side = min(max(round(np.sqrt(area)), 1), height, width)
