@@ -143,6 +143,8 @@ def fgsm(
     loss: AttackLoss = "xent",
     uint8_first_step: bool = False,
     statistics: str = "moving",
+    seed: int | None = None,
+    indices: Any = None,
     batch_size: int | None = None,
 ) -> np.ndarray:
     """Adversarial images by `FGSM`: one step of epsilon, without a random start, float32 like x.
@@ -151,13 +153,22 @@ def fgsm(
       model: Keras model or callable, images to logits.
       x: images [B, H, W, C] within the bounds; y: integer labels [B].
       epsilon, norm, loss, uint8_first_step: see `FGSM`.
-      bounds, statistics, batch_size: see `Attack.run`.
+      bounds, statistics, seed, indices, batch_size: see `Attack.run`. It draws nothing.
 
     Raises:
       InputError: any argument out of its range, with the range.
     """
     attack = FGSM(epsilon=epsilon, norm=norm, loss=loss, uint8_first_step=uint8_first_step)
-    return attack.perturb(model, x, y, bounds=bounds, statistics=statistics, batch_size=batch_size)
+    return attack.perturb(
+        model,
+        x,
+        y,
+        bounds=bounds,
+        statistics=statistics,
+        seed=seed,
+        indices=indices,
+        batch_size=batch_size,
+    )
 
 
 def apgd(

@@ -66,9 +66,7 @@ def test_no_example_leaves_ball_or_range(
         "apgd": {"steps": steps},
         "square": {"queries": 20 * steps},
     }[name.split("-")[0]]
-    found = attack(
-        network, x, y, epsilon=epsilon, bounds=bounds, **settings, **({} if name == "fgsm" else {"seed": seed})
-    )
+    found = attack(network, x, y, epsilon=epsilon, bounds=bounds, **settings, seed=seed)
     assert found.dtype == np.float32
     assert found.shape == x.shape
     assert np.isfinite(found).all()

@@ -10,7 +10,7 @@ import pytest
 from igam_tf import attacks
 from igam_tf.attacks import APGD, FGSM, PGD, Attack, Square
 
-# Of `run`, beside model, x and y; FGSM draws nothing.
+# Of `run`, beside model, x and y.
 CALL = {"bounds", "statistics", "seed", "indices", "batch_size"}
 DATA = {"model", "x", "y"}
 
@@ -28,11 +28,10 @@ DATA = {"model", "x", "y"}
 def test_signatures(function: Callable[..., Any], kind: type[Attack], extra: set[str]) -> None:
     parameters = inspect.signature(function).parameters
     settings = {f.name: f for f in dataclasses.fields(kind) if f.init and f.name != "label"}
-    call = CALL - {"seed", "indices"} if kind is FGSM else CALL
-    assert set(parameters) == DATA | set(settings) | call | extra
+    assert set(parameters) == DATA | set(settings) | CALL | extra
     assert all(parameter.kind is not parameter.VAR_KEYWORD for parameter in parameters.values())
     run = inspect.signature(Attack.run).parameters
-    for name in call:
+    for name in CALL:
         assert parameters[name].default == run[name].default
     amounts = {"epsilon", "step_size"}  # a function has none of its own
     for name in set(settings) - amounts - {"steps"}:
