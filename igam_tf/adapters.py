@@ -14,7 +14,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from igam_tf import modes
+from igam_tf import modes, randomness
 from igam_tf.errors import InputError
 from igam_tf.precision import FloatLayer, full_precision
 
@@ -148,7 +148,7 @@ class Pad(FloatLayer):
         if self.place == "center" or (step is None and not training):
             around = [[margin // 2, margin - margin // 2] for margin in margins]
             return tf.pad(inputs, [[0, 0], *around, [0, 0]])
-        by_step = None if step is None else tf.stack([tf.constant(self.seed, tf.int64), step])
+        by_step = None if step is None else randomness.key(self.seed, "place", step)
         key = self.seed_generator.next() if by_step is None else by_step
         draws = tf.random.stateless_uniform([2], key)
         place = tf.cast(draws * [margin + 1 for margin in margins], tf.int32)

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from igam_tf import gradients, losses
+from igam_tf import gradients, losses, randomness
 from igam_tf.attacks import ascent
 from igam_tf.layers import bounds_of
 from igam_tf.settings import constructor
@@ -63,7 +63,7 @@ class AdversarialTrainer(Trainer):
         iteration = tf.convert_to_tensor(self.iteration)
         share = tf.minimum(1.0, tf.cast(iteration + 1, tf.float32) / max(self.settings.ramp_steps, 1))
         epsilon = share * self.epsilon
-        seed = tf.stack([tf.cast(self.settings.seed, tf.int64), iteration])
+        seed = randomness.key(self.settings.seed, "training_start", iteration)
         start = x + epsilon * tf.random.stateless_uniform(tf.shape(x), seed, -1.0, 1.0)
         adversarial, _ = ascent.ascend(
             lambda images: gradients.logits_of(self.model, images, "batch"),

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from igam_tf import losses
+from igam_tf import losses, randomness
 from igam_tf.errors import InputError
 from igam_tf.training import AdversarialTrainer, Momentum
 
@@ -70,6 +70,19 @@ def test_the_moving_averages_see_one_forward_pass_a_step() -> None:
     expected(x, training=True)
     found.train_on_batch(x, y)
     assert tiny.relative(tiny.values(found.model), tiny.values(expected)) < 1e-6
+
+
+def test_the_start_has_a_key_of_its_own() -> None:
+    """It was drawn by the key of the same step's augmentation."""
+    x, y = np.full((6, *tiny.SHAPE), 128, np.float32), np.zeros(6, int)
+    model = trainer(seed=3, epsilon=8, step_size=0, steps=1)
+    noise = (model._adversarial(tf.constant(x), tf.constant(y)) - x).numpy() / 8
+
+    def draws(purpose: str) -> np.ndarray:
+        return tf.random.stateless_uniform(x.shape, randomness.key(3, purpose, 0), -1.0, 1.0).numpy()
+
+    np.testing.assert_allclose(noise, draws("training_start"), atol=1e-5)
+    assert np.abs(noise - draws("augmentation")).max() > 0.1
 
 
 @pytest.mark.parametrize(("seed", "same"), [(0, True), (1, False)])
