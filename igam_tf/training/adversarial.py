@@ -1,4 +1,4 @@
-"""PGD adversarial training (Madry et al.): robust teachers and the PGD7 baseline. Without an attack: plain training."""
+"""PGD adversarial training (Madry et al.): robust teachers, the PGD7 baseline, plain training."""
 
 from typing import Any
 
@@ -17,9 +17,9 @@ from igam_tf.training.trainer import Parts, Trainer, regularized
 class AdversarialTrainer(Trainer):
     """Trains `model` in place on adversarial images made anew for every batch.
 
-    Inner attack: uniform random start, `steps` sign steps on the summed cross-entropy, with the batch's BatchNorm
-    statistics and no update of the moving averages (MadryLab's code attacks its training-mode graph, which updates them
-    on each step too). The update itself runs in training mode.
+    Inner attack: uniform random start, `steps` sign steps on the summed cross-entropy, with the batch's
+    BatchNorm statistics and no update of the moving averages (MadryLab's code attacks its training-mode
+    graph, which updates them on each step too). The update itself runs in training mode.
 
     `loss`, `xent` and `accuracy` are of the adversarial images in training, of clean ones in
     `evaluate` and `validation_data`; `RobustValidation` validates under an attack.

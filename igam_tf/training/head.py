@@ -17,9 +17,9 @@ from igam_tf.training.trainer import Parts, Trainer, regularized
 
 @constructor(FinetuneSettings)
 class HeadTrainer(Trainer):
-    """Trains one layer of `model` in place on mean cross-entropy, and nothing else (Eq. 6; the release's default).
+    """Trains one layer of `model` in place on mean cross-entropy (Eq. 6; the release's default).
 
-    Random pads in `model` draw a place at each step.
+    Nothing else is trained. Random pads in `model` draw a place at each step.
 
     Args:
       model: Keras model on the target task's images, the adapter included.

@@ -1,4 +1,4 @@
-"""Input gradient adversarial matching: phase 2 of the method (paper §4.2, Algorithm 1) as a Keras trainer."""
+"""Input gradient adversarial matching (paper §4.2, Algorithm 1): phase 2 as a Keras trainer."""
 
 import types
 import warnings
@@ -16,7 +16,8 @@ from igam_tf.training import checks
 from igam_tf.training.optimizers import Momentum, SteppedSchedule
 from igam_tf.training.trainer import Parts, Trainer, regularized
 
-# loss parts; share of iterations that matched; D's accuracy (0.5 is chance); cosine and l2 norms of the gradients
+# Loss parts; share of iterations that matched; D's accuracy (0.5 is chance); cosine and l2 norms of
+# the gradients.
 PARTS = (
     "loss", "xent", "adv", "diff", "matching", "disc_accuracy", "cosine", "student_norm", "teacher_norm",
 )  # fmt: skip
@@ -130,10 +131,11 @@ class Igam(Trainer):
     def compile(  # type: ignore[override]  # two optimisers where others have one
         self, student_optimizer: Any = None, discriminator_optimizer: Any = None, **kwargs: Any
     ) -> None:
-        """Sets the two optimisers (TF1 momentum 0.9 at rate 0.1 by default); further as `Trainer.compile`.
+        """Sets the two optimisers (TensorFlow 1's momentum 0.9 at rate 0.1 by default).
 
-        A learning-rate schedule is called with the optimiser's own update count; `discriminator_schedule` translates the
-        student's schedule for the discriminator, which steps less often.
+        Further arguments as `Trainer.compile`. A learning-rate schedule is called with the optimiser's own
+        update count; `discriminator_schedule` translates the student's schedule for the discriminator,
+        which steps less often.
 
         Raises:
           InputError: as `Trainer.compile`; one optimiser for both.

@@ -47,7 +47,8 @@ class Trainer(keras.Model, abc.ABC):
     _product = "model"  # the attribute that users save
 
     def __init__(self, model: keras.Model, parts: Sequence[str], name: str) -> None:
-        # Of its own it computes nothing: under a mixed policy Keras would cast its input and wrap its optimiser.
+        # It computes nothing itself: under a mixed policy Keras would cast its input and wrap its
+        # optimiser.
         super().__init__(name=name, dtype=full_precision())
         checks.require_trainable(model)
         self.model = model
@@ -64,7 +65,7 @@ class Trainer(keras.Model, abc.ABC):
 
     @abc.abstractmethod
     def _train(self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None) -> tuple[Parts, tf.Tensor]:
-        """One update on images, labels and, if any, the images' weights [B]: what to report, and the logits."""
+        """One update on images, labels and weights [B], if any: what to report, and the logits."""
 
     @abc.abstractmethod
     def _validate(self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None) -> tuple[Parts, tf.Tensor]:
@@ -98,7 +99,8 @@ class Trainer(keras.Model, abc.ABC):
         kwargs.setdefault("jit_compile", False)
         # By Keras' own metric, whose direction callbacks know without `mode="max"`.
         accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy")
-        super().compile(optimizer=optimizer or Momentum(), metrics=[accuracy, *(metrics or [])], **kwargs)
+        others = [metric for metric in metrics or [] if metric != "accuracy"]
+        super().compile(optimizer=optimizer or Momentum(), metrics=[accuracy, *others], **kwargs)
         if self.optimizer.use_ema and len(self.trained_variables) != len(self.trainable_variables):
             raise InputError(
                 f"use_ema: Keras averages all trainable weights, of which {self.name} trains a part by this optimiser"

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from igam_tf import losses, randomness
+from igam_tf import adapters, bounds, losses, models, modes, randomness
 from igam_tf.errors import InputError
 from igam_tf.training import AdversarialTrainer, Momentum
 
@@ -147,3 +147,22 @@ def test_the_attacks_loop_leaves_nothing_behind() -> None:
     grows = tf.function(differentiated, autograph=False).get_concrete_function(tf.constant([2.0]))
     kept = {node.op for function in grows.graph.as_graph_def().library.function for node in function.node_def}
     assert "TensorListPushBack" in kept  # what the test above would see
+
+
+def test_a_model_with_a_random_pad_has_one_place_at_every_iteration() -> None:
+    """In the attack as in the update; at the centre when it is evaluated."""
+    model = models.adapted(
+        tiny.classifier(shape=(12, 12, 3)), adapters.Pad(12, "random", seed=3), tiny.SHAPE, bounds.PIXELS
+    )
+    trained = AdversarialTrainer(model, weight_decay=0.0)
+    trained.compile(Momentum(0.0))
+    x, y = tiny.batch()
+    reports = []
+    for iteration in range(4):
+        with modes.in_mode(step=iteration, batch_statistics=True):
+            expected = float(losses.mean_cross_entropy(y, model(x, training=False)))
+        reports.append(float(trained.train_on_batch(x, y, return_dict=True)["xent"]))
+        assert reports[-1] == pytest.approx(expected, rel=1e-5)
+    assert len(set(reports)) > 1
+    central = float(losses.mean_cross_entropy(y, model(x, training=False)))
+    assert trained.evaluate(x, y, verbose=0, return_dict=True)["xent"] == pytest.approx(central, rel=1e-5)

@@ -118,7 +118,8 @@ def test_igam_validates_beside_a_discriminator_with_stock_batchnorm() -> None:
 
 @all_kinds
 def test_metrics_of_ones_own(kind: str) -> None:
-    trainer = KINDS[kind](metrics=[keras.metrics.SparseTopKCategoricalAccuracy(3, name="top3")], run_eagerly=True)
+    top3 = keras.metrics.SparseTopKCategoricalAccuracy(3, name="top3")
+    trainer = KINDS[kind](metrics=["accuracy", top3], run_eagerly=True)
     assert fit(trainer, validation_data=(X, Y))["val_top3"] == [1.0]  # of three classes
     assert set(trainer.evaluate(X, Y, verbose=0, return_dict=True)) == {*PARTS[kind], "top3"}
 
