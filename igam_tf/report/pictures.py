@@ -15,7 +15,7 @@ from igam_tf.experiments.reproduce import Result
 from igam_tf.figures import curves, gradients, style
 from igam_tf.records import EvalRecord
 from igam_tf.report.html import Picture
-from igam_tf.report.html.pictures import DPI
+from igam_tf.report.html.picture import DPI
 
 _EXAMPLES = 8
 

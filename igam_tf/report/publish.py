@@ -1,4 +1,4 @@
-"""A reproduced table in the format that was asked for, as a file."""
+"""Writes a reproduced table into a file, as text, Markdown, JSON or HTML."""
 
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -17,33 +17,33 @@ from igam_tf.summary import summarise, summary_text
 
 
 def publish(
-    declared: Mapping[int, Table],
-    found: Mapping[int, Mapping[str, Result]],
-    again: Mapping[str, Sequence[str]],
-    given: Mapping[str, Weights],
+    tables: Mapping[int, Table],
+    results: Mapping[int, Mapping[str, Result]],
+    rerun_flags: Mapping[str, Sequence[str]],
+    weights: Mapping[str, Weights],
     options: Options,
     format: str,
     path: pathlib.Path,
 ) -> None:
-    """Writes what was found with each seed, and over all of them if there are several, into one file.
+    """Writes the results of every seed, and their means if there are several seeds, into one file.
 
     Args:
-      declared, found: by seed.
-      again: by row, arguments of its command beyond table, preset and seed.
-      given: weights that were scored instead of a run's.
+      tables, results: by seed.
+      rerun_flags: by row, arguments of its command beyond table, preset and seed.
+      weights: by row, weights that were scored instead of a run's.
       format: `text`, `md`, `json` or `html`.
     """
-    documents = [document(table, found[seed], seed, again) for seed, table in declared.items()]
-    table = next(iter(declared.values()))
-    summary = summarise(table, found) if len(declared) > 1 else None
+    documents = [document(tables[seed], results[seed], seed, rerun_flags) for seed in tables]
+    table = next(iter(tables.values()))
+    summary = summarise(table, results) if len(tables) > 1 else None
     if format == "text":
-        texts = [document_text(made) for made in documents]
-        content = "\n\n".join([*texts, *([summary_text(table, found)] if summary else [])])
+        texts = [document_text(each) for each in documents]
+        content = "\n\n".join([*texts, *([summary_text(table, results)] if summary else [])])
     elif format == "md":
         content = report_markdown(documents, summary)
     elif format == "json":
         content = report_json(documents, summary)
     else:
-        drawn = {seed: pictures.of_table(table, found[seed], given, options) for seed, table in declared.items()}
+        drawn = {s: pictures.of_table(tables[s], results[s], weights, options) for s in tables}
         content = report_html(documents, summary, drawn)
     files.write_text(path, content.rstrip("\n") + "\n")

@@ -8,11 +8,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import jinja2
 import pytest
 
 from igam_tf import claims, report, summary
 from igam_tf.report import data
-from igam_tf.report.html.markup import breakable
+from igam_tf.report.html import page as html_page
 
 from . import samples
 from .pages import Page
@@ -173,12 +174,61 @@ def test_foreign_words_stay_words(of_one: str) -> None:
     )
     assert samples.ODD in page.text
     assert f"not run: {samples.NOTE}" in page.text
-    assert 'alt="rows &quot;fall&quot;"' in of_one
+    assert 'alt="rows &#34;fall&#34;"' in of_one
+
+
+MARKUP = '"<i>"'
+KEYS = {"verdict", "compared", "modes", "higher", "lower"}  # name another part of the data
+
+
+def marked(value: Any, field: str = "") -> Any:
+    """The same data, with markup in every string that is no key."""
+    if field in KEYS:
+        return value
+    if isinstance(value, str):
+        return value and value + MARKUP
+    if isinstance(value, list | tuple):
+        return type(value)(map(marked, value))
+    if isinstance(value, dict):
+        return {key: marked(part, key) for key, part in value.items()}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = [each.name for each in dataclasses.fields(value)]
+        parts = {name: marked(getattr(value, name), name) for name in fields}
+        return dataclasses.replace(value, **parts)
+    return value
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_no_string_of_the_data_becomes_markup(made: data.Document, several: bool) -> None:
+    """The page has the same elements and attributes where every string holds markup."""
+    documents, over_seeds, marked_over_seeds = [made], None, None
+    if several:
+        by_seed = samples.by_seed()
+        documents = [data.document(samples.TABLE, found, seed) for seed, found in by_seed.items()]
+        over_seeds = summary.summarise(samples.TABLE, by_seed)
+        marked_over_seeds = dataclasses.replace(marked(over_seeds), columns=over_seeds.columns)
+    pictures = dict.fromkeys((0, 4, 7), samples.PICTURES)
+    plain = Page(report.report_html(documents, over_seeds, pictures))
+    page = Page(report.report_html(marked(documents), marked_over_seeds, marked(pictures)))
+    expected = [(element.tag, [*element.attributes]) for element in plain.elements]
+    assert [(element.tag, [*element.attributes]) for element in page.elements] == expected
+    assert "<i>" not in plain.text
+    assert page.text.count("<i>") > 100  # a command is quoted anew
 
 
 def test_long_names_break_between_their_words_alone() -> None:
-    assert breakable("lambda_diff=<2>") == "lambda_<wbr>diff=<wbr>&lt;2&gt;"
-    assert breakable("IGAM-MNIST") == "IGAM-MNIST"
+    results = {"lambda_diff=<2>": samples.results()["Standard"], "IGAM-MNIST": samples.Result(None)}
+    rows = dict.fromkeys(results, samples.RUN)
+    table = dataclasses.replace(samples.TABLE, rows=rows)
+    html = report.report_html([data.document(table, results)])
+    assert 'class="name">lambda_<wbr>diff=<wbr>&lt;2&gt;</th>' in html
+    assert 'class="name">IGAM-MNIST</th>' in html
+
+
+def test_a_name_that_a_template_misspells_is_an_error(made: data.Document) -> None:
+    template = html_page.environment().from_string("<p>{{ document.titel }}</p>")
+    with pytest.raises(jinja2.UndefinedError, match="titel"):
+        template.render(document=made)
 
 
 def test_verdicts(of_one: str) -> None:

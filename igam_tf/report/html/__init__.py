@@ -1,9 +1,9 @@
-"""The report as one HTML page that asks nothing of the network: style and pictures are inside it, and there is no script.
+"""The report as one HTML page: style and pictures are inside it, and it has no script.
 
-`page` puts it together, `figures` makes what everybody reads, `details` what is there to be looked up, `markup` the elements.
+`page` prepares plain data; the Jinja templates in `templates/` lay it out and escape it.
 """
 
 from igam_tf.report.html.page import report_html
-from igam_tf.report.html.pictures import Picture
+from igam_tf.report.html.picture import Picture
 
 __all__ = ["Picture", "report_html"]

@@ -1,89 +1,91 @@
-"""The page from its parts."""
+"""Renders `templates/page.html`. Filters turn the parts of a table's data into words."""
 
-import dataclasses
-import importlib.resources
-import string
-from collections.abc import Mapping, Sequence
+import functools
+import json
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+import jinja2
+
+from igam_tf.records import EvalRecord
 from igam_tf.report import text
-from igam_tf.report.data import Document
-from igam_tf.report.html import details, figures, pictures
-from igam_tf.report.html.markup import Markup, element, joined
-from igam_tf.summary import Summary
+from igam_tf.report.data import STRONG, Document
+from igam_tf.report.html.picture import Picture
+from igam_tf.summary import Summary, difference_text, explained, mean_text
 from igam_tf.version import __version__
-
-
-@dataclasses.dataclass(frozen=True)
-class _Section:
-    """A heading with what stands below it; `anchor` is its address within the page."""
-
-    title: str
-    anchor: str
-    body: Markup
-
-    def shown(self, level: int) -> Markup:
-        heading = element(f"h{level}", self.title, id=f"{self.anchor}-title")
-        return element("section", heading, self.body, id=self.anchor, aria_labelledby=f"{self.anchor}-title")
 
 
 def report_html(
     documents: Sequence[Document],
     summary: Summary | None = None,
-    drawn: Mapping[int, Sequence[pictures.Picture | str]] | None = None,
+    pictures: Mapping[int, Sequence[Picture | str]] | None = None,
 ) -> str:
-    """The page: tables, claims, diagnostics, pictures, every row's command and configuration, environment.
+    """The page: tables, claims, diagnostics, pictures, commands, configurations, environment.
 
     Args:
       documents: one, or one for each seed.
       summary: over the seeds, if there are several.
-      drawn: pictures, or why there is none, by seed.
+      pictures: by seed; a string says why a picture is missing.
     """
-    first, body = documents[0], []
-    if summary is None:
-        sections = _sections(first, (drawn or {}).get(first.seed, ()), 2)
-        body.append(figures.warnings(first, 2))
-    else:
-        sections = [_Section("Over all seeds", "seeds", figures.over_seeds(summary, first.columns))]
-        for made in documents:
-            inside = [section.shown(3) for section in _sections(made, (drawn or {}).get(made.seed, ()), 3)]
-            content = joined(element("p", _scored(made)), figures.warnings(made, 3), *inside)
-            sections.append(_Section(f"Seed {made.seed}", f"seed-{made.seed}", content))
-    body += [section.shown(2) for section in sections]
-    links = [element("li", element("a", section.title, href=f"#{section.anchor}")) for section in sections]
-    page = [
-        element("header", element("h1", first.heading), element("p", _lead(documents), class_="lead")),
-        element("nav", element("ul", *links), class_="contents", aria_label="Contents"),
-        element("main", *body),
-        element("footer", f"Made by bin/reproduce_table of igam_tf {__version__}."),
-    ]
-    return string.Template(_resource("page.html")).substitute(
-        title=joined(f"{first.heading} (igam_tf)"), style=_resource("page.css"), body="\n".join(page)
+    variables = {"documents": documents, "summary": summary, "pictures": pictures or {}}
+    return environment().get_template("page.html").render(variables, version=__version__)
+
+
+@functools.cache
+def environment() -> jinja2.Environment:
+    """Templates that escape all they show, and fail on a name that is not defined."""
+    templates = jinja2.Environment(
+        loader=jinja2.PackageLoader("igam_tf.report.html"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
     )
+    templates.filters |= {
+        "arguments": _arguments,
+        "conditions": text.conditions,
+        "difference": difference_text,
+        "explained": explained,
+        "indented": _indented,
+        "interval": text.interval,
+        "mean": mean_text,
+        "parts": re.compile(r"(?<=[_=])").split,
+        "percent": text.percent,
+        "sections": _sections,
+        "settings": _settings,
+        "strong_words": text.strong_words,
+    }
+    return templates
 
 
-def _lead(documents: Sequence[Document]) -> str:
-    preset = documents[0].preset
-    if len(documents) > 1:
-        return f"Preset {preset}, seeds {', '.join(str(made.seed) for made in documents)}."
-    return f"Preset {preset}, seed {documents[0].seed}. {_scored(documents[0])}"
-
-
-def _scored(made: Document) -> str:
-    """What was scored, and how."""
-    return " ".join(text.conditions(made)[:2])
-
-
-def _sections(made: Document, drawn: Sequence[pictures.Picture | str], level: int) -> list[_Section]:
-    found = (
-        ("Accuracy", "accuracy", figures.accuracies(made)),
-        ("The paper's claims", "claims", figures.findings(made)),
-        ("Diagnostics", "diagnostics", details.diagnostics(made)),
-        ("Curves and input gradients", "pictures", pictures.gallery(drawn)),
-        ("How to run each row", "rows", joined(*(details.row(made, row, level + 1) for row in made.rows))),
-        ("Environment", "environment", figures.environment(made)),
+def _sections(document: Document, pictures: Mapping[int, Sequence[Any]]) -> dict[str, str]:
+    """Titles of the sections that have something to show, by the name of their template."""
+    sections = (
+        ("accuracy", "Accuracy", document.columns),
+        ("claims", "The paper's claims", document.findings),
+        ("diagnostics", "Diagnostics", any(row.checks for row in document.rows)),
+        ("pictures", "Curves and input gradients", pictures.get(document.seed)),
+        ("rows", "How to run each row", document.rows),
+        ("environment", "Environment", document.environment),
     )
-    return [_Section(title, f"{anchor}-{made.seed}", body) for title, anchor, body in found if body]
+    return {name: title for name, title, content in sections if content}
 
 
-def _resource(name: str) -> str:
-    return (importlib.resources.files("igam_tf.report.html") / name).read_text("utf-8")
+def _settings(record: EvalRecord, attack: str) -> str:
+    """The settings behind a count. The count of the whole chain has those of its stages."""
+    if attack == STRONG and record.attacks:
+        return "; then ".join(f"{stage}: {spec['shown']}" for stage, spec in record.attacks.items())
+    return str(record.attacks.get(attack.removeprefix(f"{STRONG}: "), {}).get("shown", ""))
+
+
+def _arguments(command: str) -> Iterator[str]:
+    """A shell command's arguments, quoted for the shell."""
+    return map(shlex.quote, shlex.split(command))
+
+
+def _indented(config: dict[str, Any]) -> str:
+    """A configuration as JSON, with lists of plain values on one line."""
+    lines = json.dumps(config, indent=2)
+    plain_list = r"\[\n\s*([^][{}]*?)\n\s*\]"
+    return re.sub(plain_list, lambda match: "[" + re.sub(r"\n\s*", " ", match[1]) + "]", lines)
