@@ -87,6 +87,6 @@ def test_over_seeds() -> None:
     lines = report.report_markdown(documents, summary.summarise(samples.TABLE, found)).splitlines()
     assert lines[0] == r"### Table 1: a \<title> \& more (preset demo, seeds 0, 4)"
     assert cells(lines[4]) == ["moving", "Clean", "FGSM", "PGD20"]
-    assert cells(lines[6])[:2] == ["Standard", "91.0 [91.0, 91.0]"]
+    assert cells(lines[6])[:2] == ["Standard", "91.0 (all equal)"]
     assert sum(line.startswith("### ") for line in lines) == 3
     assert any(line.endswith("not run with every seed") for line in lines)
