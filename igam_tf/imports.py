@@ -56,12 +56,17 @@ def _module(name: str, path: str, setting: str) -> Any:
 def _from_file(file: pathlib.Path, setting: str) -> Any:
     if not file.is_file():
         raise InputError(f"{setting}: {file} is not a file")
-    spec = importlib.util.spec_from_file_location(file.stem, file.resolve())
+    # By its path, so that two files of one name are two modules, and one file is loaded once.
+    name = f"igam_tf_user:{file.resolve()}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, file.resolve())
     assert spec is not None
     assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    # By its path, so that two files of one name are two modules, and one file is loaded once.
-    known = sys.modules.setdefault(f"igam_tf_user:{file.resolve()}", module)
-    if known is module:
+    sys.modules[name] = module = importlib.util.module_from_spec(spec)
+    try:
         spec.loader.exec_module(module)
-    return known
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module

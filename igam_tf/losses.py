@@ -1,6 +1,6 @@
 """Losses: of classifiers, of matching input gradients, of the discriminator."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import keras
@@ -68,6 +68,8 @@ def attack_loss(loss: AttackLoss) -> Callable[[Any, Any], tf.Tensor]:
       InputError: neither of these.
     """
     if callable(loss):
+        if not isinstance(loss, Hashable):  # what is compiled is found by its hash
+            raise InputError(f"loss: expected a hashable callable, such as a frozen dataclass, got {loss!r}")
         return loss
     if loss not in _ATTACK_LOSSES:
         names = ", ".join(_ATTACK_LOSSES)

@@ -15,11 +15,12 @@ LogitsFn = Callable[[tf.Tensor], tf.Tensor]  # images to logits, BatchNorm mode 
 LossFn = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # labels, logits to the loss to raise, [B]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class StepRule(abc.ABC):
     """How an iterate moves before it is projected.
 
-    Subclasses are frozen dataclasses: an equal rule is the same rule, and is compiled once.
+    Subclasses are frozen dataclasses: an equal rule is the same rule, and is compiled once. Another
+    subclass is equal to itself alone.
     """
 
     def begin(self, x: tf.Tensor) -> Any:
@@ -43,7 +44,7 @@ class StepRule(abc.ABC):
 
     def describe(self) -> str:
         """What an attack's one line says of the rule."""
-        return type(self).__name__
+        return repr(self)
 
 
 @dataclasses.dataclass(frozen=True)

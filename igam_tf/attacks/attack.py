@@ -105,7 +105,7 @@ class Attack(abc.ABC):
 
     def run_group(self, attacks: Sequence["Attack"], inputs: AttackInputs) -> list[AttackResult]:
         """One batch's results for attacks that share this one's trajectory, of which it is the longest."""
-        x_adv = self.generate(inputs)
+        x_adv = inputs.require_images(self.name, self.generate(inputs))
         return [AttackResult(x_adv, inputs.correct(x_adv)) for _ in attacks]
 
     def run(
@@ -153,7 +153,8 @@ class Attack(abc.ABC):
     ) -> np.ndarray:
         """The adversarial images alone, without a pass to judge them; arguments as `run`."""
         inputs = AttackInputs.of(model, x, y, bounds=bounds, statistics=statistics, seed=seed, indices=indices)
-        return np.concatenate([self.generate(part) for part in inputs.batches(batch_size)])
+        parts = inputs.batches(batch_size)
+        return np.concatenate([part.require_images(self.name, self.generate(part)) for part in parts])
 
     def on_surrogate(self, surrogate: Any) -> "Attack":
         """This attack, its transfer attacks computed on `surrogate` if they have none yet."""
@@ -201,19 +202,11 @@ class UserAttack(Attack):
             seed=inputs.seed,
             indices=inputs.indices,
         )
-        images = np.asarray(result.x_adv, np.float32)
-        if images.shape != inputs.images.shape:
+        if not hasattr(result, "x_adv"):
             raise InputError(
-                f"attacks: {self.name}: expected images of the shape {inputs.images.shape}, got {images.shape}"
+                f"attacks: {self.name}: expected run to return an AttackResult, got {type(result).__name__}"
             )
-        slack = 1e-5 * inputs.bounds.range
-        low, high = inputs.bounds.low - slack, inputs.bounds.high + slack
-        if not (images.min() >= low and images.max() <= high):
-            raise InputError(
-                f"attacks: {self.name}: expected pixels within {inputs.bounds}, "
-                f"got {images.min():g} to {images.max():g}"
-            )
-        return images
+        return np.asarray(result.x_adv, np.float32)
 
     def settings(self, bounds: Bounds, image_shape: Sequence[int] = ()) -> dict[str, Any]:
         return {
@@ -223,6 +216,22 @@ class UserAttack(Attack):
         }
 
 
+def as_attack(attack: Any) -> Attack:
+    """An attack as an `Attack`: itself, or a user's object wrapped.
+
+    Raises:
+      InputError: neither; a name is for `resolve`.
+    """
+    if isinstance(attack, Attack):
+        return attack
+    if isinstance(attack, (str, type)) or not isinstance(attack, AttackLike):
+        raise InputError(
+            "attacks: expected a name, or an object with name, describe and run, "
+            f"got {getattr(attack, '__name__', None) or repr(attack)}"
+        )
+    return UserAttack(attack=attack)
+
+
 def require_name(name: str) -> str:
     """The name, if records and files can be called by it.
 
@@ -230,12 +239,17 @@ def require_name(name: str) -> str:
       InputError: they cannot.
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name) or name == "clean":
-        raise InputError(f"attacks: expected a name of letters, digits and _ . + = -, other than clean, got {name!r}")
+        raise InputError(
+            f"attacks: expected a name of letters, digits and _ . + = -, other than clean, "
+            f"got {name!r}; label= sets another"
+        )
     return name
 
 
 def _plain(value: Any) -> Any:
-    """A setting for JSON: itself if it is plain, else its name."""
+    """A setting for JSON: itself if it is plain, else all that tells it from another."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    return str(getattr(value, "name", None) or getattr(value, "__name__", None) or value)
+    if hasattr(value, "__qualname__"):
+        return f"{value.__module__}.{value.__qualname__}"
+    return repr(value)

@@ -15,11 +15,12 @@ from igam_tf.errors import InputError
 Projection = Callable[[tf.Tensor], tf.Tensor]  # images to images inside ball and pixel range
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Ball(abc.ABC):
     """A norm's ball around each image, by the parts that an attack needs.
 
-    Subclasses are frozen dataclasses: an equal ball is the same ball, and is compiled once.
+    Subclasses are frozen dataclasses: an equal ball is the same ball, and is compiled once. Another
+    subclass is equal to itself alone.
     """
 
     @property

@@ -1,12 +1,12 @@
 """Attacks one after the other, each on the survivors of those before it."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from igam_tf.attacks.attack import Attack, AttackResult
+from igam_tf.attacks.attack import Attack, AttackResult, as_attack
 from igam_tf.attacks.inputs import AttackInputs
 from igam_tf.bounds import Bounds
 from igam_tf.errors import InputError
@@ -27,6 +27,7 @@ class Chain(Attack):
     stages: tuple[Attack, ...]
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "stages", tuple(_flat(self.stages)))
         names = [stage.name for stage in self.stages]
         if not names or len(set(names)) < len(names):
             raise InputError(f"chain: expected stages of different names, got {', '.join(names)}")
@@ -88,3 +89,9 @@ class Chain(Attack):
         """As if every stage met every example: the most that it can be."""
         costs = [stage.cost(num_classes) for stage in self.stages]
         return sum(gradients for gradients, _ in costs), sum(queries for _, queries in costs)
+
+
+def _flat(stages: Iterable[Any]) -> Iterator[Attack]:
+    """Users' objects as attacks, and a chain's own stages in its place."""
+    for stage in map(as_attack, stages):
+        yield from stage.stages if isinstance(stage, Chain) else (stage,)

@@ -68,6 +68,9 @@ class AttackInputs:
           InputError: shapes, types or values that do not fit together or to the model.
         """
         limits, images, labels = checked(model, x, y, bounds)
+        numbers = np.asarray(np.arange(len(labels)) if indices is None else indices, np.int32)
+        if numbers.shape != labels.shape:
+            raise InputError(f"indices: expected {len(labels)} numbers, got the shape {numbers.shape}")
         return cls(
             model,
             images,
@@ -75,7 +78,7 @@ class AttackInputs:
             limits,
             check_statistics(statistics, model),
             secrets.randbelow(2**31) if seed is None else int(seed),
-            np.asarray(np.arange(len(labels)) if indices is None else indices, np.int32),
+            numbers,
             None if targets is None else _checked_targets(model, labels, targets),
         )
 
@@ -108,9 +111,16 @@ class AttackInputs:
         """The same examples for another model.
 
         Raises:
-          InputError: the examples do not fit that model, or it cannot run in that BatchNorm mode.
+          InputError: the examples do not fit that model, it has another pixel range, or it cannot run
+            in that BatchNorm mode.
         """
         checked(model, self.images, self.labels, self.bounds)
+        try:
+            own = bounds_of(model)
+        except InputError:  # it does not say
+            own = self.bounds
+        if own != self.bounds:
+            raise InputError(f"surrogate: it takes pixels in {own}, the model {self.bounds}")
         return dataclasses.replace(self, model=model, statistics=check_statistics(self.statistics, model))
 
     def survivors(self, open_: np.ndarray) -> np.ndarray:
@@ -127,6 +137,22 @@ class AttackInputs:
     def correct(self, images: np.ndarray) -> np.ndarray:
         """Which of these images, like `self.images`, the model gives their labels, bool [B]."""
         return programs.logits(self.model, images, self.statistics).argmax(-1) == self.labels
+
+    def require_images(self, name: str, images: np.ndarray) -> np.ndarray:
+        """The adversarial images of the attack `name`, checked.
+
+        Raises:
+          InputError: another shape, or pixels outside the range or not finite.
+        """
+        if images.shape != self.images.shape:
+            raise InputError(f"attacks: {name}: expected images of the shape {self.images.shape}, got {images.shape}")
+        slack = 1e-5 * self.bounds.range
+        low, high = self.bounds.low - slack, self.bounds.high + slack
+        if not (images.min() >= low and images.max() <= high):
+            raise InputError(
+                f"attacks: {name}: expected pixels within {self.bounds}, got {images.min():g} to {images.max():g}"
+            )
+        return images
 
     def compiled(self, key: Hashable, build: Callable[..., Callable[..., Any]]) -> Callable[..., Any]:
         """A program for this model, image shape and BatchNorm mode, built at its first use.

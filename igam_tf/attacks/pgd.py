@@ -166,7 +166,8 @@ class PGD(Attack):
             "step_size": step_size,
             "epsilon_shown": bounds.describe(radius),
             "norm": self.ball.name,
-            "step_rule": type(self.step_rule).__name__,
+            "ball": repr(self.ball),
+            "step_rule": repr(self.step_rule),
         }
 
     def generate(self, inputs: AttackInputs) -> np.ndarray:
@@ -176,6 +177,7 @@ class PGD(Attack):
     def run_group(self, attacks: Sequence[Attack], inputs: AttackInputs) -> list[AttackResult]:
         steps = [attack.steps for attack in attacks if isinstance(attack, PGD)]
         curve = self.curve(inputs, steps)
+        inputs.require_images(self.name, curve.x_adv)
         return [AttackResult(curve.x_adv, curve.last[k], curve.never_fooled[k]) for k in steps]
 
     def curve(self, inputs: AttackInputs, record_at: Iterable[int], readings: bool = True) -> Curve:

@@ -8,7 +8,7 @@ from typing import Any
 
 from igam_tf import imports
 from igam_tf.attacks.apgd import APGD
-from igam_tf.attacks.attack import Attack, AttackLike, UserAttack, require_name
+from igam_tf.attacks.attack import Attack, AttackLike, as_attack, require_name
 from igam_tf.attacks.chain import Chain
 from igam_tf.attacks.pgd import FGSM, PGD
 from igam_tf.attacks.square import Square
@@ -47,12 +47,7 @@ def resolve(attack: str | AttackLike, epsilon: Amount = "8/255", step_size: Amou
     """
     if isinstance(attack, str):
         return _by_path(attack, epsilon, step_size) if ":" in attack else _by_name(attack, epsilon, step_size)
-    if isinstance(attack, type) or not isinstance(attack, AttackLike):
-        raise InputError(
-            "attacks: expected a name, or an object with name, describe and run, "
-            f"got {getattr(attack, '__name__', None) or repr(attack)}"
-        )
-    resolved = attack if isinstance(attack, Attack) else UserAttack(attack=attack)
+    resolved = as_attack(attack)
     require_name(resolved.name)
     return resolved
 

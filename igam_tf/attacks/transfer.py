@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from igam_tf.attacks.attack import Attack
+from igam_tf.attacks.attack import Attack, as_attack
 from igam_tf.attacks.inputs import AttackInputs
 from igam_tf.bounds import Bounds
 from igam_tf.errors import InputError
@@ -26,6 +26,9 @@ class Transfer(Attack):
     attack: Attack
     surrogate: Any = None
     surrogate_name: str = "surrogate"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "attack", as_attack(self.attack))
 
     @property
     def default_name(self) -> str:

@@ -13,7 +13,13 @@ from igam_tf.bounds import Amount
 from igam_tf.calibration import recalibrated
 from igam_tf.data.splits import Dataset, Split
 from igam_tf.errors import InputError
-from igam_tf.evaluation.examples import bounds_for, require_logits, require_settings, split_of
+from igam_tf.evaluation.examples import (
+    bounds_for,
+    require_logits,
+    require_pixels,
+    require_settings,
+    split_of,
+)
 from igam_tf.evaluation.running import ModeRun, Progress, count_names
 from igam_tf.ledger import Ledger
 from igam_tf.models import source_view
@@ -83,13 +89,16 @@ def evaluate(
     calibration = _calibration(dataset, calibration, statistics)
     require_settings(split, statistics, batch_size, calibration)
     limits = bounds_for(model, dataset, bounds)
-    resolved = _on_models(resolve_all(attacks, epsilon, step_size), model, surrogate, attack_head)
+    own = resolve_all(attacks, epsilon, step_size)
+    resolved = _on_models(own, model, surrogate, attack_head)
     require_logits(model, split, limits, statistics[0])
+    if calibration is not None:
+        require_pixels(calibration, limits, "calibration")
     single = _single(resolved)
     shape = split.images.shape[1:]
     described = {attack.name: attack.settings(limits, shape) for attack in single}
     ledger = Ledger(
-        parts_dir,
+        None if parts_dir is None else pathlib.Path(parts_dir),
         {
             "model": fingerprints.of_model(model, split),
             "surrogates": {
@@ -111,7 +120,8 @@ def evaluate(
         if mode == "recalibrated":
             assert calibration is not None
             subject = recalibrated(model, calibration, batch_size)
-            own_attacks = _on_models(resolved, subject, surrogate, attack_head)
+            require_logits(subject, split, limits, "moving")
+            own_attacks = _on_models(own, subject, surrogate, attack_head)
         run = ModeRun(
             mode,
             subject,
@@ -151,8 +161,10 @@ def evaluate(
 def _calibration(dataset: Any, calibration: Any, statistics: Sequence[str]) -> Split | None:
     if "recalibrated" not in statistics:
         return None
-    if calibration is None and isinstance(dataset, Dataset):
-        return dataset.train
+    if calibration is None:
+        calibration = dataset if isinstance(dataset, Dataset) else None
+    if isinstance(calibration, Dataset):
+        return calibration.train
     return None if calibration is None else split_of(calibration)
 
 
@@ -161,6 +173,8 @@ def _on_models(attacks: Sequence[Attack], model: Any, surrogate: Any, attack_hea
     if attack_head not in HEADS:
         raise InputError(f"attack_head: expected one of {', '.join(HEADS)}, got {attack_head!r}")
     if attack_head == "source":
+        if surrogate is not None or any(isinstance(attack, Transfer) for attack in attacks):
+            raise InputError("attack_head: source computes every attack on the source head, no surrogate")
         head = source_view(model)
         return [_through_head(attack, head) for attack in attacks]
     if surrogate is None:
@@ -173,8 +187,7 @@ def _through_head(attack: Attack, head: Any) -> Attack:
     if isinstance(attack, Chain):
         stages = tuple(_through_head(stage, head) for stage in attack.stages)
         return dataclasses.replace(attack, stages=stages)
-    inner = attack.attack if isinstance(attack, Transfer) else attack
-    return Transfer(attack=inner, surrogate=head, surrogate_name="source head", label=attack.name)
+    return Transfer(attack=attack, surrogate=head, surrogate_name="source head", label=attack.name)
 
 
 def _single(attacks: Sequence[Attack]) -> list[Attack]:
@@ -184,7 +197,10 @@ def _single(attacks: Sequence[Attack]) -> list[Attack]:
       InputError: a transfer attack has no model to compute its images on.
     """
     single = [stage for attack in attacks for stage in (attack.stages if isinstance(attack, Chain) else (attack,))]
+    by_name: dict[str, Attack] = {}
     for attack in single:
         if isinstance(attack, Transfer):
             attack.require_surrogate()
+        if by_name.setdefault(attack.name, attack) != attack:
+            raise InputError(f"attacks: two different ones are called {attack.name}; label= sets another name")
     return single

@@ -35,8 +35,7 @@ def split_of(dataset: Any, num_examples: int | None = None) -> Split:
         raise InputError(
             f"dataset: expected a Dataset, a Split, (images, labels) or a tf.data.Dataset, got {type(dataset).__name__}"
         )
-    images, labels = map(np.asarray, dataset)
-    return Split(images, labels).first(num_examples)
+    return Split.of(dataset).first(num_examples)
 
 
 def bounds_for(model: Any, dataset: Any, bounds: Any) -> Bounds:
@@ -70,6 +69,19 @@ def require_settings(split: Split, statistics: Sequence[str], batch_size: int, c
         raise InputError("statistics: recalibrated needs clean training data (calibration)")
 
 
+def require_pixels(split: Split, bounds: Bounds, name: str) -> None:
+    """Looks at the first 1000 images of a split.
+
+    Raises:
+      InputError: they are not in the pixel range, or fill so little of it that they are of another.
+    """
+    pixels = split.first(1000).pixels()
+    slack = 1e-6 * bounds.range
+    low, high = bounds.low - slack, bounds.high + slack
+    if not (pixels.min() >= low and bounds.low + bounds.range / 128 <= pixels.max() <= high):
+        raise InputError(f"{name}: expected images in {bounds}, got pixels {pixels.min():g} to {pixels.max():g}")
+
+
 def require_logits(model: Any, split: Split, bounds: Bounds, mode: str) -> None:
     """Looks at the outputs once: attacks on probabilities or NaN look like robustness.
 
@@ -100,4 +112,6 @@ def _gathered(dataset: tf.data.Dataset, count: int | None) -> tuple[np.ndarray, 
     if count is not None:
         dataset = dataset.take(count)
     examples = list(dataset.as_numpy_iterator())
+    if not examples:
+        raise InputError("dataset: the tf.data set is empty")
     return np.stack([x for x, *_ in examples]), np.stack([y for _, y, *_ in examples])

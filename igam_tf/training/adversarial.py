@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from igam_tf import gradients, losses, randomness
 from igam_tf.attacks import ascent
+from igam_tf.errors import InputError
 from igam_tf.layers import bounds_of
 from igam_tf.settings import constructor
 from igam_tf.settings.training import AdversarialSettings
@@ -39,6 +40,11 @@ class AdversarialTrainer(Trainer):
         self.bounds = bounds_of(model)
         self.epsilon = self.bounds.amount(self.settings.epsilon)
         self.step_size = self.bounds.amount(self.settings.step_size, "step_size")
+        if bool(self.settings.steps) != bool(self.epsilon):
+            raise InputError(
+                "adversarial training: expected epsilon and steps both above 0, or both 0 for plain "
+                f"training, got {self.settings.epsilon} and {self.settings.steps}"
+            )
 
     def _train(self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None) -> tuple[Parts, tf.Tensor]:
         if self.settings.steps:

@@ -140,7 +140,9 @@ class Igam(Trainer):
         Raises:
           InputError: as `Trainer.compile`; one optimiser for both.
         """
-        if "optimizer" in kwargs or (student_optimizer is not None and student_optimizer is discriminator_optimizer):
+        optimizers = keras.optimizers.Optimizer
+        shared = student_optimizer is discriminator_optimizer and isinstance(student_optimizer, optimizers)
+        if "optimizer" in kwargs or shared:
             raise InputError("compile: expected student_optimizer and discriminator_optimizer, one of its own for each")
         super().compile(student_optimizer, **kwargs)
         self.discriminator_optimizer = keras.optimizers.get(discriminator_optimizer or Momentum())

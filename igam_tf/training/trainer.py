@@ -96,6 +96,8 @@ class Trainer(keras.Model, abc.ABC):
         """
         if loss is not None:
             raise InputError(f"compile: {self.name} has its own loss; leave out loss={loss!r}")
+        if (replicas := tf.distribute.get_strategy().num_replicas_in_sync) > 1:
+            raise InputError(f"compile: {self.name} trains on one device, got a strategy of {replicas} replicas")
         kwargs.setdefault("jit_compile", False)
         # By Keras' own metric, whose direction callbacks know without `mode="max"`.
         accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy")

@@ -17,6 +17,7 @@ import numpy as np
 from igam_tf import attacks
 from igam_tf.bounds import Amount
 from igam_tf.data.splits import Split
+from igam_tf.errors import InputError
 from igam_tf.layers import check_statistics
 from igam_tf.training.trainer import Trainer
 
@@ -35,6 +36,7 @@ class RobustValidation(keras.callbacks.Callback):
       epsilon, step_size: of an attack by name, as attacks take them.
       num_examples: the first so many are attacked; None for all.
       batch_size: images at a time.
+      bounds: pixel range, `Bounds` or (low, high); None asks the model.
       statistics: BatchNorm mode, `"moving"` or `"batch"`.
       seed: of the attack.
 
@@ -51,6 +53,7 @@ class RobustValidation(keras.callbacks.Callback):
         step_size: Amount = "2/255",
         num_examples: int | None = 200,
         batch_size: int = 100,
+        bounds: Any = None,
         statistics: str = "moving",
         seed: int = 0,
     ) -> None:
@@ -59,6 +62,7 @@ class RobustValidation(keras.callbacks.Callback):
         self._split = Split.of(data).first(num_examples)
         self._settings: dict[str, Any] = {
             "batch_size": batch_size,
+            "bounds": bounds,
             "statistics": check_statistics(statistics),
             "seed": seed,
         }
@@ -79,7 +83,17 @@ class BestWeights(keras.callbacks.EarlyStopping):
     Args:
       monitor: what the best epoch is best in.
       mode: `"max"` or `"min"`.
+
+    Raises:
+      InputError: out of `fit`, where nothing of that name is in the logs: a misspelt name, or the
+        callback that adds it stands behind this one.
     """
 
     def __init__(self, monitor: str = "val_pgd10", mode: str = "max") -> None:
         super().__init__(monitor, patience=sys.maxsize, mode=mode, restore_best_weights=True)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if self.monitor not in (logs or {}):
+            names = ", ".join(logs or {})
+            raise InputError(f"BestWeights: {self.monitor} is not in the logs of an epoch: {names}")
+        super().on_epoch_end(epoch, logs)

@@ -259,7 +259,8 @@ def test_settings_are_plain_data_for_records() -> None:
         "norm": "l2",
         "random_start": True,
         "restarts": 1,
-        "step_rule": "SteepestStep",
+        "step_rule": "SteepestStep()",
+        "ball": "L2Ball()",
     }
     assert resolve("square200").settings(PIXELS)["queries"] == 200
     assert resolve("transfer-pgd20").settings(PIXELS)["through"] == "surrogate"

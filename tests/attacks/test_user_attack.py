@@ -124,7 +124,7 @@ def test_from_python(user: Any) -> None:
     judged = model(images["moving/darken"], training=False).numpy().argmax(1) == labels(model)
     np.testing.assert_array_equal(record.right("darken"), judged)
     assert record.attacks["darken"] == {"name": "darken", "attack": "Darken", "shown": "all pixels darker by 30"}
-    assert record.attacks["mi-fgsm"]["step_rule"] == "MomentumStep"
+    assert record.attacks["mi-fgsm"]["step_rule"] == "MomentumStep(decay=1.0)"
 
 
 def test_momentum_is_that_of_a_loop(user: Any) -> None:
@@ -187,6 +187,92 @@ def test_images_that_no_attack_may_return(x_adv: np.ndarray, message: str) -> No
 
     with pytest.raises(InputError, match=f"^{message}"):
         evaluation.evaluate(tiny.classifier(), (X, Y), attacks=Odd())
+
+
+class Nudge(attacks.StepRule):
+    """Not a dataclass: two of them are two rules, whatever they hold."""
+
+    def __init__(self, factor: float) -> None:
+        object.__setattr__(self, "factor", factor)
+
+    def move(self, images: Any, gradient: Any, ball: Any, step_size: Any, index: Any, state: Any) -> Any:
+        return images + self.factor * step_size * ball.direction(gradient), state
+
+
+def test_rules_that_are_no_dataclasses_are_not_taken_for_each_other() -> None:
+    model = tiny.classifier()
+    still, moving = (PGD(steps=1, random_start=False, step_rule=Nudge(factor)) for factor in (0, 1))
+    assert still != moving
+    assert still.trajectory != moving.trajectory
+    np.testing.assert_array_equal(still.perturb(model, X, Y), X)
+    assert np.abs(moving.perturb(model, X, Y) - X).max() > 1
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Far(attacks.Attack):
+    """A subclass that leaves the pixel range."""
+
+    default_name = "far"
+
+    def describe(self, bounds: Any, image_shape: Any = ()) -> str:
+        return "far"
+
+    def generate(self, inputs: attacks.AttackInputs) -> np.ndarray:
+        return inputs.images + 1e4
+
+
+class Images:
+    name = "images"
+
+    def describe(self, bounds: Any) -> str:
+        return "no result"
+
+    def run(self, model: Any, x: np.ndarray, y: np.ndarray, **settings: Any) -> Any:
+        return x
+
+
+@dataclasses.dataclass
+class Unhashable:
+    def __call__(self, labels: Any, logits: Any) -> Any:
+        return logits[:, 0]
+
+
+@pytest.mark.parametrize(
+    ("attack", "message"),
+    [
+        (lambda: Far(), r"attacks: far: expected pixels within \[0, 255\]"),
+        (lambda: Images(), "attacks: images: expected run to return an AttackResult, got ndarray"),
+        (lambda: PGD(loss=Unhashable()), "loss: expected a hashable callable"),
+        (lambda: attacks.Chain(stages=("pgd1",)), "attacks: expected a name, or an object .* got 'pgd1'"),
+        (lambda: attacks.Transfer(attack="pgd1"), "attacks: expected a name, or an object .* got 'pgd1'"),
+    ],
+)
+def test_parts_that_do_not_fit(attack: Any, message: str) -> None:
+    with pytest.raises(InputError, match=f"^{message}"):
+        evaluation.evaluate(tiny.classifier(), (X, Y), attacks=attack())
+
+
+def test_a_users_object_is_a_stage_and_a_transfer_attack(user: Any) -> None:
+    model = tiny.classifier()
+    chain = attacks.Chain(stages=(user.Darken(30), attacks.Chain(stages=(PGD(steps=2), attacks.FGSM()))))
+    assert [stage.name for stage in chain.stages] == ["darken", "pgd2", "fgsm"]
+    transfer = attacks.Transfer(attack=user.Darken(30), surrogate=tiny.classifier(1))
+    record = evaluation.evaluate(model, (X, labels(model)), attacks=[chain, transfer])
+    assert record.count("transfer-darken").correct == record.count("darken+pgd2+fgsm: darken").correct
+
+
+def test_a_file_with_postponed_annotations(tmp_path: pathlib.Path) -> None:
+    """Dataclasses look their module up by its name; a file that failed is read anew once it is mended."""
+    file = tmp_path / "late.py"
+    file.write_text("nonsense")
+    with pytest.raises(InputError, match=r"failed .NameError"):
+        resolve(f"{file}:mine")
+    file.write_text(
+        "from __future__ import annotations\nimport dataclasses\nfrom igam_tf import attacks\n"
+        "@dataclasses.dataclass(frozen=True)\nclass Rule(attacks.SteepestStep):\n    k: float = 1.0\n"
+        "mine = attacks.PGD(step_rule=Rule(), label='mine')\n"
+    )
+    assert resolve(f"{file}:mine").name == "mine"
 
 
 def test_a_loss_that_is_a_mean_is_refused() -> None:

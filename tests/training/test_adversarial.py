@@ -72,6 +72,23 @@ def test_the_moving_averages_see_one_forward_pass_a_step() -> None:
     assert tiny.relative(tiny.values(found.model), tiny.values(expected)) < 1e-6
 
 
+@pytest.mark.parametrize("settings", [{"epsilon": 8, "step_size": 2}, {"steps": 7, "step_size": 2}])
+def test_half_an_attack_is_no_plain_training(settings: dict[str, float]) -> None:
+    with pytest.raises(InputError, match=r"^adversarial training: expected epsilon and steps both above 0"):
+        trainer(**settings)
+
+
+def test_more_than_one_device_is_refused() -> None:
+    """Gradients would be summed over replicas, and each replica would draw the same noise."""
+    strategy = tf.distribute.get_strategy()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(strategy), "num_replicas_in_sync", 2)
+        with pytest.raises(
+            InputError, match=r"^compile: adversarial_trainer trains on one device, got a strategy of 2"
+        ):
+            trainer()
+
+
 def test_the_start_has_a_key_of_its_own() -> None:
     """It was drawn by the key of the same step's augmentation."""
     x, y = np.full((6, *tiny.SHAPE), 128, np.float32), np.zeros(6, int)

@@ -35,6 +35,16 @@ def test_every_epoch_ends_with_an_attack(kind: str) -> None:
     assert [v.dtype for v in trainer.variables] == before
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_best_weights_need_what_they_monitor(order: int) -> None:
+    callbacks = [RobustValidation(HELD_OUT, "pgd3", **AMOUNTS), BestWeights("val_pgd3")][::order]
+    if order == 1:
+        fit(KINDS["adversarial"](), 1, callbacks=callbacks)
+        return
+    with pytest.raises(InputError, match=r"^BestWeights: val_pgd3 is not in the logs of an epoch: .*loss"):
+        fit(KINDS["adversarial"](), 1, callbacks=callbacks)
+
+
 @all_kinds
 def test_the_best_weights_come_back(kind: str) -> None:
     trainer, after = KINDS[kind](rate=0.5, run_eagerly=True), []
