@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -86,9 +87,12 @@ class EvalRecord:
 
     @classmethod
     def from_json(cls, text: str) -> "EvalRecord":
-        fields = json.loads(text)
-        fields["bounds"] = tuple(fields["bounds"])
-        fields["results"] = {
+        return cls.from_dict(json.loads(text))
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> "EvalRecord":
+        """The record that `to_json` wrote, from the plain data in its text."""
+        results = {
             mode: {name: Count(**count) for name, count in counts.items()} for mode, counts in fields["results"].items()
         }
-        return cls(**fields)
+        return cls(**{**fields, "bounds": tuple(fields["bounds"]), "results": results})

@@ -48,6 +48,7 @@ class Summary:
     """A table over several seeds.
 
     Attributes:
+      modes: those in which every seed of every row was scored.
       reference: the row that others are compared with; None if there are no comparisons.
       rows: those that every seed has.
       incomplete: names of the others.
@@ -67,7 +68,9 @@ def summarise(table: Table, by_seed: Mapping[int, Mapping[str, Result]]) -> Summ
     complete = {row: [seed[row].record for seed in by_seed.values()] for row in table.rows}
     records = {row: [record for record in found if record] for row, found in complete.items()}
     whole = {row: found for row, found in records.items() if len(found) == len(by_seed)}
-    modes = tuple(next(iter(whole.values()))[0].results) if whole else ()
+    all_records = [record for found in whole.values() for record in found]
+    shared = [set(record.results) for record in all_records]  # a seed may have been scored in fewer
+    modes = tuple(mode for mode in all_records[0].results if all(mode in each for each in shared)) if shared else ()
     values = {
         row: {mode: {column: [100 * r.accuracy(column, mode) for r in found] for column in columns} for mode in modes}
         for row, found in whole.items()

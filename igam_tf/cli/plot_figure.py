@@ -6,6 +6,7 @@ draws.
   plot_figure --figure=4                        input gradients of Tables 1's and 2's models, embedded data
   plot_figure --figure=7 --preset=paper         the paper's sizes: for GPUs
   plot_figure --figure=curves --table=2         accuracy under PGD-k against k
+  plot_figure --figure=curves --from=results/curve-cpu.json   the same from a study's records, without runs
 
 1, 4, 6: input gradients of the cross-entropy, each clipped to three standard deviations, grey being 0. 5: clean and PGD-5
 accuracy on Tiny-ImageNet. 7: classes and losses along PGD's direction and a random one.
@@ -16,7 +17,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
-from igam_tf.cli import shared
+from igam_tf.cli import shared, studies
 from igam_tf.cli.command import Command
 from igam_tf.errors import InputError
 from igam_tf.experiments import pictures, tables
@@ -35,8 +36,13 @@ _GRADIENTS = tuple(figure for figure in pictures.ROWS if figure != _LANDSCAPE)
 class Flags(Settings):
     figure: Annotated[str, Setting("Which one.", choices=(*_GRADIENTS, _BARS, _LANDSCAPE, _CURVES))] = "1"
     table: Annotated[
-        str | None, Setting("Whose rows the curves are of; 1 by default.", choices=tuple(tables.TABLES))
+        str | None,
+        Setting(
+            "Whose rows the curves are of; 1 by default, with --from the study's only table.",
+            choices=tuple(tables.TABLES),
+        ),
     ] = None
+    study: studies.From = None
     preset: shared.Preset = "demo"
     rows: shared.Rows = ()
     num_images: Annotated[
@@ -76,22 +82,26 @@ def _run(flags: Flags) -> None:
     _require_meaning(flags)
     from igam_tf import files
 
-    place = flags.output / _name(flags)
-    files.require_place(place, "output")
-    figure = _figure(flags)
+    if flags.study is not None:
+        name, figure = _figure_of_study(flags, flags.study)
+        place = flags.output / name
+        files.require_place(place, "output")
+    else:
+        place = flags.output / _name(flags, flags.table or "1", flags.preset)
+        files.require_place(place, "output")
+        figure = _figure(flags)
     from igam_tf.figures import style
 
     for file in style.save(figure, place):
         print(f"written: {file}", flush=True)
 
 
-def _name(flags: Flags) -> str:
+def _name(flags: Flags, table: str, preset: str) -> str:
     """Of the files: what they show, at which sizes, from which seed; the BatchNorm mode where it is not the usual one."""
-    table = flags.table or "1"
     of = f"table{table}" if table.isdigit() else table
     kind = f"curves-{of}" if flags.figure == _CURVES else f"figure{flags.figure}"
     mode = "" if flags.statistics == "moving" else f"-{flags.statistics}"
-    return f"{kind}-{flags.preset}-seed{flags.seed}{mode}"
+    return f"{kind}-{preset}-seed{flags.seed}{mode}"
 
 
 def _figure(flags: Flags) -> "Figure":
@@ -113,6 +123,21 @@ def _figure(flags: Flags) -> "Figure":
     if flags.figure == _LANDSCAPE:
         return draw.landscape_figure(picture, flags.options, flags.rows, flags.seed, flags.resolution or 81)
     return draw.gradient_figure(picture, flags.options, flags.rows, flags.num_images, flags.statistics)
+
+
+def _figure_of_study(flags: Flags, path: pathlib.Path) -> tuple[str, "Figure"]:
+    """The figure's name and the figure, drawn from a study's records."""
+    if flags.figure not in (_BARS, _CURVES):
+        raise InputError(f"figure: {flags.figure} is drawn from models; with --from there are {_BARS} and {_CURVES}")
+    studies.require_usable(flags, ("study", "figure", "table", "rows", "statistics", "seed", "output", "options"))
+    from igam_tf.figures import bars, curves
+
+    table = "figure5" if flags.figure == _BARS else flags.table
+    declared, records = studies.table_records(path, table, flags.seed, flags.rows, flags.options)
+    name = _name(flags, declared.name, declared.preset)
+    if flags.figure == _BARS:
+        return name, bars.accuracy_bars(records, ("clean", "pgd5"), flags.statistics)
+    return name, curves.k_curves(records, flags.statistics)
 
 
 def _require_meaning(flags: Flags) -> None:

@@ -8,6 +8,8 @@ Trains what is missing, reuses every row that is finished, goes on with interrup
   reproduce_table --table=2 --preset=paper --rows=IGAM-Upsize --weights=IGAM-Upsize=modelIGAM-Upsize:igam_student
                                                    a released student, scored without any training
   reproduce_table --table=2 --preset=paper --dry_run   what it would take, and which data is missing
+  reproduce_table --table=2 --save_study=mine.json     also keep all records and configurations in one file
+  reproduce_table --from=results/controls-cpu.json --table=controls   print a table from such a file
 """
 
 import dataclasses
@@ -16,7 +18,7 @@ import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
-from igam_tf.cli import shared
+from igam_tf.cli import shared, studies
 from igam_tf.cli.command import Command
 from igam_tf.errors import InputError
 from igam_tf.experiments import configs, tables
@@ -29,14 +31,16 @@ from igam_tf.settings.choices import MODES, PRECISIONS, REPORT_FORMATS
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Flags(Settings):
     table: Annotated[
-        str,
+        str | None,
         Setting(
             "Which table of the paper, the rows of its Figure 5, Table 2's on the halves of CIFAR-10, students "
             "matched to other things than their teacher or with one setting changed (docs/tables.md), or what "
-            "each setting between paper and release does (docs/protocols.md).",
+            "each setting between paper and release does (docs/protocols.md). 1 by default; with --from every "
+            "table of the study.",
             choices=tuple(tables.TABLES),
         ),
-    ] = "1"
+    ] = None
+    study: studies.From = None
     preset: shared.Preset = "demo"
     teacher: Annotated[
         str | None, Setting(f"A robust source model to use instead of training one: {shared.MODEL}.")
@@ -59,7 +63,12 @@ class Flags(Settings):
     ] = ()
     rows: shared.Rows = ()
     num_examples: Annotated[int | None, Setting("Test images per row; the preset's by default.", at_least=1)] = None
-    seed: Annotated[tuple[int, ...], Setting("Of everything drawn at random; several also give means.")] = (0,)
+    seed: Annotated[
+        tuple[int, ...] | None,
+        Setting(
+            "Of everything drawn at random; several also give means. 0 by default; with --from every seed of the study."
+        ),
+    ] = None
     format: Annotated[
         str,
         Setting(
@@ -72,6 +81,7 @@ class Flags(Settings):
         pathlib.Path | None,
         Setting("Write the table there, in --format; all seeds in one file. By default beside the text in --runs_dir."),
     ] = None
+    save_study: studies.SaveStudy = None
     list: Annotated[bool, Setting("Only say which rows there are and how far each has come.")] = False
     dry_run: Annotated[
         bool,
@@ -92,48 +102,88 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(flags: Flags) -> None:
+    if flags.study is not None:
+        _show(flags, flags.study)
+        return
+    name, seeds = flags.table or "1", (0,) if flags.seed is None else flags.seed
     print(
-        f"Table {flags.table}, preset {flags.preset}"
-        f" (others: {', '.join(p for p in PRESETS if p != flags.preset)}; --preset)",
+        f"Table {name}, preset {flags.preset} (others: {', '.join(p for p in PRESETS if p != flags.preset)}; --preset)",
         flush=True,
     )
-    seeds = flags.seed
-    if not seeds or len(set(seeds)) < len(seeds):
-        raise InputError(f"seed: expected one or more different numbers, got {','.join(map(str, seeds))!r}")
-    from igam_tf import files, report, summary
-    from igam_tf.experiments import reproduce, trained
+    _require_seeds(seeds)
+    from igam_tf import files
+    from igam_tf.experiments import trained
 
-    if flags.output:
-        files.require_place(flags.output, "output")
+    for place, flag in ((flags.output, "output"), (flags.save_study, "save_study")):
+        if place is not None:
+            files.require_place(place, flag)
     teacher = trained.weights(flags.teacher) if flags.teacher else None
     declared = {
-        seed: configs.table_at_precision(tables.table(flags.table, flags.preset, seed, teacher), flags.precision)
+        seed: configs.table_at_precision(tables.table(name, flags.preset, seed, teacher), flags.precision)
         for seed in seeds
     }
-    options = flags.options
     weights = dict(_row_weights(text, trained.weights) for text in flags.weights)
     if flags.list or flags.dry_run:
-        _plan(flags, declared, options, weights)
-        return
-    results = {}
-    name = f"{'table' if flags.table.isdigit() else ''}{flags.table}-{flags.preset}"
+        _plan(flags, declared, flags.options, weights)
+    else:
+        _reproduce(flags, declared, weights)
+
+
+def _reproduce(flags: Flags, declared: Mapping[int, configs.Table], weights: Mapping[str, configs.Weights]) -> None:
+    from igam_tf import files, report, summary
+    from igam_tf.experiments import reproduce
+
+    options, seeds, first = flags.options, tuple(declared), next(iter(declared.values()))
+    study = studies.study_for(flags.save_study, first) if flags.save_study else None
+    name = f"{'table' if first.name.isdigit() else ''}{first.name}-{flags.preset}"
     name += f"-{flags.precision}" if flags.precision != "float32" else ""
+    numbered = f"{name}-seed{'s' if len(seeds) > 1 else ''}{'-'.join(map(str, seeds))}"
+    results, texts = {}, {}
     for seed, table in declared.items():
         results[seed] = reproduce.reproduce(
             table, options, flags.rows, flags.num_examples, flags.statistics, weights, report.progress
         )
-        _publish(report.table_text(table, results[seed]), options.runs_dir / f"{name}-seed{seed}.txt")
+        texts[f"{name}-seed{seed}"] = text = report.table_text(table, results[seed])
+        _publish(text, options.runs_dir / f"{name}-seed{seed}.txt")
     if len(seeds) > 1:
-        text = summary.summary_text(declared[seeds[0]], results)
-        _publish(text, options.runs_dir / f"{name}-seeds{'-'.join(map(str, seeds))}.txt")
+        texts[numbered] = text = summary.summary_text(first, results)
+        _publish(text, options.runs_dir / f"{numbered}.txt")
+    reruns = {row: _rerun_flags(flags, row) for row in first.rows}
     if flags.output or flags.format != "text":
         from igam_tf.report import publish
 
-        numbered = f"{name}-seed{'s' if len(seeds) > 1 else ''}{'-'.join(map(str, seeds))}.{flags.format}"
-        reruns = {row: _rerun_flags(flags, row) for row in declared[seeds[0]].rows}
-        path = flags.output or options.runs_dir / numbered
-        publish.publish(declared, results, reruns, weights, options, flags.format, path)
+        path = flags.output or options.runs_dir / f"{numbered}.{flags.format}"
+        files.write_text(path, publish.rendered(declared, results, reruns, weights, options, flags.format))
         print(f"written: {path}", flush=True)
+    if flags.save_study and study:
+        scored = {
+            seed: reproduce.adjusted(table, flags.rows, flags.num_examples, flags.statistics, weights)
+            for seed, table in declared.items()
+        }
+        studies.save(study, flags.save_study, scored, results, reruns, texts, options)
+        print(f"written: {flags.save_study}", flush=True)
+
+
+def _show(flags: Flags, path: pathlib.Path) -> None:
+    """The tables of a study: on standard output, or in --output."""
+    studies.require_usable(flags, ("study", "table", "seed", "rows", "format", "output", "options"))
+    if flags.seed is not None:
+        _require_seeds(flags.seed)
+    from igam_tf import files
+
+    if flags.output:
+        files.require_place(flags.output, "output")
+    text = studies.tables_text(path, flags.table, flags.seed or (), flags.rows, flags.format, flags.options)
+    if flags.output is None:
+        print(text, end="")
+    else:
+        files.write_text(flags.output, text)
+        print(f"written: {flags.output}", flush=True)
+
+
+def _require_seeds(seeds: Sequence[int]) -> None:
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise InputError(f"seed: expected one or more different numbers, got {','.join(map(str, seeds))!r}")
 
 
 def _plan(flags: Flags, declared: Mapping[int, Any], options: Any, weights: Mapping[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """What a training run is, as data. A run's directory is named by the content of its configuration."""
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from igam_tf.bounds import Amount
@@ -21,7 +22,7 @@ __all__ = [
     "Scoring",
     "StudentRun",
 ]
-__all__ += ["Table", "Weights", "at_precision", "table_at_precision", "verb_of"]
+__all__ += ["Table", "Weights", "at_precision", "table_at_precision", "verb_of", "with_teachers"]
 
 
 DatasetName = Annotated[str, Setting(f"One of {', '.join(DATASETS)}; shapes are embedded.")]
@@ -172,6 +173,13 @@ VERBS: dict[str, type] = {"train_robust": RobustRun, "finetune_teacher": Finetun
 
 def verb_of(run: Run) -> str:
     return next(verb for verb, kind in VERBS.items() if isinstance(run, kind))
+
+
+def with_teachers(run: Run) -> Iterator[Run]:
+    """A run after all runs that it starts from; weights on disk are none."""
+    if not isinstance(run, RobustRun) and not isinstance(run.teacher, Weights):
+        yield from with_teachers(run.teacher)
+    yield run
 
 
 def at_precision(run: Run, precision: str) -> Run:

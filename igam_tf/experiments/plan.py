@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -10,7 +10,7 @@ import tensorflow as tf
 from igam_tf import data, gradients, settings
 from igam_tf.errors import InputError
 from igam_tf.experiments import build, costs, runs, trained
-from igam_tf.experiments.configs import RobustRun, Run, Table, Weights
+from igam_tf.experiments.configs import RobustRun, Run, Table, Weights, with_teachers
 from igam_tf.experiments.options import Options
 from igam_tf.experiments.scoring import is_scored, record_paths
 
@@ -71,7 +71,7 @@ def plan(table: Table, options: Options, rows: Sequence[str] = (), given: Mappin
             continue
         scoring = _scoring_step(scored, row, table, options)
         if not isinstance(scored, Weights):
-            for each in _chain(scored):
+            for each in with_teachers(scored):
                 training = _training_step(each, row, options)
                 if training.finished or not scoring.finished:
                     needed.add(each.data.dataset)
@@ -101,13 +101,6 @@ def seconds_per_pass(sized: costs.Sized) -> float:
         if seconds * 2 * size > _QUICK:
             break
     return seconds
-
-
-def _chain(run: Run) -> Iterator[Run]:
-    """A run after all that it starts from."""
-    if not isinstance(run, RobustRun) and not isinstance(run.teacher, Weights):
-        yield from _chain(run.teacher)
-    yield run
 
 
 def _training_step(run: Run, row: str, options: Options) -> Step:

@@ -12,18 +12,22 @@ from igam_tf.experiments import runs, scoring
 from igam_tf.experiments.configs import Table, Weights
 from igam_tf.experiments.options import Options
 
+NOT_REQUESTED = "not asked for (--rows)"
+
 
 @dataclasses.dataclass(frozen=True)
 class Result:
     """A row's record, or why there is none; `note` says which, or where given weights came from.
 
-    `strong` is the record of the chain `strong`, with its diagnosis, on fewer images.
+    `strong` is the record of the chain `strong`, with its diagnosis, on fewer images. `command` is
+    what made the result, where that is known and not to be composed from the table's declaration.
     """
 
     record: evaluation.EvalRecord | None
     note: str = ""
     directory: pathlib.Path | None = None
     strong: evaluation.EvalRecord | None = None
+    command: str = ""
 
 
 def reproduce(
@@ -51,7 +55,7 @@ def reproduce(
     results = {}
     for name, run in table.rows.items():
         if rows and name not in rows:
-            results[name] = Result(None, "not asked for (--rows)")
+            results[name] = Result(None, NOT_REQUESTED)
             continue
         if isinstance(run, str) and name not in given:
             results[name] = Result(None, run)

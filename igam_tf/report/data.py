@@ -201,7 +201,7 @@ def _row(table: Table, name: str, result: Result, seed: int, flags: Sequence[str
         doubts,
         (*doubts, *_warned(strong)),
         pathlib.Path(result.directory).name if result.directory else None,
-        shlex.join([*command, f"--rows={name}", *flags]),
+        result.command or shlex.join([*command, f"--rows={name}", *flags]),
         None if isinstance(run, str) else settings.to_dict(run),
         record,
         strong,

@@ -1,9 +1,7 @@
-"""Writes a reproduced table into a file, as text, Markdown, JSON or HTML."""
+"""A reproduced table, all its seeds, as text, Markdown, JSON or HTML."""
 
-import pathlib
 from collections.abc import Mapping, Sequence
 
-from igam_tf import files
 from igam_tf.experiments.configs import Table, Weights
 from igam_tf.experiments.options import Options
 from igam_tf.experiments.reproduce import Result
@@ -16,16 +14,15 @@ from igam_tf.report.text import document_text
 from igam_tf.summary import summarise, summary_text
 
 
-def publish(
+def rendered(
     tables: Mapping[int, Table],
     results: Mapping[int, Mapping[str, Result]],
     rerun_flags: Mapping[str, Sequence[str]],
     weights: Mapping[str, Weights],
     options: Options,
     format: str,
-    path: pathlib.Path,
-) -> None:
-    """Writes the results of every seed, and their means if there are several seeds, into one file.
+) -> str:
+    """The results of every seed, and their means if there are several seeds; ends with a newline.
 
     Args:
       tables, results: by seed.
@@ -46,4 +43,4 @@ def publish(
     else:
         drawn = {s: pictures.of_table(tables[s], results[s], weights, options) for s in tables}
         content = report_html(documents, summary, drawn)
-    files.write_text(path, content.rstrip("\n") + "\n")
+    return content.rstrip("\n") + "\n"

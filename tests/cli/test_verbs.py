@@ -390,12 +390,18 @@ def test_reproduce_table(
     shown = [re.sub("not run: .*", "not run", part[part.index("Table 1: ") :]) for part in (text, again)]
     assert shown[0] == shown[1]
 
-    assert module("reproduce_table").main([*arguments[:-1], "--num_examples=6", "--seed=4,5"]) == 0
+    study = tmp_path / "study.json"
+    more = ["--num_examples=6", "--seed=4,5", f"--save_study={study}"]
+    assert module("reproduce_table").main([*arguments[:-1], *more]) == 0
     text, _ = capsys.readouterr()
     assert text.count("Table 1: ") == 2
     assert "Over seeds 4, 5: mean and its 95 % interval" in text
     assert "Absent: not run with every seed" in text
     assert (tmp_path / "table1-demo-seeds4-5.txt").read_text() in text
+    assert text.endswith(f"written: {study}\n")
+    assert module("reproduce_table").main([f"--from={study}"]) == 0
+    parts = re.findall(r"^(?:Table 1: |Over seeds).*?(?=^written)", text, re.M | re.S)
+    assert capsys.readouterr().out == "\n".join(parts)
     assert module("reproduce_table").main([*arguments[:-1], "--seed=4,4"]) == 2
     assert capsys.readouterr().err == ("reproduce_table: seed: expected one or more different numbers, got '4,4'\n")
 

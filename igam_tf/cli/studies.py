@@ -1,0 +1,137 @@
+"""Studies in the commands: what `--from` shows, and what `--save_study` keeps."""
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+from igam_tf.errors import InputError
+from igam_tf.experiments.configs import Table
+from igam_tf.experiments.options import Options
+from igam_tf.settings import Setting, Settings, fields_of
+
+if TYPE_CHECKING:
+    from igam_tf.experiments.reproduce import Result
+    from igam_tf.experiments.study import Study
+    from igam_tf.records import EvalRecord
+
+From = Annotated[
+    pathlib.Path | None,
+    Setting("A study, such as results/table1-demo.json: show what is recorded there.", flag="from"),
+]
+SaveStudy = Annotated[
+    pathlib.Path | None,
+    Setting(
+        "Also keep the table, its text and all that is behind it (configurations, environments, histories, records) "
+        "in this JSON file. A study that is there already keeps its other tables and seeds."
+    ),
+]
+
+
+def require_usable(flags: Settings, usable: Sequence[str]) -> None:
+    """Refuses flags that say what to train or to score, beside --from, which does neither.
+
+    Raises:
+      InputError: a flag beside the usable ones has another value than its default.
+    """
+    for name, field in fields_of(type(flags)).items():
+        if name not in usable and getattr(flags, name) != field.default:
+            raise InputError(f"{name}: not with --from, which shows what is recorded")
+
+
+def tables_text(
+    path: pathlib.Path, table: str | None, seeds: Sequence[int], rows: Sequence[str], format: str, options: Options
+) -> str:
+    """A study's tables in a format; all of them as text where `table` is None.
+
+    Raises:
+      InputError: no study, no such table, seed or row, or several tables in a format for one.
+    """
+    from igam_tf.experiments.study import Study
+    from igam_tf.report import publish
+
+    study = Study.load(path)
+    names = _names(study, path, table)
+    if len(names) > 1 and format != "text":
+        raise InputError(f"table: {path} has {', '.join(names)}; --format={format} takes one of them")
+    texts = []
+    for name in names:
+        declared, results = study.read(name, seeds, rows, options.runs_dir)
+        texts.append(publish.rendered(declared, results, {}, {}, options, format))
+    return "\n".join(texts)
+
+
+def table_records(
+    path: pathlib.Path, table: str | None, seed: int, rows: Sequence[str], options: Options
+) -> tuple[Table, dict[str, "EvalRecord"]]:
+    """A study's table and the records of its rows; rows without a record are said and left out.
+
+    Raises:
+      InputError: as `tables_text`, or no row has a record.
+    """
+    from igam_tf.experiments.study import Study
+
+    study = Study.load(path)
+    names = _names(study, path, table)
+    if len(names) > 1:
+        raise InputError(f"table: {path} has {', '.join(names)}; --table chooses one of them")
+    declared, results = study.read(names[0], (seed,), rows)
+    chosen = {row: result for row, result in results[seed].items() if not rows or row in rows}
+    records = {row: result.record for row, result in chosen.items() if result.record is not None}
+    if not records:
+        raise InputError(f"from: {path} has no record of table {names[0]}, seed {seed}")
+    for row, result in chosen.items():
+        if row not in records:
+            options.say(f"left out: {row}: {result.note}")
+    return declared[seed], records
+
+
+def study_for(path: pathlib.Path, table: Table) -> "Study":
+    """The study to add a table to: an empty one where there is no file yet.
+
+    Raises:
+      InputError: the file is no study, or has the table at another preset.
+    """
+    from igam_tf.experiments import collect
+    from igam_tf.experiments.study import Study
+
+    if not path.exists():
+        return Study()
+    study = Study.load(path)
+    collect.require_preset(study, table)
+    return study
+
+
+def save(
+    study: "Study",
+    path: pathlib.Path,
+    tables: Mapping[int, Table],
+    results: Mapping[int, Mapping[str, "Result"]],
+    rerun_flags: Mapping[str, Sequence[str]],
+    texts: Mapping[str, str],
+    options: Options,
+) -> None:
+    """Writes a study with tables added to it.
+
+    Args:
+      tables, results: by seed; the tables with the scoring of the results.
+      rerun_flags: by row, arguments of its command beyond table, preset and seed.
+      texts: what was printed, by its file's name.
+    """
+    from igam_tf import report
+    from igam_tf.experiments import collect
+
+    for seed, table in tables.items():
+        rows = report.document(table, results[seed], seed, rerun_flags).rows
+        commands = {row.name: row.command for row in rows}
+        study = collect.add_table(study, table, results[seed], seed, options, commands)
+    lines = {name: text.split("\n") for name, text in texts.items()}
+    dataclasses.replace(study, texts={**study.texts, **lines}).save(path)
+
+
+def _names(study: "Study", path: pathlib.Path, table: str | None) -> tuple[str, ...]:
+    if table is not None:
+        return (table,)
+    if not study.table_names:
+        raise InputError(f"from: {path} has no table")
+    return study.table_names

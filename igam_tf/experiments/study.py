@@ -1,0 +1,219 @@
+"""A study: tables with everything that they were measured on, in one JSON document.
+
+    {
+     "schema": "igam_tf.study", "version": 1,
+     "about": what was run, and where,
+     "tables": [{"name", "preset", "seed", "title", "scoring", "rows", "published", "against_first"}],
+     "runs": {directory's name: {"config", "environment", "history", "records"}},
+     "texts": {file's name: the lines as they were printed},
+     "benchmarks": {name: what `bin/benchmark --output` wrote}
+    }
+
+A row of a table names its run and two of the run's records; all of a run's records are kept, also
+those of no table. Configurations and records stay as they were written: `StudyRun.config` and
+`StudyRun.records` are plain data, and `Study.read` makes tables and results of them.
+`igam_tf.experiments.collect` gathers a study from run directories.
+"""
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from igam_tf import files, settings
+from igam_tf.errors import InputError
+from igam_tf.experiments import plain_data
+from igam_tf.experiments.configs import VERBS, Run, Scoring, Table
+from igam_tf.experiments.reproduce import NOT_REQUESTED, Result
+from igam_tf.records import EvalRecord
+
+SCHEMA, VERSION = "igam_tf.study", 1
+
+
+@dataclasses.dataclass(frozen=True)
+class History:
+    """The table in a run's history.csv: one row per epoch."""
+
+    columns: list[str]
+    rows: list[list[Any]]
+
+
+@dataclasses.dataclass(frozen=True)
+class StudyRun:
+    """A run directory without its weights.
+
+    Attributes:
+      config: of the run; None for weights that no run of ours trained.
+      records: every `igam_tf.records.EvalRecord` of the trained model, by its file's name without
+        the suffix.
+    """
+
+    config: dict[str, Any] | None = None
+    environment: dict[str, Any] = dataclasses.field(default_factory=dict)
+    history: History | None = None
+    records: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class StudyRow:
+    """A row of a table.
+
+    Attributes:
+      run: a key of `Study.runs`; None where the row has no record.
+      record, strong: keys of the run's records.
+      note: why the row has no record, or where its weights came from.
+      command: trains and scores this row alone.
+    """
+
+    run: str | None = None
+    record: str | None = None
+    strong: str | None = None
+    note: str = ""
+    command: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class StudyTable:
+    """A table with one seed; the fields are those of `igam_tf.experiments.configs.Table`."""
+
+    name: str
+    preset: str
+    seed: int
+    title: str
+    scoring: dict[str, Any]
+    rows: dict[str, StudyRow]
+    published: dict[str, Any] = dataclasses.field(default_factory=dict)
+    against_first: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """The document; the module's docstring shows its layout."""
+
+    about: str = ""
+    tables: list[StudyTable] = dataclasses.field(default_factory=list)
+    runs: dict[str, StudyRun] = dataclasses.field(default_factory=dict)
+    texts: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+    benchmarks: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def load(cls, path: pathlib.Path) -> "Study":
+        """The study in a file.
+
+        Raises:
+          InputError: the file cannot be read, or is no study.
+        """
+        try:
+            text = path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{path}: cannot be read ({type(error).__name__})") from error
+        return cls.from_json(text, str(path))
+
+    def save(self, path: pathlib.Path) -> None:
+        files.write_text(path, self.to_json())
+
+    @classmethod
+    def from_json(cls, text: str, where: str = "study") -> "Study":
+        """The inverse of `to_json`; `where` begins the message of an error.
+
+        Raises:
+          InputError: no JSON, another schema or version, an unknown or missing key, a value of another
+            type, or a table whose runs or records are not in the document.
+        """
+        try:
+            content = json.loads(text)
+        except ValueError as error:
+            raise InputError(f"{where}: not JSON ({error})") from error
+        header = (content.get("schema"), content.get("version")) if isinstance(content, dict) else (None, None)
+        if header != (SCHEMA, VERSION):
+            raise InputError(f"{where}: expected schema {SCHEMA}, version {VERSION}, got {header[0]}, {header[1]}")
+        study: Study = plain_data.build(
+            cls, {key: content[key] for key in content if key not in ("schema", "version")}, where
+        )
+        for table in study.tables:
+            study._read(table, (), pathlib.Path(), where)
+        return study
+
+    def to_json(self) -> str:
+        """JSON that is compact and differs by lines: a value that fits into a line stays on it."""
+        content = {"schema": SCHEMA, "version": VERSION, **dataclasses.asdict(self)}
+        return plain_data.to_json(content) + "\n"
+
+    @property
+    def table_names(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(table.name for table in self.tables))
+
+    def read(
+        self,
+        name: str,
+        seeds: Sequence[int] = (),
+        rows: Sequence[str] = (),
+        runs_dir: pathlib.Path = pathlib.Path("runs"),
+    ) -> tuple[dict[int, Table], dict[int, dict[str, Result]]]:
+        """A table and its results, both by seed, as `igam_tf.experiments.reproduce` would give them.
+
+        Args:
+          seeds: all by default.
+          rows: only these; the others are absent.
+          runs_dir: where the runs' directories would be; nothing is read there.
+
+        Raises:
+          InputError: the study has no such table, seed or row.
+        """
+        by_seed = {table.seed: table for table in self.tables if table.name == name}
+        if not by_seed:
+            raise InputError(f"table: the study has {', '.join(self.table_names) or 'no table'}, not {name}")
+        if unknown := [seed for seed in seeds if seed not in by_seed]:
+            known = ", ".join(map(str, by_seed))
+            raise InputError(f"seed: the study has {known} of table {name}, not {', '.join(map(str, unknown))}")
+        chosen = {seed: by_seed[seed] for seed in seeds or by_seed}
+        for table in chosen.values():
+            if absent := [row for row in rows if row not in table.rows]:
+                raise InputError(f"rows: table {name} has {', '.join(table.rows)}, not {', '.join(absent)}")
+        both = {seed: self._read(table, rows, runs_dir, f"table {name}") for seed, table in chosen.items()}
+        return {seed: table for seed, (table, _) in both.items()}, {seed: found for seed, (_, found) in both.items()}
+
+    def _read(
+        self, table: StudyTable, rows: Sequence[str], runs_dir: pathlib.Path, where: str
+    ) -> tuple[Table, dict[str, Result]]:
+        declared: dict[str, Run | str] = {}
+        results: dict[str, Result] = {}
+        for name, row in table.rows.items():
+            place = f"{where}: table {table.name}, seed {table.seed}, row {name}"
+            run = None if row.run is None else self.runs.get(row.run)
+            if row.run is not None and run is None:
+                raise InputError(f"{place}: the document has no run {row.run!r}")
+            declared[name] = row.note if run is None or run.config is None else _run(run.config, place)
+            if rows and name not in rows:
+                results[name] = Result(None, NOT_REQUESTED, command=row.command)
+                continue
+            results[name] = Result(
+                _record(run, row.record, place),
+                row.note,
+                runs_dir / row.run if row.run is not None else None,
+                _record(run, row.strong, place),
+                row.command,
+            )
+        scoring = settings.from_dict(Scoring, table.scoring, f"{where}: table {table.name}.scoring")
+        fields = (table.name, table.preset, table.title, declared, scoring, table.published, table.against_first)
+        return Table(*fields), results
+
+
+def _run(config: Mapping[str, Any], where: str) -> Run:
+    kind = next((kind for kind in VERBS.values() if kind.__name__ == config.get("type")), None)
+    if kind is None:
+        raise InputError(f"{where}: no configuration of a run, its type is {config.get('type')!r}")
+    run: Run = settings.from_dict(kind, config, where)
+    return run
+
+
+def _record(run: StudyRun | None, name: str | None, where: str) -> EvalRecord | None:
+    if name is None:
+        return None
+    if run is None or name not in run.records:
+        raise InputError(f"{where}: the document has no record {name!r} of that run")
+    try:
+        return EvalRecord.from_dict(run.records[name])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{where}: {name} is no record of an evaluation ({type(error).__name__})") from error
