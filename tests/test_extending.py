@@ -15,6 +15,8 @@ from igam_tf.cli import evaluate as command
 
 from . import fenced
 
+pytestmark = pytest.mark.slow  # half a minute of training and attacks
+
 PAGE = "docs/extending.md"
 _NUMBER = r"\d+(?:\.\d+)?"
 
