@@ -40,10 +40,9 @@ class AdversarialTrainer(Trainer):
         self.bounds = bounds_of(model)
         self.epsilon = self.bounds.amount(self.settings.epsilon)
         self.step_size = self.bounds.amount(self.settings.step_size, "step_size")
-        if bool(self.settings.steps) != bool(self.epsilon):
+        if self.settings.steps and not self.epsilon:
             raise InputError(
-                "adversarial training: expected epsilon and steps both above 0, or both 0 for plain "
-                f"training, got {self.settings.epsilon} and {self.settings.steps}"
+                f"adversarial training: {self.settings.steps} steps need an epsilon above 0; steps=0 trains plainly"
             )
 
     def _train(self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None) -> tuple[Parts, tf.Tensor]:
