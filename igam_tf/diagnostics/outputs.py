@@ -82,7 +82,7 @@ def zero_gradients(looks: Looks) -> Check:
     cut = "" if looks.connected else "; the output does not depend on the images differentiably"
     return Check(
         "zero_gradients",
-        "WARN" if min(flat_chance, mostly_chance) < chance.LEVEL else "PASS",
+        "WARN" if chance.either(flat_chance, mostly_chance) < chance.LEVEL else "PASS",
         {
             "all_zero": flat,
             "all_zero_chance": flat_chance,
