@@ -6,6 +6,7 @@ import pathlib
 import zipfile
 from collections.abc import Callable, Mapping
 
+from igam_tf import files
 from madry_checkpoints.archive import unpack
 from madry_checkpoints.download import Unreachable, download
 from madry_checkpoints.errors import CheckpointError
@@ -95,7 +96,7 @@ def _verify(file: pathlib.Path, archive: pathlib.Path, entry: Published, log: Lo
         log(f"{archive}: Git blob id {blob} verified")
     digest, record = _sha256(file), archive.with_name(f"{archive.name}.sha256")
     if not record.exists():
-        record.write_text(f"{digest}  {archive.name}\n", "utf-8")
+        files.write_text(record, f"{digest}  {archive.name}\n")
         log(f"{archive}: SHA-256 {digest} recorded in {record.name}; none is published")
     elif record.read_text("utf-8").split()[:1] != [digest]:
         raise CheckpointError(
