@@ -413,6 +413,7 @@ def _rows(file: pathlib.Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
+@pytest.mark.slow  # three trainings in processes of their own
 def test_killed_in_mid_epoch_and_resumed(
     path: Path, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

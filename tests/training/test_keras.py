@@ -431,6 +431,7 @@ def test_averaged_weights_where_keras_can_average_them() -> None:
 # Precision, tracing, weights
 
 
+@pytest.mark.slow  # a minute where a processor has no bfloat16 kernels of its own
 @all_kinds
 def test_mixed_bfloat16(kind: str) -> None:
     keras.config.set_dtype_policy("mixed_bfloat16")
