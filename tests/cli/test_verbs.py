@@ -280,6 +280,7 @@ def test_evaluate(path: Path, capsys: pytest.CaptureFixture[str], tmp_path: path
     assert not list(output.parent.glob("*.parts"))
 
 
+@pytest.mark.slow  # diagnostics and two models more
 def test_evaluate_with_all_that_it_has(path: Path, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -> None:
     """Transfer, doubts, diagnosis, images."""
     output, saved = tmp_path / "record.json", tmp_path / "images.npz"
@@ -413,7 +414,7 @@ def _rows(file: pathlib.Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-@pytest.mark.slow  # three trainings in processes of their own
+@pytest.mark.slow  # a training in a process of its own, killed, and resumed in another
 def test_killed_in_mid_epoch_and_resumed(
     path: Path, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

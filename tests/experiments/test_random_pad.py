@@ -20,6 +20,7 @@ class Interrupted(Exception):
     pass
 
 
+@pytest.mark.slow  # runs that are interrupted anywhere are in test_runs.py
 @pytest.mark.parametrize("run", [FINETUNED, STUDENT], ids=["finetuned", "student"])
 def test_a_resumed_run_draws_the_same_places(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, run: runs.Run

@@ -184,6 +184,7 @@ def test_a_checkpoint_holds_what_a_fresh_trainer_needs(kind: str, tmp_path: path
     assert tiny.equal(tiny.values(other), tiny.values(trainer))
 
 
+@pytest.mark.slow  # TensorBoard starts late
 @all_kinds
 def test_logs_on_disk(kind: str, tmp_path: pathlib.Path) -> None:
     pytest.importorskip("tensorboard")
