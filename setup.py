@@ -1,4 +1,6 @@
-"""Thin by design: everything but the dependencies, which requirements.txt holds, is in pyproject.toml."""
+"""Thin by design: everything but the dependencies, which requirements.txt holds, is in
+pyproject.toml.
+"""
 
 import pathlib
 

@@ -1,4 +1,6 @@
-"""Starts a command from a checkout: with this checkout's package, and with its virtual environment where there is one."""
+"""Starts a command from a checkout: with this checkout's package, and with its virtual environment
+where there is one.
+"""
 
 import importlib
 import importlib.util
@@ -7,15 +9,17 @@ import pathlib
 import platform
 import sys
 
-# TensorFlow turns oneDNN on by itself only on processors with AVX512-VNNI; training steps gain on older ones too
-# (docs/performance.md). A value that is set already stays.
+# TensorFlow turns oneDNN on by itself only on processors with AVX512-VNNI; training steps gain on
+# older ones too (docs/performance.md). A value that is set already stays.
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
 def start(module: str, *arguments: object) -> int:
-    """Runs `module.main(*arguments)`, in `.venv` if this interpreter lacks TensorFlow and `make` has made one."""
+    """Runs `module.main(*arguments)`, in `.venv` if this interpreter lacks TensorFlow and `make`
+    has made one.
+    """
     if importlib.util.find_spec("tensorflow") is None:
         python = ROOT / ".venv" / "bin" / "python"
         if not python.exists() or pathlib.Path(sys.prefix) == python.parents[1]:

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Classifies the PNG and JPEG images of a folder with an exported SavedModel. Needs TensorFlow alone.
+"""Classifies the PNG and JPEG images of a folder with an exported SavedModel. Needs TensorFlow
+alone.
 
     bin/export_model runs/STUDENT student
     python examples/serve_folder.py student photos/
 
-Prints a line for each image: file, label, probability. Images of another size than the model's are resized (bilinear).
-Exit codes: 0 done, 1 some image could not be read (they are named), 2 a mistake in the command.
+Prints a line for each image: file, label, probability. Images of another size than the model's are
+resized (bilinear). Exit codes: 0 done, 1 some image could not be read (they are named), 2 a mistake
+in the command.
 """
 
 import json
@@ -61,7 +63,9 @@ def serve(place: pathlib.Path, folder: pathlib.Path, batch_size: int) -> int:
     names = metadata["classes"]["names"] or list(map(str, range(metadata["classes"]["count"])))
     failed = 0
     for start in range(0, len(files), batch_size):
-        images = {file: read(file, metadata["image_shape"]) for file in files[start : start + batch_size]}
+        images = {
+            file: read(file, metadata["image_shape"]) for file in files[start : start + batch_size]
+        }
         readable = {file: image for file, image in images.items() if image is not None}
         failed += len(images) - len(readable)
         if readable:

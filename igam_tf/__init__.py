@@ -1,7 +1,7 @@
 """Robustness transfer through input gradients (IGAM) on TensorFlow 2 and Keras 3.
 
-Submodules load on first use. Importing the package costs nothing, and TensorFlow starts only when it
-is needed::
+Submodules load on first use. Importing the package costs nothing, and TensorFlow starts only when
+it is needed::
 
     import igam_tf
     model = igam_tf.models.wide_resnet(10, width=1)
@@ -9,42 +9,38 @@ is needed::
 """
 
 import importlib
-from types import ModuleType
+from typing import Any
 
-from igam_tf import _quiet
-from igam_tf.version import __version__
+from igam_tf.core import quiet
+from igam_tf.core.version import __version__
 
-_quiet.install()
+quiet.install()
 
 _SUBMODULES = (
     "adapters",
     "attacks",
-    "bounds",
+    "core",
     "data",
-    "diagnostics",
-    "errors",
     "evaluation",
     "experiments",
     "export",
-    "figures",
     "gradients",
     "layers",
     "losses",
     "models",
-    "paper",
-    "precision",
     "pretrained",
     "report",
-    "runtime",
-    "settings",
     "training",
 )
-__all__ = ["__version__", *_SUBMODULES]
+_OBJECTS = {"Bounds": "igam_tf.core.bounds", "InputError": "igam_tf.core.errors"}
+__all__ = ["__version__", *_SUBMODULES, *_OBJECTS]
 
 
-def __getattr__(name: str) -> ModuleType:
+def __getattr__(name: str) -> Any:
     if name in _SUBMODULES:
         return importlib.import_module(f"igam_tf.{name}")
+    if name in _OBJECTS:
+        return getattr(importlib.import_module(_OBJECTS[name]), name)
     raise AttributeError(f"module 'igam_tf' has no attribute {name!r}")
 
 

@@ -1,8 +1,9 @@
 """Affine maps from a target image to a teacher's input (paper §4.3), as Keras layers that compose.
 
-They work on tensors, inside models and in `tf.data` pipelines alike. The MNIST teacher of Table 1 sees CIFAR images
-through `keras.Sequential([ChannelMean(), CenterCrop(28), Scale(1 / 255)])`. `TransposedConv` alone has weights: phase 1
-trains them with the teacher's new head. `Pad(size, "random")` alone is random, and in training only.
+They work on tensors, inside models and in `tf.data` pipelines alike. The MNIST teacher of Table 1
+sees CIFAR images through `keras.Sequential([ChannelMean(), CenterCrop(28), Scale(1 / 255)])`.
+`TransposedConv` alone has weights: phase 1 trains them with the teacher's new head. `Pad(size,
+"random")` alone is random, and in training only.
 """
 
 import functools
@@ -14,9 +15,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from igam_tf import modes, randomness
-from igam_tf.errors import InputError
-from igam_tf.precision import FloatLayer, full_precision
+from igam_tf.core import modes, randomness
+from igam_tf.core.errors import InputError
+from igam_tf.core.precision import FloatLayer, full_precision
 
 
 @keras.saving.register_keras_serializable("igam_tf")
@@ -73,8 +74,9 @@ class Resize(FloatLayer):
 
     Args:
       size: side of the result.
-      sampling: `"tf2"`, bilinear between pixel centres (`tf.image.resize`); `"legacy"`, bilinear between pixel corners, as
-        TensorFlow 1 and so the release do: doubling copies the input's pixels to the even places and repeats the last
+      sampling: `"tf2"`, bilinear between pixel centres (`tf.image.resize`); `"legacy"`, bilinear
+        between pixel corners, as TensorFlow 1 and so the release do: doubling copies the input's
+          pixels to the even places and repeats the last
         row and column; `"mean"`, averages over equal blocks, for shrinking by a whole factor.
 
     Raises:
@@ -90,7 +92,9 @@ class Resize(FloatLayer):
     def build(self, input_shape: tuple[int, ...]) -> None:
         height, width = input_shape[1:3]
         if self.sampling == "mean" and (height % self.size or width % self.size):
-            raise InputError(f"resize: {height}x{width} images do not divide into {self.size}x{self.size} blocks")
+            raise InputError(
+                f"resize: {height}x{width} images do not divide into {self.size}x{self.size} blocks"
+            )
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         if self.sampling == "mean":
@@ -114,24 +118,27 @@ class Pad(FloatLayer):
 
     Args:
       size: side of the result.
-      place: where the image lies. `"center"` (an odd pixel goes to the bottom and right); or `"random"` (Table 2's
-        IGAM-RandomPad): uniform over all places, one for the whole batch, as the release's random crop has it.
-      seed: of random places; None draws one from Python's generator, which `keras.utils.set_random_seed` seeds. It is
-        saved with the layer.
+      place: where the image lies. `"center"` (an odd pixel goes to the bottom and right); or
+        `"random"` (Table 2's IGAM-RandomPad): uniform over all places, one for the whole batch, as
+        the release's random crop has it.
+      seed: of random places; None draws one from Python's generator, which
+        `keras.utils.set_random_seed` seeds. It is saved with the layer.
 
-    A random place is drawn in training, a new one for each call with `training=True`, as a user's own
-    `fit` makes them. IGAM runs its teacher in inference mode: there the trainers choose the iteration
-    (`igam_tf.gradients.logits_of(..., step=...)`), and the place depends on (seed, iteration) alone, so
-    that the teacher's output and its gradient have the same and a resumed run draws what an
-    uninterrupted one would have drawn. In all other calls the image lies at the centre: an evaluation
-    must not depend on a draw, nor an image's result on its batch. XLA draws other places than the rest
-    of TensorFlow.
+    A random place is drawn in training, a new one for each call with `training=True`, as a user's
+    own `fit` makes them. IGAM runs its teacher in inference mode: there the trainers choose the
+    iteration (`igam_tf.gradients.logits_of(..., step=...)`), and the place depends on (seed,
+    iteration) alone, so that the teacher's output and its gradient have the same and a resumed run
+    draws what an uninterrupted one would have drawn. In all other calls the image lies at the
+    centre: an evaluation must not depend on a draw, nor an image's result on its batch. XLA draws
+    other places than the rest of TensorFlow.
 
     Raises:
       InputError: unknown place, or images larger than `size`.
     """
 
-    def __init__(self, size: int, place: str = "center", seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, size: int, place: str = "center", seed: int | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         if place not in PLACES:
             raise InputError(f"place: expected one of {', '.join(PLACES)}, got {place!r}")
@@ -153,7 +160,9 @@ class Pad(FloatLayer):
         draws = tf.random.stateless_uniform([2], key)
         place = tf.cast(draws * [margin + 1 for margin in margins], tf.int32)
         corner = tf.pad(inputs, [[0, 0], *([0, margin] for margin in margins), [0, 0]])
-        return tf.roll(corner, place, (1, 2))  # paddings that are no constants would have no static shape, nor XLA
+        return tf.roll(
+            corner, place, (1, 2)
+        )  # paddings that are no constants would have no static shape, nor XLA
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "size": self.size, "place": self.place, "seed": self.seed}
@@ -161,17 +170,21 @@ class Pad(FloatLayer):
     def _margins(self, shape: tuple[int, ...] | tf.TensorShape) -> list[int]:
         height, width = shape[1:3]
         if height > self.size or width > self.size:
-            raise InputError(f"pad: {height}x{width} images do not fit into {self.size}x{self.size}")
+            raise InputError(
+                f"pad: {height}x{width} images do not fit into {self.size}x{self.size}"
+            )
         return [self.size - height, self.size - width]
 
 
 @keras.saving.register_keras_serializable("igam_tf")
 class TransposedConv(FloatLayer):
-    """Images doubled to `size` x `size` by a learned 3x3 transposed convolution of stride 2 (§5.1.2).
+    """Images doubled to `size` x `size` by a learned 3x3 transposed convolution of stride 2
+    (§5.1.2).
 
-    From C channels to C channels, each from all, without a bias: a linear map, as the paper's other transformations. It is
-    trained with the teacher's new head and frozen after. It starts as bilinear upsampling, channel by channel: the pixels
-    themselves at the odd places, means of neighbours between them, zeros beyond the top and left edges.
+    From C channels to C channels, each from all, without a bias: a linear map, as the paper's other
+    transformations. It is trained with the teacher's new head and frozen after. It starts as
+    bilinear upsampling, channel by channel: the pixels themselves at the odd places, means of
+    neighbours between them, zeros beyond the top and left edges.
 
     Raises:
       InputError: images whose sides are not half of `size`.
@@ -184,8 +197,12 @@ class TransposedConv(FloatLayer):
     def build(self, input_shape: tuple[int, ...]) -> None:
         height, width, channels = input_shape[1:]
         if (2 * height, 2 * width) != (self.size, self.size):
-            raise InputError(f"transposed: {height}x{width} images do not double to {self.size}x{self.size}")
-        self.kernel = self.add_weight(shape=(3, 3, channels, channels), initializer=_bilinear, name="kernel")
+            raise InputError(
+                f"transposed: {height}x{width} images do not double to {self.size}x{self.size}"
+            )
+        self.kernel = self.add_weight(
+            shape=(3, 3, channels, channels), initializer=_bilinear, name="kernel"
+        )
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         shape = [tf.shape(inputs)[0], self.size, self.size, inputs.shape[-1]]
@@ -211,15 +228,18 @@ def _window(shape: tuple[int, ...] | tf.TensorShape, size: int) -> tuple[int, in
     """Top and left of the central window, if it fits."""
     height, width = shape[1:3]
     if height < size or width < size:
-        raise InputError(f"center crop: a {size}x{size} window does not fit into {height}x{width} images")
+        raise InputError(
+            f"center crop: a {size}x{size} window does not fit into {height}x{width} images"
+        )
     return (height - size) // 2, (width - size) // 2
 
 
 def parse(specs: Sequence[str]) -> keras.layers.Layer | None:
-    """An adapter from a configuration: `("mean", "crop:28", "scale:1/255")`, applied in that order; None if empty.
+    """An adapter from a configuration: `("mean", "crop:28", "scale:1/255")`, applied in that order;
+    None if empty.
 
-    Parts: `mean`, `crop:SIZE`, `scale:FACTOR`, `resize:SIZE`, `resize_legacy:SIZE`, `resize_mean:SIZE`, `pad:SIZE`,
-    `pad_random:SIZE`, `transposed:SIZE`.
+    Parts: `mean`, `crop:SIZE`, `scale:FACTOR`, `resize:SIZE`, `resize_legacy:SIZE`,
+    `resize_mean:SIZE`, `pad:SIZE`, `pad_random:SIZE`, `transposed:SIZE`.
 
     Raises:
       InputError: an unknown part, or one without its number; names it.

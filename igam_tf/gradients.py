@@ -5,9 +5,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from igam_tf import layers, losses, modes
-from igam_tf.errors import InputError
-from igam_tf.settings.choices import GRADIENTS_OF
+from igam_tf import layers, losses
+from igam_tf.core import modes
+from igam_tf.core.errors import InputError
+from igam_tf.core.settings.choices import GRADIENTS_OF
 
 
 def check_of(of: str) -> str:
@@ -22,12 +23,13 @@ def logits_of(model: Any, x: tf.Tensor, statistics: str = "moving", step: Any = 
     Args:
       x: float images [B, H, W, C] in the model's pixel range.
       statistics: BatchNorm mode, `"moving"` or `"batch"`.
-      step: the iteration that random pads draw their place for, integer scalar, a tensor or variable
-        inside compiled functions; None: they lie at the centre.
+      step: the iteration that random pads draw their place for, integer scalar, a tensor or
+        variable inside compiled functions; None: they lie at the centre.
 
     Raises:
-      InputError: `statistics="batch"` for a callable that is no Keras model, or one with stock BatchNormalization layers
-        (they cannot use the batch's statistics without updating their moving averages).
+      InputError: `statistics="batch"` for a callable that is no Keras model, or one with stock
+        BatchNormalization layers (they cannot use the batch's statistics without updating their
+        moving averages).
     """
     layers.check_statistics(statistics, model)
     if not isinstance(model, keras.layers.Layer):
@@ -59,11 +61,13 @@ def input_gradient(
 
     Args:
       model: Keras model or callable, images to logits.
-      x: float images [B, H, W, C] in the model's pixel range, or in the adapter's input range where one is given.
+      x: float images [B, H, W, C] in the model's pixel range, or in the adapter's input range where
+        one is given.
       y: integer labels [B].
-      of: `"softmax"`, the probability of the labelled class (the release), or `"xent"`, the cross-entropy (Eq. 8).
-      statistics: BatchNorm mode: `"moving"` averages, or those of this `"batch"` (its gradients then contain the terms
-        by which one image acts on the others). Nothing is updated in either.
+      of: `"softmax"`, the probability of the labelled class (the release), or `"xent"`, the
+        cross-entropy (Eq. 8).
+      statistics: BatchNorm mode: `"moving"` averages, or those of this `"batch"` (its gradients
+        then contain the terms by which one image acts on the others). Nothing is updated in either.
       adapter: affine map from `x` to the model's input (§4.3); the gradient is taken through it.
       step: the iteration that random pads, in the adapter or the model, draw their place for, as in
         `logits_of`.
@@ -84,5 +88,7 @@ def input_gradient(
         target = summed_target(of, y, logits)
     gradient = tape.gradient(target, x)
     if gradient is None:
-        raise InputError(f"{getattr(model, 'name', model)}: the output does not depend on the images differentiably")
+        raise InputError(
+            f"{getattr(model, 'name', model)}: the output does not depend on the images differentiably"
+        )
     return gradient

@@ -6,12 +6,16 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from igam_tf.errors import InputError
+from igam_tf.core.errors import InputError
 
 
 def cross_entropy(labels: Any, logits: Any) -> tf.Tensor:
-    """Softmax cross-entropy per example: integer labels [B], logits [B, K] to [B], at least float32."""
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tf.cast(labels, tf.int32), logits=_wide(logits))
+    """Softmax cross-entropy per example: integer labels [B], logits [B, K] to [B], at least
+    float32.
+    """
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(
+        labels=tf.cast(labels, tf.int32), logits=_wide(logits)
+    )
 
 
 def mean_cross_entropy(labels: Any, logits: Any, weights: tf.Tensor | None = None) -> tf.Tensor:
@@ -25,7 +29,9 @@ def true_class_probability(labels: Any, logits: Any) -> tf.Tensor:
 
 
 def margin(labels: Any, logits: Any) -> tf.Tensor:
-    """Largest other logit minus the labelled one, per example (Carlini-Wagner): positive when fooled."""
+    """Largest other logit minus the labelled one, per example (Carlini-Wagner): positive when
+    fooled.
+    """
     logits = tf.convert_to_tensor(logits)
     one_hot = tf.one_hot(labels, tf.shape(logits)[-1], dtype=logits.dtype)
     true = tf.reduce_sum(one_hot * logits, -1)
@@ -34,7 +40,8 @@ def margin(labels: Any, logits: Any) -> tf.Tensor:
 
 
 def dlr(labels: Any, logits: Any) -> tf.Tensor:
-    """Difference of logits ratio per example (Croce and Hein 2020): the margin over the spread of the top three logits.
+    """Difference of logits ratio per example (Croce and Hein 2020): the margin over the spread of
+    the top three logits.
 
     Unlike cross-entropy it does not depend on the logits' scale. Needs three classes or more.
     """
@@ -44,11 +51,15 @@ def dlr(labels: Any, logits: Any) -> tf.Tensor:
 
 
 def targeted_dlr(labels: Any, targets: Any, logits: Any) -> tf.Tensor:
-    """DLR towards a target class, per example: target's logit minus the labelled one's, over a spread of the top four."""
+    """DLR towards a target class, per example: target's logit minus the labelled one's, over a
+    spread of the top four.
+    """
     logits = tf.convert_to_tensor(logits)
     ordered = tf.sort(logits, -1, "DESCENDING")
     spread = ordered[:, 0] - 0.5 * (ordered[:, 2] + ordered[:, 3]) + 1e-12
-    at = [tf.gather(logits, tf.cast(chosen, tf.int32), batch_dims=1) for chosen in (targets, labels)]
+    at = [
+        tf.gather(logits, tf.cast(chosen, tf.int32), batch_dims=1) for chosen in (targets, labels)
+    ]
     return (at[0] - at[1]) / spread
 
 
@@ -69,7 +80,9 @@ def attack_loss(loss: AttackLoss) -> Callable[[Any, Any], tf.Tensor]:
     """
     if callable(loss):
         if not isinstance(loss, Hashable):  # what is compiled is found by its hash
-            raise InputError(f"loss: expected a hashable callable, such as a frozen dataclass, got {loss!r}")
+            raise InputError(
+                f"loss: expected a hashable callable, such as a frozen dataclass, got {loss!r}"
+            )
         return loss
     if loss not in _ATTACK_LOSSES:
         names = ", ".join(_ATTACK_LOSSES)
@@ -83,9 +96,15 @@ def loss_name(loss: AttackLoss) -> str:
 
 
 def weight_decay(model: keras.Model) -> tf.Tensor:
-    """Half the sum of squares of the trainable kernels: no biases, no BatchNorm parameters (the release's "DW" variables)."""
+    """Half the sum of squares of the trainable kernels: no biases, no BatchNorm parameters (the
+    release's "DW" variables).
+    """
     kernels = [v for v in model.trainable_variables if v.name.endswith("kernel")]
-    return tf.add_n([tf.nn.l2_loss(tf.convert_to_tensor(k)) for k in kernels]) if kernels else tf.zeros(())
+    return (
+        tf.add_n([tf.nn.l2_loss(tf.convert_to_tensor(k)) for k in kernels])
+        if kernels
+        else tf.zeros(())
+    )
 
 
 def gradient_difference(
@@ -105,7 +124,9 @@ def gradient_difference(
 
 
 def discriminator_loss(logits: tf.Tensor) -> tf.Tensor:
-    """Mean cross-entropy of discriminator logits [2B, 2] whose first half are students' (0), the second teachers' (1)."""
+    """Mean cross-entropy of discriminator logits [2B, 2] whose first half are students' (0), the
+    second teachers' (1).
+    """
     return tf.reduce_mean(cross_entropy(discriminator_labels(logits), logits))
 
 

@@ -9,7 +9,7 @@ the first checkpoint that is read or written, not at the import.
 """
 
 import igam_tf  # noqa: F401  # silences TensorFlow's start-up, whoever imports it first
-from madry_checkpoints.errors import CheckpointError
+from madry_checkpoints.checkpoint_error import CheckpointError
 from madry_checkpoints.kinds import detect
 from madry_checkpoints.loader import load_model
 from madry_checkpoints.reader import read

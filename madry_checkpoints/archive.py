@@ -13,7 +13,7 @@ import tempfile
 import zipfile
 import zlib
 
-from madry_checkpoints.errors import CheckpointError
+from madry_checkpoints.checkpoint_error import CheckpointError
 
 _MAX_BYTES = 4 * 2**30  # ten times the largest published archive
 

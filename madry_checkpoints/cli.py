@@ -12,10 +12,10 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
-from igam_tf.cli.command import Command
-from igam_tf.errors import InputError
-from igam_tf.settings import Setting, Settings
-from igam_tf.settings.choices import NORMALIZATIONS
+from igam_tf.core.command import Command
+from igam_tf.core.errors import InputError
+from igam_tf.core.settings import Setting, Settings
+from igam_tf.core.settings.choices import NORMALIZATIONS
 from madry_checkpoints import kinds
 from madry_checkpoints.convert import convert
 from madry_checkpoints.fetch import fetch
@@ -39,13 +39,18 @@ class InspectFlags(Settings):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ConvertFlags(Settings):
-    path: Annotated[str, Setting("A directory, a prefix or one of its files, or a .keras file.", positional=True)]
+    path: Annotated[
+        str,
+        Setting("A directory, a prefix or one of its files, or a .keras file.", positional=True),
+    ]
     out: Annotated[str, Setting("A .keras or .weights.h5 file, or a directory.", positional=True)]
     kind: Annotated[
         str | None,
         Setting("The network; needed where PATH holds several.", choices=tuple(kinds.KINDS)),
     ] = None
-    normalization: Annotated[str | None, Setting("Of the input; by default the kind's.", choices=NORMALIZATIONS)] = None
+    normalization: Annotated[
+        str | None, Setting("Of the input; by default the kind's.", choices=NORMALIZATIONS)
+    ] = None
     input_shape: Annotated[
         tuple[int, int, int] | None,
         Setting("HEIGHT,WIDTH,CHANNELS; by default the kind's.", at_least=1),
@@ -78,7 +83,7 @@ _CONVERT = Command(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; returns its exit code (see `igam_tf.cli.command`)."""
+    """Runs one command; returns its exit code (see `igam_tf.core.command`)."""
     verb, *arguments = (sys.argv[1:] if argv is None else argv) or [""]
     if verb in ("--help", "-h"):
         print(__doc__)
@@ -108,7 +113,9 @@ def _list(_: Settings) -> None:
 
 
 def _convert(flags: ConvertFlags) -> None:
-    model = convert(flags.path, flags.out, flags.kind, flags.normalization, flags.input_shape, flags.overwrite)
+    model = convert(
+        flags.path, flags.out, flags.kind, flags.normalization, flags.input_shape, flags.overwrite
+    )
     parameters, input_shape = model.count_params(), list(model.input_shape[1:])
     print(f"{flags.out}: {model.name}, {parameters:,} parameters, input {input_shape}")
 

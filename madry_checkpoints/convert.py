@@ -5,8 +5,8 @@ import pathlib
 import zipfile
 from typing import TYPE_CHECKING
 
-from igam_tf import files
-from madry_checkpoints.errors import CheckpointError
+from igam_tf.core import files
+from madry_checkpoints.checkpoint_error import CheckpointError
 from madry_checkpoints.kinds import detect
 from madry_checkpoints.loader import load_model
 from madry_checkpoints.writer import write

@@ -10,7 +10,7 @@ import re
 import urllib.error
 import urllib.request
 
-from madry_checkpoints.errors import CheckpointError
+from madry_checkpoints.checkpoint_error import CheckpointError
 
 _ATTEMPTS = 3
 _TIMEOUT_SECONDS = 60

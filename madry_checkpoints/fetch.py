@@ -6,11 +6,11 @@ import pathlib
 import zipfile
 from collections.abc import Callable, Mapping
 
-from igam_tf import files
+from igam_tf.core import files
 from madry_checkpoints.archive import unpack
+from madry_checkpoints.checkpoint_error import CheckpointError
 from madry_checkpoints.download import Unreachable, download
-from madry_checkpoints.errors import CheckpointError
-from madry_checkpoints.manifest import Published, manifest
+from madry_checkpoints.manifest import PublishedArchive, manifest
 
 Log = Callable[[str], None]
 
@@ -19,7 +19,7 @@ def fetch(
     name: str,
     directory: str | os.PathLike[str] = "checkpoints",
     log: Log = print,
-    published: Mapping[str, Published] | None = None,
+    published: Mapping[str, PublishedArchive] | None = None,
 ) -> pathlib.Path:
     """Downloads and unpacks the checkpoint `name` of the manifest to `directory/name`.
 
@@ -65,7 +65,7 @@ def fetch(
     return _checkpoint_in(target)
 
 
-def _download(archive: pathlib.Path, entry: Published, log: Log) -> None:
+def _download(archive: pathlib.Path, entry: PublishedArchive, log: Log) -> None:
     part = archive.with_name(f"{archive.name}.part")
     log(f"{entry.url} -> {archive}")
     try:
@@ -83,7 +83,7 @@ def _download(archive: pathlib.Path, entry: Published, log: Log) -> None:
     os.replace(part, archive)
 
 
-def _verify(file: pathlib.Path, archive: pathlib.Path, entry: Published, log: Log) -> None:
+def _verify(file: pathlib.Path, archive: pathlib.Path, entry: PublishedArchive, log: Log) -> None:
     """Checks `file`, which is or becomes `archive`, against the known hashes."""
     if not zipfile.is_zipfile(file):
         reason = "not a zip archive (perhaps a page that asks for a login)"
@@ -119,7 +119,7 @@ def _git_blob(file: pathlib.Path) -> str:
     return digest.hexdigest()
 
 
-def _report_published_hash(target: pathlib.Path, entry: Published, log: Log) -> None:
+def _report_published_hash(target: pathlib.Path, entry: PublishedArchive, log: Log) -> None:
     """The authors published a SHA-256 of "the model file" without saying which file that is."""
     if entry.published_sha256 is None:
         return

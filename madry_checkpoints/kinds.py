@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from madry_checkpoints.errors import CheckpointError, shorten
-from madry_checkpoints.networks import Discriminator, MnistCnn, Network, Weights, WideResnet
+from madry_checkpoints.checkpoint_error import CheckpointError, shorten
+from madry_checkpoints.networks import DiscriminatorNames, MnistCnn, Network, Weights, WideResnet
 from madry_checkpoints.reader import Array, Path, VariableSpec, open_checkpoint, specs_of
 
 _SLOT = re.compile(r"(.*/)?(Momentum|Adam)(_\d+)?|(.*/)?beta[12]_power(_\d+)?|global_step")
@@ -30,7 +30,7 @@ class Kind:
     """
 
     name: str
-    network: type[MnistCnn] | type[WideResnet] | type[Discriminator]
+    network: type[MnistCnn] | type[WideResnet] | type[DiscriminatorNames]
     scope: str = ""
     classes: tuple[int, ...] = ()
 
@@ -42,7 +42,7 @@ KINDS = {
         Kind("cifar10_challenge", WideResnet, classes=(10,)),
         Kind("igam_student", WideResnet, "classifier/"),
         Kind("igam_teacher", WideResnet),
-        Kind("igam_discriminator", Discriminator, "discriminator/"),
+        Kind("igam_discriminator", DiscriminatorNames, "discriminator/"),
         Kind("igam_tiny_source", WideResnet, classes=(200,)),
     )
 }
@@ -173,7 +173,7 @@ def check_network(kind: Kind, network: Network) -> None:
     """Raises CheckpointError for another network than the kind's or another number of classes."""
     if not isinstance(network, kind.network):
         raise CheckpointError(f"{kind.name} is another network")
-    if isinstance(network, Discriminator):
+    if isinstance(network, DiscriminatorNames):
         return
     if kind.classes and network.classes not in kind.classes:
         raise CheckpointError(f"{network.classes} classes instead of {kind.classes[0]}")

@@ -4,11 +4,11 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from igam_tf.errors import InputError
+from igam_tf.core.errors import InputError
 from madry_checkpoints import kinds
-from madry_checkpoints.errors import CheckpointError, shorten
+from madry_checkpoints.checkpoint_error import CheckpointError, shorten
 from madry_checkpoints.kinds import Kind
-from madry_checkpoints.networks import Discriminator, MnistCnn, Network, WideResnet
+from madry_checkpoints.networks import DiscriminatorNames, MnistCnn, Network, WideResnet
 from madry_checkpoints.reader import Array, Path, VariableSpec, open_checkpoint, specs_of
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _build(
     if len(shape) != 3 or shape[2] != network.input_channels:
         expected = f"(height, width, {network.input_channels})"
         raise CheckpointError(f"input_shape: expected {expected}, got {input_shape}")
-    if isinstance(network, Discriminator):
+    if isinstance(network, DiscriminatorNames):
         return _build_discriminator(network, shape)
     model = models.wide_resnet(
         network.classes,
@@ -125,7 +125,7 @@ def _build(
     return models.with_new_head(model, network.target_classes)
 
 
-def _build_discriminator(network: Discriminator, shape: InputShape) -> "keras.Model":
+def _build_discriminator(network: DiscriminatorNames, shape: InputShape) -> "keras.Model":
     from igam_tf import models
 
     model = models.discriminator(shape, network.layers, network.base_channels)
@@ -136,8 +136,8 @@ def _build_discriminator(network: Discriminator, shape: InputShape) -> "keras.Mo
     return model
 
 
-def _default_input_shape(kind: Kind, network: WideResnet | Discriminator) -> InputShape:
-    if isinstance(network, Discriminator):
+def _default_input_shape(kind: Kind, network: WideResnet | DiscriminatorNames) -> InputShape:
+    if isinstance(network, DiscriminatorNames):
         side = network.input_size()
     else:
         side = 64 if network.classes == 200 and kind.name != "igam_student" else 32

@@ -4,7 +4,7 @@ import os
 import pathlib
 import re
 
-from madry_checkpoints.errors import CheckpointError, shorten
+from madry_checkpoints.checkpoint_error import CheckpointError, shorten
 
 _TABLE_MAGIC = bytes.fromhex("57fb808b247547db")  # the last bytes of a LevelDB table
 _SUFFIX = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 
 @dataclasses.dataclass(frozen=True)
-class Published:
+class PublishedArchive:
     """One published checkpoint archive; what its authors did not publish is None or empty.
 
     Attributes:
@@ -31,8 +31,8 @@ class Published:
 
 
 @functools.cache
-def manifest() -> Mapping[str, Published]:
+def manifest() -> Mapping[str, PublishedArchive]:
     """The published checkpoints by name, in the order in which they are listed."""
     file = importlib.resources.files("madry_checkpoints").joinpath("manifest.json")
     entries = json.loads(file.read_text("utf-8"))
-    return {name: Published(**fields) for name, fields in entries.items()}
+    return {name: PublishedArchive(**fields) for name, fields in entries.items()}

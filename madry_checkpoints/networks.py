@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from madry_checkpoints.errors import CheckpointError
+from madry_checkpoints.checkpoint_error import CheckpointError
 
 Shape = tuple[int, ...]
 _STEM_CHANNELS = 16
@@ -142,7 +142,7 @@ class WideResnet:
 
 
 @dataclasses.dataclass(frozen=True)
-class Discriminator:
+class DiscriminatorNames:
     """The release's discriminator; `features` is the length of the last layer's input."""
 
     layers: int
@@ -151,10 +151,10 @@ class Discriminator:
     features: int
 
     @staticmethod
-    def from_shapes(shapes: Mapping[str, Shape]) -> "Discriminator":
+    def from_shapes(shapes: Mapping[str, Shape]) -> "DiscriminatorNames":
         """Raises CheckpointError where a variable that gives a size is missing."""
         convolutions = [re.match(r"conv(\d{1,2})/", name) for name in shapes]
-        return Discriminator(
+        return DiscriminatorNames(
             layers=1 + max((int(match[1]) for match in convolutions if match), default=0),
             base_channels=_size(shapes, "conv0/DW", -1),
             input_channels=_size(shapes, "conv0/DW", 2),
@@ -162,9 +162,9 @@ class Discriminator:
         )
 
     @staticmethod
-    def from_model(model: Any) -> "Discriminator":
+    def from_model(model: Any) -> "DiscriminatorNames":
         """Raises CheckpointError where a layer that gives a size is missing."""
-        return Discriminator(
+        return DiscriminatorNames(
             layers=sum(re.fullmatch(r"conv\d+", layer.name) is not None for layer in model.layers),
             base_channels=_units(model, "conv0"),
             input_channels=int(_kernel(model, "conv0")[2]),
@@ -197,7 +197,7 @@ class Discriminator:
         return side * 2**self.layers
 
 
-Network = MnistCnn | WideResnet | Discriminator
+Network = MnistCnn | WideResnet | DiscriminatorNames
 
 
 def _affine(name: str, layer: str, kernel: Shape) -> Weights:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from madry_checkpoints.errors import CheckpointError
+from madry_checkpoints.checkpoint_error import CheckpointError
 from madry_checkpoints.location import prefix_of
 from madry_checkpoints.networks import Shape
 

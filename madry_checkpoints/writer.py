@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from madry_checkpoints import kinds
-from madry_checkpoints.errors import CheckpointError
+from madry_checkpoints.checkpoint_error import CheckpointError
 from madry_checkpoints.loader import weight_of
 from madry_checkpoints.reader import Array
 

@@ -12,7 +12,9 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import igam_tf  # noqa: F401  # silences TensorFlow's start-up before any test module imports it
 
-SHARED = pathlib.Path(os.environ.get("IGAM_TF_SHARED", pathlib.Path(__file__).resolve().parents[2] / "shared"))
+SHARED = pathlib.Path(
+    os.environ.get("IGAM_TF_SHARED", pathlib.Path(__file__).resolve().parents[2] / "shared")
+)
 
 
 @pytest.fixture(autouse=True)

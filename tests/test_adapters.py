@@ -1,4 +1,6 @@
-"""Adapters against NumPy, as matrices, their gradients against the transposed map, in tf.data, saved; random places."""
+"""Adapters against NumPy, as matrices, their gradients against the transposed map, in tf.data,
+saved; random places.
+"""
 
 import pathlib
 from collections import Counter
@@ -21,10 +23,10 @@ from igam_tf.adapters import (
     TransposedConv,
     parse,
 )
-from igam_tf.bounds import PIXELS
-from igam_tf.errors import InputError
+from igam_tf.core.bounds import PIXELS
+from igam_tf.core.errors import InputError
+from igam_tf.core.modes import in_mode
 from igam_tf.experiments.appendix import APPENDIX
-from igam_tf.modes import in_mode
 
 from . import tiny
 
@@ -35,7 +37,9 @@ def legacy_doubled(x: np.ndarray) -> np.ndarray:
     """Pixels copied to the even places, means between them, the last row and column repeated."""
     for axis in (1, 2):
         after = np.concatenate([np.delete(x, 0, axis), np.take(x, [-1], axis)], axis)
-        x = np.stack([x, (x + after) / 2], axis + 1).reshape(*x.shape[:axis], -1, *x.shape[axis + 1 :])
+        x = np.stack([x, (x + after) / 2], axis + 1).reshape(
+            *x.shape[:axis], -1, *x.shape[axis + 1 :]
+        )
     return x
 
 
@@ -43,7 +47,9 @@ def interpolated(x: np.ndarray) -> np.ndarray:
     """Pixels copied to the odd places, means between them, black beyond the first row and column."""
     for axis in (1, 2):
         before = np.concatenate([0 * np.take(x, [0], axis), np.delete(x, -1, axis)], axis)
-        x = np.stack([(x + before) / 2, x], axis + 1).reshape(*x.shape[:axis], -1, *x.shape[axis + 1 :])
+        x = np.stack([(x + before) / 2, x], axis + 1).reshape(
+            *x.shape[:axis], -1, *x.shape[axis + 1 :]
+        )
     return x
 
 
@@ -73,7 +79,9 @@ def test_maps(adapter: keras.layers.Layer, expected: object) -> None:
 
 
 @pytest.mark.parametrize(("adapter", "expected"), ADAPTERS, ids=NAMES)
-def test_gradients_are_those_of_an_affine_map(adapter: keras.layers.Layer, expected: object) -> None:
+def test_gradients_are_those_of_an_affine_map(
+    adapter: keras.layers.Layer, expected: object
+) -> None:
     rng = np.random.default_rng(1)
     direction = rng.normal(size=IMAGES.shape).astype(np.float32)
     weights = rng.normal(size=adapter(IMAGES).shape).astype(np.float32)
@@ -95,7 +103,10 @@ KINDS: dict[str, Callable[[], keras.layers.Layer]] = {
     "mean": ChannelMean,
     "crop": lambda: CenterCrop(3),
     "scale": lambda: Scale(1 / 255),
-    **{f"resize {sampling}": lambda sampling=sampling: Resize(2, sampling) for sampling in SAMPLINGS},
+    **{
+        f"resize {sampling}": lambda sampling=sampling: Resize(2, sampling)
+        for sampling in SAMPLINGS
+    },
     "pad": lambda: Pad(7),
     "pad random": lambda: Pad(7, "random", seed=1),
     "transposed": lambda: TransposedConv(8),
@@ -114,7 +125,9 @@ def matrix(adapter: Callable[[Any], Any]) -> tuple[np.ndarray, np.ndarray]:
 
 @kinds
 @pytest.mark.parametrize("step", [None, 2])
-def test_every_adapter_is_affine_and_gradients_go_back_by_its_transpose(kind: str, step: int | None) -> None:
+def test_every_adapter_is_affine_and_gradients_go_back_by_its_transpose(
+    kind: str, step: int | None
+) -> None:
     layer, rng = KINDS[kind](), np.random.default_rng(0)
     layer(np.zeros((1, *SHAPE), np.float32))
     tiny.shaken(layer)
@@ -128,7 +141,9 @@ def test_every_adapter_is_affine_and_gradients_go_back_by_its_transpose(kind: st
     a, b = matrix(adapter)
     x, y = rng.normal(size=(5, *SHAPE)).astype(np.float32), rng.integers(0, 3, 5)
     seen = adapter(x)
-    np.testing.assert_allclose(np.reshape(seen, (5, -1)), x.reshape(5, -1) @ a.T + b, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(
+        np.reshape(seen, (5, -1)), x.reshape(5, -1) @ a.T + b, rtol=1e-4, atol=1e-6
+    )
     assert not b.any()
     weights = rng.normal(size=(a.shape[0], 3)).astype(np.float32)
 
@@ -151,7 +166,9 @@ def test_padding_is_an_identity_among_rows_of_zeros(size: int) -> None:
 
 
 @kinds
-def test_in_a_model_in_a_pipeline_and_saved_an_adapter_does_the_same(kind: str, tmp_path: pathlib.Path) -> None:
+def test_in_a_model_in_a_pipeline_and_saved_an_adapter_does_the_same(
+    kind: str, tmp_path: pathlib.Path
+) -> None:
     inputs = keras.Input(SHAPE)
     layer = KINDS[kind]()
     model = tiny.shaken(keras.Model(inputs, layer(inputs)))
@@ -202,7 +219,9 @@ def places(layer: Pad, steps: int = 8, first: int = 0) -> list[tuple[int, int]]:
 def test_random_places_are_all_there_are_one_for_a_batch() -> None:
     counts = Counter(places(Pad(4, "random"), 300))
     assert set(counts) == {(top, left) for top in range(3) for left in range(2)}
-    assert all(25 < count < 80 for count in counts.values())  # 50 of each expected, 6.5 standard deviations to 0
+    assert all(
+        25 < count < 80 for count in counts.values()
+    )  # 50 of each expected, 6.5 standard deviations to 0
 
 
 def test_places_are_a_function_of_seed_and_step() -> None:
@@ -222,7 +241,9 @@ def test_places_are_a_function_of_seed_and_step() -> None:
 
 
 def test_a_random_pad_is_random_in_a_users_own_fit_and_central_elsewhere() -> None:
-    """A new place for each step of `fit`, the same places from the same seed, the centre in predictions."""
+    """A new place for each step of `fit`, the same places from the same seed, the centre in
+    predictions.
+    """
 
     class Recorder(keras.layers.Layer):
         def __init__(self) -> None:
@@ -258,7 +279,9 @@ def test_a_random_pad_is_random_in_a_users_own_fit_and_central_elsewhere() -> No
 def test_the_mode_ends_with_an_error_and_nests() -> None:
     layer = Pad(6, "random")
     model = keras.Sequential([layer])
-    assert {corner(model(MARKS, training=training)) for training in (None, False) for _ in range(5)} == {(2, 1)}
+    assert {
+        corner(model(MARKS, training=training)) for training in (None, False) for _ in range(5)
+    } == {(2, 1)}
     with pytest.raises(ZeroDivisionError), in_mode(step=1):
         raise ZeroDivisionError
     assert corner(layer(MARKS)) == (2, 1)
@@ -299,7 +322,9 @@ def test_a_pipeline_draws_by_the_number_of_the_batch() -> None:
         with in_mode(step=step):
             return layer(images)
 
-    stream = tf.data.Dataset.from_tensors(MARKS).repeat().enumerate().map(padded, num_parallel_calls=2)
+    stream = (
+        tf.data.Dataset.from_tensors(MARKS).repeat().enumerate().map(padded, num_parallel_calls=2)
+    )
     for _ in range(2):
         assert [corner(batch) for batch in stream.take(8)] == places(layer)
 
@@ -316,7 +341,12 @@ def test_a_transposed_convolution_learns_every_weight() -> None:
 
 @pytest.mark.parametrize("row", APPENDIX, ids=" ".join)
 def test_every_declared_adapter_gives_what_its_teacher_takes(row: tuple[str, str]) -> None:
-    sides = {"mnist": (28, 28, 1), "cifar10": (32, 32, 3), "cifar100": (32, 32, 3), "tiny_imagenet": (64, 64, 3)}
+    sides = {
+        "mnist": (28, 28, 1),
+        "cifar10": (32, 32, 3),
+        "cifar100": (32, 32, 3),
+        "tiny_imagenet": (64, 64, 3),
+    }
     declared = APPENDIX[row]
     images = np.full((2, *sides[declared.target]), 255, np.float32)
     adapter = parse(declared.adapter)
@@ -349,7 +379,19 @@ def test_parts(spec: str, kind: type, settings: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     "spec",
-    ["", "pad", "pad:", "pad:0", "pad:-4", "pad:1/2", "pad:x", "pad_center:64", "mean:3", "scale", "transposed:2.5"],
+    [
+        "",
+        "pad",
+        "pad:",
+        "pad:0",
+        "pad:-4",
+        "pad:1/2",
+        "pad:x",
+        "pad_center:64",
+        "mean:3",
+        "scale",
+        "transposed:2.5",
+    ],
 )
 def test_what_is_no_part(spec: str) -> None:
     with pytest.raises(InputError) as error:
@@ -370,22 +412,33 @@ def test_behind_any_adapter_a_teacher_is_evaluated_image_by_image() -> None:
         expected = gradients.logits_of(model, x).numpy()
         np.testing.assert_array_equal(gradients.logits_of(model, x), expected)
         for index in range(len(x)):
-            np.testing.assert_allclose(gradients.logits_of(model, x[index : index + 1]), expected[[index]], rtol=1e-4)
+            np.testing.assert_allclose(
+                gradients.logits_of(model, x[index : index + 1]), expected[[index]], rtol=1e-4
+            )
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: CenterCrop(7)(IMAGES), "center crop: a 7x7 window does not fit into 6x6 images"),
-        (lambda: keras.Sequential([CenterCrop(7)])(IMAGES), "center crop: a 7x7 window does not fit into 6x6 images"),
+        (
+            lambda: keras.Sequential([CenterCrop(7)])(IMAGES),
+            "center crop: a 7x7 window does not fit into 6x6 images",
+        ),
         (lambda: Resize(4, "mean")(IMAGES), "resize: 6x6 images do not divide into 4x4 blocks"),
         (lambda: Resize(4, "cubic"), "sampling: expected one of tf2, legacy, mean, got 'cubic'"),
         (lambda: Pad(8, "corner"), "place: expected one of center, random, got 'corner'"),
         (lambda: Pad(5)(IMAGES), "pad: 6x6 images do not fit into 5x5"),
         (lambda: Pad(7)(IMAGES[:, :, :5].repeat(2, 2)), "pad: 6x10 images do not fit into 7x7"),
-        (lambda: keras.Sequential([Pad(5, "random")])(IMAGES), "pad: 6x6 images do not fit into 5x5"),
+        (
+            lambda: keras.Sequential([Pad(5, "random")])(IMAGES),
+            "pad: 6x6 images do not fit into 5x5",
+        ),
         (lambda: TransposedConv(13)(IMAGES), "transposed: 6x6 images do not double to 13x13"),
-        (lambda: TransposedConv(12)(IMAGES[:, 1:]), "transposed: 5x6 images do not double to 12x12"),
+        (
+            lambda: TransposedConv(12)(IMAGES[:, 1:]),
+            "transposed: 5x6 images do not double to 12x12",
+        ),
     ],
 )
 def test_errors_are_one_line(make: object, message: str) -> None:

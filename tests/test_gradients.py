@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from igam_tf import adapters, gradients
-from igam_tf.errors import InputError
+from igam_tf.core.errors import InputError
 
 from . import tiny
 
@@ -27,7 +27,9 @@ def expected(of: str, x: np.ndarray = X) -> np.ndarray:
 
 
 @pytest.mark.parametrize("of", ["softmax", "xent"])
-@pytest.mark.parametrize("labels", [Y, Y.astype(np.uint8), list(map(int, Y))], ids=["int64", "uint8", "list"])
+@pytest.mark.parametrize(
+    "labels", [Y, Y.astype(np.uint8), list(map(int, Y))], ids=["int64", "uint8", "list"]
+)
 def test_gradients_of_a_linear_classifier(of: str, labels: object) -> None:
     found = gradients.input_gradient(linear, X, labels, of)
     np.testing.assert_allclose(found, expected(of), rtol=1e-5, atol=1e-6)
@@ -42,8 +44,14 @@ def test_only_batch_statistics_let_one_image_act_on_another() -> None:
     model = tiny.classifier()
     x, y = tiny.batch()
     other = np.concatenate([x[:1], x[1:] / 2])
-    first = {s: gradients.input_gradient(model, x, y, statistics=s)[0].numpy() for s in ("moving", "batch")}
-    then = {s: gradients.input_gradient(model, other, y, statistics=s)[0].numpy() for s in ("moving", "batch")}
+    first = {
+        s: gradients.input_gradient(model, x, y, statistics=s)[0].numpy()
+        for s in ("moving", "batch")
+    }
+    then = {
+        s: gradients.input_gradient(model, other, y, statistics=s)[0].numpy()
+        for s in ("moving", "batch")
+    }
     assert tiny.relative(then["moving"], first["moving"]) < 1e-6
     assert tiny.relative(then["batch"], first["batch"]) > 1e-2
 
@@ -59,7 +67,11 @@ def test_nothing_is_updated(statistics: str) -> None:
 def stock() -> keras.Model:
     normalization = keras.layers.BatchNormalization(name="bn3")
     return keras.Sequential(
-        [keras.Input((2, 2, 1)), keras.Sequential([keras.Input((2, 2, 1)), normalization]), keras.layers.Flatten()],
+        [
+            keras.Input((2, 2, 1)),
+            keras.Sequential([keras.Input((2, 2, 1)), normalization]),
+            keras.layers.Flatten(),
+        ],
         name="mine",
     )
 
@@ -69,10 +81,22 @@ def stock() -> keras.Model:
     [
         ({"of": "logit"}, "of: expected one of softmax, xent, got 'logit'"),
         ({"statistics": "train"}, "statistics: expected one of moving, batch, got 'train'"),
-        ({"statistics": "batch"}, 'statistics="batch" needs a Keras model: the BatchNorm mode of a plain callable'),
-        ({"model": stock(), "statistics": "batch"}, "mine: .* stock BatchNormalization: bn3 .*exact_batchnorm"),
-        ({"model": lambda x: keras.ops.stop_gradient(linear(x))}, "does not depend on the images differentiably"),
-        ({"x": np.zeros((4, 2, 2, 1), np.uint8)}, "images: expected floating-point pixels, got uint8"),
+        (
+            {"statistics": "batch"},
+            'statistics="batch" needs a Keras model: the BatchNorm mode of a plain callable',
+        ),
+        (
+            {"model": stock(), "statistics": "batch"},
+            "mine: .* stock BatchNormalization: bn3 .*exact_batchnorm",
+        ),
+        (
+            {"model": lambda x: keras.ops.stop_gradient(linear(x))},
+            "does not depend on the images differentiably",
+        ),
+        (
+            {"x": np.zeros((4, 2, 2, 1), np.uint8)},
+            "images: expected floating-point pixels, got uint8",
+        ),
     ],
 )
 def test_errors(arguments: dict[str, object], message: str) -> None:

@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 
 from igam_tf import losses
-from igam_tf.errors import InputError
+from igam_tf.core.errors import InputError
 
-LOGITS = np.array([[2.0, -1.0, 0.5], [0.0, 3.0, 1.0], [1.0, 1.5, 1.5], [-2.0, 0.0, 4.0]], np.float32)
+LOGITS = np.array(
+    [[2.0, -1.0, 0.5], [0.0, 3.0, 1.0], [1.0, 1.5, 1.5], [-2.0, 0.0, 4.0]], np.float32
+)
 LABELS = np.array([0, 2, 1, 2])
 PROBABILITIES = np.exp(LOGITS) / np.exp(LOGITS).sum(1, keepdims=True)
 TRUE = PROBABILITIES[np.arange(4), LABELS]
@@ -44,7 +46,9 @@ def test_dlr(scale: float, shift: float) -> None:
 @pytest.mark.parametrize(("scale", "shift"), [(1, 0), (1000, 0), (1, 4)])
 def test_targeted_dlr(scale: float, shift: float) -> None:
     found = losses.targeted_dlr(LABELS_OF_FIVE, TARGETS_OF_FIVE, scale * LOGITS_OF_FIVE + shift)
-    for value, label, target, logits in zip(found, LABELS_OF_FIVE, TARGETS_OF_FIVE, LOGITS_OF_FIVE, strict=True):
+    for value, label, target, logits in zip(
+        found, LABELS_OF_FIVE, TARGETS_OF_FIVE, LOGITS_OF_FIVE, strict=True
+    ):
         first, _, third, fourth = np.sort(logits)[::-1][:4]
         expected = (logits[target] - logits[label]) / (first - (third + fourth) / 2)
         assert float(value) == pytest.approx(expected, rel=1e-4, abs=1e-6)
@@ -59,7 +63,9 @@ def test_attack_losses_by_name() -> None:
     assert losses.attack_loss("xent") is losses.cross_entropy
     assert losses.attack_loss("margin") is losses.margin
     assert losses.attack_loss("dlr") is losses.dlr
-    with pytest.raises(InputError, match=r"^loss: expected one of xent, margin, dlr, or a callable, got 'cw'"):
+    with pytest.raises(
+        InputError, match=r"^loss: expected one of xent, margin, dlr, or a callable, got 'cw'"
+    ):
         losses.attack_loss("cw")
 
 
@@ -82,7 +88,9 @@ def test_weight_decay_counts_trainable_kernels_alone() -> None:
     assert float(losses.weight_decay(model)) == 0
 
 
-@pytest.mark.parametrize(("reduction", "expected"), [("sum", 2 * 3 * 4 * 9.0), ("mean", 3 * 4 * 9.0)])
+@pytest.mark.parametrize(
+    ("reduction", "expected"), [("sum", 2 * 3 * 4 * 9.0), ("mean", 3 * 4 * 9.0)]
+)
 def test_gradient_difference(reduction: str, expected: float) -> None:
     found = losses.gradient_difference(np.full((2, 3, 4), 5.0), np.full((2, 3, 4), 2.0), reduction)
     assert float(found) == expected
@@ -92,4 +100,6 @@ def test_the_discriminators_first_half_is_the_students() -> None:
     logits = np.array([[0.0, 0.0], [2.0, -1.0], [0.5, 0.5], [1.0, 3.0]], np.float32)
     np.testing.assert_array_equal(losses.discriminator_labels(logits), [0, 0, 1, 1])
     chance, student, teacher = np.log(2), np.log1p(np.exp(-3)), np.log1p(np.exp(-2))
-    assert float(losses.discriminator_loss(logits)) == pytest.approx((2 * chance + student + teacher) / 4, rel=1e-6)
+    assert float(losses.discriminator_loss(logits)) == pytest.approx(
+        (2 * chance + student + teacher) / 4, rel=1e-6
+    )

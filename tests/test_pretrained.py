@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from igam_tf import attacks, data, pretrained
-from igam_tf.errors import InputError
+from igam_tf.core.errors import InputError
 from igam_tf.experiments import runs, tables
 
 ROWS = {"standard": "Standard", "igam": "IGAM-MNIST", "pgd7": "PGD7-trained"}
@@ -33,5 +33,7 @@ def test_robustness_rises_from_standard_to_igam_to_adversarial_training() -> Non
 
 def test_an_unknown_name() -> None:
     for call in (pretrained.path, pretrained.load):
-        with pytest.raises(InputError, match=r"^pretrained: expected one of source, .*, pgd7, got 'resnet'$"):
+        with pytest.raises(
+            InputError, match=r"^pretrained: expected one of source, .*, pgd7, got 'resnet'$"
+        ):
             call("resnet")

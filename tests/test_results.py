@@ -1,11 +1,14 @@
-"""The documents in results/: they can be read, and today's tables say what was printed when they were made."""
+"""The documents in results/: they can be read, and today's tables say what was printed when they
+were made.
+"""
 
 import pathlib
 import re
 
 import pytest
 
-from igam_tf import report, summary
+from igam_tf import report
+from igam_tf.experiments import summary
 from igam_tf.experiments.study import Study
 
 RESULTS = pathlib.Path(__file__).resolve().parents[1] / "results"
@@ -33,11 +36,15 @@ def printed(study: Study, name: str) -> list[str]:
     tables, results = study.read(found[1], seeds)
     first = tables[seeds[0]]
     one = len(seeds) == 1
-    return (report.table_text(first, results[seeds[0]]) if one else summary.summary_text(first, results)).split("\n")
+    return (
+        report.table_text(first, results[seeds[0]]) if one else summary.summary_text(first, results)
+    ).split("\n")
 
 
 def figures(lines: list[str]) -> list[str]:
-    """The lines of a table, from its columns' titles to the blank line at its end, and the diagnostics."""
+    """The lines of a table, from its columns' titles to the blank line at its end, and the
+    diagnostics.
+    """
     start = lines.index("") + 1
     end = lines.index("", start) if "" in lines[start:] else len(lines)
     return [*lines[start:end], *(line for line in lines if re.match("  .*: (PASS|WARN)", line))]

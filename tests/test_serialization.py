@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from igam_tf import adapters, gradients, layers, models
-from igam_tf.bounds import PIXELS
+from igam_tf.core.bounds import PIXELS
 from igam_tf.training import Momentum, SteppedSchedule
 
 from . import tiny
@@ -29,19 +29,29 @@ for path in pathlib.Path(sys.argv[1]).glob("*.keras"):
 
 
 def built() -> dict[str, keras.Model]:
-    adapter = keras.Sequential([adapters.ChannelMean(), adapters.CenterCrop(6), adapters.Scale(1 / 255)])
+    adapter = keras.Sequential(
+        [adapters.ChannelMean(), adapters.CenterCrop(6), adapters.Scale(1 / 255)]
+    )
     found = {
         "mnist_cnn": models.mnist_cnn(3, (2, 3), 4),
         "wide_resnet": models.wide_resnet(3, width=1, blocks=1, input_shape=tiny.SHAPE),
         "discriminator": models.discriminator(tiny.SHAPE, 2, 4),
         "new_head": models.with_new_head(tiny.classifier(), 5),
-        "adapted": models.adapted(tiny.classifier(shape=(6, 6, 1), high=1.0), adapter, tiny.SHAPE, PIXELS),
+        "adapted": models.adapted(
+            tiny.classifier(shape=(6, 6, 1), high=1.0), adapter, tiny.SHAPE, PIXELS
+        ),
     }
     single = [layers.normalization(kind) for kind in layers.NORMALIZATIONS]
     single += [adapters.Resize(4, sampling) for sampling in adapters.SAMPLINGS]
-    single += [adapters.Pad(12), adapters.Pad(12, "random", name="pad_random"), adapters.TransposedConv(16)]
+    single += [
+        adapters.Pad(12),
+        adapters.Pad(12, "random", name="pad_random"),
+        adapters.TransposedConv(16),
+    ]
     for layer in single:
-        found[layer.name] = keras.Sequential([keras.Input(tiny.SHAPE), layers.PixelRange(-1, 1), layer])
+        found[layer.name] = keras.Sequential(
+            [keras.Input(tiny.SHAPE), layers.PixelRange(-1, 1), layer]
+        )
     return found
 
 
@@ -49,7 +59,10 @@ def test_saved_models_load_in_a_fresh_process(tmp_path: pathlib.Path) -> None:
     for name, model in built().items():
         tiny.shaken(model)
         x, _ = tiny.batch(2, model.input_shape[1:], 1.0)
-        outputs = {statistics: gradients.logits_of(model, x, statistics) for statistics in layers.STATISTICS}
+        outputs = {
+            statistics: gradients.logits_of(model, x, statistics)
+            for statistics in layers.STATISTICS
+        }
         bounds = "none" if name == "discriminator" else str(layers.bounds_of(model))
         np.savez(tmp_path / f"{name}.npz", x=x, bounds=bounds, **outputs)
         model.save(tmp_path / f"{name}.keras")
@@ -69,4 +82,7 @@ def test_an_optimiser_and_its_schedule_survive() -> None:
     loaded = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(optimizer))
     assert isinstance(loaded, Momentum)
     assert loaded.get_config() == optimizer.get_config()
-    assert [float(loaded._learning_rate(step)) for step in (1, 2)] == [np.float32(0.1), np.float32(0.01)]
+    assert [float(loaded._learning_rate(step)) for step in (1, 2)] == [
+        np.float32(0.1),
+        np.float32(0.01),
+    ]

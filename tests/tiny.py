@@ -15,7 +15,9 @@ SHAPE = (8, 8, 3)
 CLASSES = 3
 
 
-def classifier(seed: int = 0, shape: tuple[int, int, int] = SHAPE, high: float = 255.0) -> keras.Model:
+def classifier(
+    seed: int = 0, shape: tuple[int, int, int] = SHAPE, high: float = 255.0
+) -> keras.Model:
     """One convolution with our BatchNorm, every weight random."""
     keras.utils.set_random_seed(seed)
     inputs = keras.Input(shape)
@@ -49,8 +51,12 @@ def igam(rate: float = 0.1, eager: bool = False, **settings: Any) -> Igam:
     student = settings.pop("student", None) or classifier(1)
     teacher = settings.pop("teacher", None) or classifier(2)
     judge = shaken(models.discriminator(settings.pop("seen", SHAPE), 2, 4), 3)
-    trainer = Igam(student, teacher, judge, **{"lambda_adv": 1.0, "lambda_diff": 1000.0, **settings})
-    trainer.compile(student_optimizer=Momentum(rate), discriminator_optimizer=Momentum(rate), run_eagerly=eager)
+    trainer = Igam(
+        student, teacher, judge, **{"lambda_adv": 1.0, "lambda_diff": 1000.0, **settings}
+    )
+    trainer.compile(
+        student_optimizer=Momentum(rate), discriminator_optimizer=Momentum(rate), run_eagerly=eager
+    )
     return trainer
 
 

@@ -25,8 +25,8 @@ The parts of an attack:
 * a step rule: `SteepestStep`, or a `StepRule` (`ascent`), which may carry state such as momentum;
 * `ascent.ascend`: the one loop, on tensors and inside graphs.
 
-`Chain` runs attacks in turn on survivors, `Transfer` computes them on another model. `resolve` turns
-names (`pgd20-margin-x10`, `transfer-pgd20`, `strong`) and import paths into attacks.
+`Chain` runs attacks in turn on survivors, `Transfer` computes them on another model. `resolve`
+turns names (`pgd20-margin-x10`, `transfer-pgd20`, `strong`) and import paths into attacks.
 """
 
 from igam_tf.attacks.apgd import APGD

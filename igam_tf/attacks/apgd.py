@@ -1,7 +1,8 @@
-"""Auto-PGD (Croce and Hein 2020, Algorithm 1) in the l-infinity ball: PGD that sets its own step size.
+"""Auto-PGD (Croce and Hein 2020, Algorithm 1) in the l-infinity ball: PGD that sets its own step
+size.
 
-What the paper leaves open is as in its authors' AutoAttack: the start, and that a step begins at the
-best point with the gradient already taken there.
+What the paper leaves open is as in its authors' AutoAttack: the start, and that a step begins at
+the best point with the gradient already taken there.
 """
 
 import dataclasses
@@ -14,13 +15,14 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from igam_tf import gradients, losses, randomness
+from igam_tf import gradients, losses
 from igam_tf.attacks import ascent
 from igam_tf.attacks.attack import Attack
 from igam_tf.attacks.balls import LINF
 from igam_tf.attacks.inputs import AttackInputs
-from igam_tf.bounds import Amount, Bounds
-from igam_tf.errors import InputError
+from igam_tf.core import randomness
+from igam_tf.core.bounds import Amount, Bounds
+from igam_tf.core.errors import InputError
 from igam_tf.losses import AttackLoss
 
 MOMENTUM = 0.75  # alpha: share of the new step
@@ -149,7 +151,9 @@ class APGD(Attack):
     def _require_classes(self, classes: int) -> None:
         least = _CLASSES.get(losses.loss_name(self.loss), 2)
         if classes < least:
-            raise InputError(f"loss: {self.loss} needs {least} classes or more, the model has {classes}")
+            raise InputError(
+                f"loss: {self.loss} needs {least} classes or more, the model has {classes}"
+            )
 
 
 @functools.cache
@@ -159,7 +163,9 @@ def _untargeted(loss_fn: ascent.LossFn) -> TargetedLossFn:
 
 
 def _spans(steps: int) -> np.ndarray:
-    """For the iterates x_0 .. x_steps: at a checkpoint the number of steps since the one before, elsewhere 0. int32."""
+    """For the iterates x_0 .. x_steps: at a checkpoint the number of steps since the one before,
+    elsewhere 0. int32.
+    """
     places = np.unique(-(-CHECKPOINTS * steps // 100))
     spans = np.zeros(steps + 1, np.int32)
     spans[places[1:]] = np.diff(places)
@@ -196,7 +202,9 @@ def _ascend(
     high: tf.Tensor,
     spans: tf.Tensor,
 ) -> _State:
-    """The loop. An iteration takes the gradient at a point, whose forward pass gives all else, and moves on."""
+    """The loop. An iteration takes the gradient at a point, whose forward pass gives all else, and
+    moves on.
+    """
     project = LINF.projection(x, epsilon, low, high)
 
     def iterate(*fields: tf.Tensor) -> _State:
@@ -208,7 +216,10 @@ def _ascend(
         gradient = ascent.gradient_of(tape, loss, s.at)
         fooled = s.open & ~ascent.is_correct(y, logits)
         improved = loss > s.best_loss
-        best, best_gradient = _where(improved, s.at, s.best), _where(improved, gradient, s.best_gradient)
+        best, best_gradient = (
+            _where(improved, s.at, s.best),
+            _where(improved, gradient, s.best_gradient),
+        )
         best_loss = tf.where(improved, loss, s.best_loss)
         rises = s.rises + tf.cast(loss > s.loss_before, tf.float32)
 
@@ -290,7 +301,20 @@ def _compile(
         return _where(end.open, end.best, end.fooling), end.open, end.best_loss
 
     labels, real = tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.float32)
-    places, whole, right = tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32), tf.TensorSpec([None], tf.bool)
+    places, whole, right = (
+        tf.TensorSpec([None], tf.int32),
+        tf.TensorSpec([], tf.int32),
+        tf.TensorSpec([None], tf.bool),
+    )
     return tf.function(run, autograph=False).get_concrete_function(
-        tf.TensorSpec((None, *shape), tf.float32), labels, labels, places, right, whole, real, real, real, places
+        tf.TensorSpec((None, *shape), tf.float32),
+        labels,
+        labels,
+        places,
+        right,
+        whole,
+        real,
+        real,
+        real,
+        places,
     )

@@ -8,8 +8,8 @@ from typing import Any
 import tensorflow as tf
 
 from igam_tf.attacks.balls import LINF, Ball
-from igam_tf.bounds import Bounds
-from igam_tf.errors import InputError
+from igam_tf.core.bounds import Bounds
+from igam_tf.core.errors import InputError
 
 LogitsFn = Callable[[tf.Tensor], tf.Tensor]  # images to logits, BatchNorm mode already chosen
 LossFn = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # labels, logits to the loss to raise, [B]
@@ -89,7 +89,9 @@ class Uint8FirstStep(SteepestStep):
 
     def require(self, bounds: Bounds, random_start: bool) -> None:
         if random_start or (bounds.low, bounds.high) != (0, 255):
-            raise InputError("uint8_first_step: it is for pixels in [0, 255] and no random start, as in the release")
+            raise InputError(
+                "uint8_first_step: it is for pixels in [0, 255] and no random start, as in the release"
+            )
 
 
 def ascend(
@@ -165,7 +167,9 @@ def gradient_of(tape: tf.GradientTape, loss: tf.Tensor, images: tf.Tensor) -> tf
     """
     gradient = tape.gradient(loss, images)
     if gradient is None:
-        raise InputError("the model's output does not depend on the images differentiably; a black-box attack may do")
+        raise InputError(
+            "the model's output does not depend on the images differentiably; a black-box attack may do"
+        )
     return gradient
 
 

@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 
 from igam_tf.attacks.inputs import AttackInputs
-from igam_tf.bounds import Bounds
-from igam_tf.errors import InputError
+from igam_tf.core.bounds import Bounds
+from igam_tf.core.errors import InputError
 
 _NAME = re.compile(r"[\w.+=-]+")
 
@@ -22,8 +22,8 @@ class AttackResult:
     Attributes:
       x_adv: adversarial images, float32 [B, H, W, C] in the model's pixel range.
       correct: bool [B], whether the model still gives an image's label after the attack.
-      never_fooled: bool [B], whether it does so on the clean image and at every step up to the last;
-        None where the attack does not tell.
+      never_fooled: bool [B], whether it does so on the clean image and at every step up to the
+        last; None where the attack does not tell.
     """
 
     x_adv: np.ndarray
@@ -104,7 +104,9 @@ class Attack(abc.ABC):
         return None
 
     def run_group(self, attacks: Sequence["Attack"], inputs: AttackInputs) -> list[AttackResult]:
-        """One batch's results for attacks that share this one's trajectory, of which it is the longest."""
+        """One batch's results for attacks that share this one's trajectory, of which it is the
+        longest.
+        """
         x_adv = inputs.require_images(self.name, self.generate(inputs))
         return [AttackResult(x_adv, inputs.correct(x_adv)) for _ in attacks]
 
@@ -129,15 +131,19 @@ class Attack(abc.ABC):
           statistics: BatchNorm mode, `"moving"` or `"batch"`; nothing is updated. With `"batch"`
             nothing leaves the batch, since its statistics are part of the model.
           seed: of all random draws; None draws one.
-          indices: the examples' own numbers [B], by default 0, 1, 2 ... What is drawn for an example
-            depends on (seed, number) alone, whatever its batch.
+          indices: the examples' own numbers [B], by default 0, 1, 2 ... What is drawn for an
+            example depends on (seed, number) alone, whatever its batch.
           batch_size: images at a time; None takes all at once.
 
         Raises:
           InputError: any argument out of its range, with the range.
         """
-        inputs = AttackInputs.of(model, x, y, bounds=bounds, statistics=statistics, seed=seed, indices=indices)
-        return AttackResult.joined([self.run_group([self], part)[0] for part in inputs.batches(batch_size)])
+        inputs = AttackInputs.of(
+            model, x, y, bounds=bounds, statistics=statistics, seed=seed, indices=indices
+        )
+        return AttackResult.joined(
+            [self.run_group([self], part)[0] for part in inputs.batches(batch_size)]
+        )
 
     def perturb(
         self,
@@ -152,9 +158,13 @@ class Attack(abc.ABC):
         batch_size: int | None = None,
     ) -> np.ndarray:
         """The adversarial images alone, without a pass to judge them; arguments as `run`."""
-        inputs = AttackInputs.of(model, x, y, bounds=bounds, statistics=statistics, seed=seed, indices=indices)
+        inputs = AttackInputs.of(
+            model, x, y, bounds=bounds, statistics=statistics, seed=seed, indices=indices
+        )
         parts = inputs.batches(batch_size)
-        return np.concatenate([part.require_images(self.name, self.generate(part)) for part in parts])
+        return np.concatenate(
+            [part.require_images(self.name, self.generate(part)) for part in parts]
+        )
 
     def on_surrogate(self, surrogate: Any) -> "Attack":
         """This attack, its transfer attacks computed on `surrogate` if they have none yet."""
@@ -170,7 +180,9 @@ class Attack(abc.ABC):
 
     def settings(self, bounds: Bounds, image_shape: Sequence[int] = ()) -> dict[str, Any]:
         """Every setting as plain data, for records."""
-        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "label"}
+        fields = {
+            f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "label"
+        }
         return {
             "name": self.name,
             "attack": type(self).__name__,

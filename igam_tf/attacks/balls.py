@@ -8,9 +8,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from igam_tf import randomness
-from igam_tf.bounds import Amount, Bounds
-from igam_tf.errors import InputError
+from igam_tf.core import randomness
+from igam_tf.core.bounds import Amount, Bounds
+from igam_tf.core.errors import InputError
 
 Projection = Callable[[tf.Tensor], tf.Tensor]  # images to images inside ball and pixel range
 

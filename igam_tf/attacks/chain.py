@@ -8,8 +8,8 @@ import numpy as np
 
 from igam_tf.attacks.attack import Attack, AttackResult, as_attack
 from igam_tf.attacks.inputs import AttackInputs
-from igam_tf.bounds import Bounds
-from igam_tf.errors import InputError
+from igam_tf.core.bounds import Bounds
+from igam_tf.core.errors import InputError
 
 RunStage = Callable[[Attack, np.ndarray], AttackResult]  # a stage, the places of its examples
 
@@ -42,7 +42,9 @@ class Chain(Attack):
         return [*(f"{self.name}: {stage.name}" for stage in self.stages[:-1]), self.name]
 
     def describe(self, bounds: Bounds, image_shape: Sequence[int] = ()) -> str:
-        return "; then ".join(f"{stage.name}: {stage.describe(bounds, image_shape)}" for stage in self.stages)
+        return "; then ".join(
+            f"{stage.name}: {stage.describe(bounds, image_shape)}" for stage in self.stages
+        )
 
     def in_turn(
         self, correct: np.ndarray, keep_all: bool, run_stage: RunStage

@@ -11,8 +11,8 @@ from igam_tf.attacks.balls import Ball
 from igam_tf.attacks.inputs import AttackInputs
 from igam_tf.attacks.pgd import FGSM, PGD, Curve
 from igam_tf.attacks.square import Square
-from igam_tf.bounds import Amount
-from igam_tf.errors import InputError
+from igam_tf.core.bounds import Amount
+from igam_tf.core.errors import InputError
 from igam_tf.losses import AttackLoss
 
 _STEEPEST = SteepestStep()
@@ -199,7 +199,9 @@ def apgd(
     Raises:
       InputError: any argument out of its range, with the range; too few classes for the loss.
     """
-    attack = APGD(epsilon=epsilon, steps=steps, loss=loss, restarts=restarts, num_targets=num_targets)
+    attack = APGD(
+        epsilon=epsilon, steps=steps, loss=loss, restarts=restarts, num_targets=num_targets
+    )
     return attack.perturb(
         model,
         x,

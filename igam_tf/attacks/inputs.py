@@ -9,14 +9,12 @@ import keras
 import numpy as np
 
 from igam_tf.attacks import programs
-from igam_tf.bounds import Bounds, as_bounds
-from igam_tf.errors import InputError
+from igam_tf.core.bounds import Bounds, as_bounds
+from igam_tf.core.errors import InputError
+from igam_tf.core.structure import last_layers
 from igam_tf.layers import bounds_of, check_statistics
-from igam_tf.structure import last_layers
 
-PROBABILITIES = (
-    "the model gives probabilities, attacks need logits; end it before its softmax (a Dense layer with activation=None)"
-)
+PROBABILITIES = "the model gives probabilities, attacks need logits; end it before its softmax (a Dense layer with activation=None)"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -70,7 +68,9 @@ class AttackInputs:
         limits, images, labels = checked(model, x, y, bounds)
         numbers = np.asarray(np.arange(len(labels)) if indices is None else indices, np.int32)
         if numbers.shape != labels.shape:
-            raise InputError(f"indices: expected {len(labels)} numbers, got the shape {numbers.shape}")
+            raise InputError(
+                f"indices: expected {len(labels)} numbers, got the shape {numbers.shape}"
+            )
         return cls(
             model,
             images,
@@ -111,8 +111,8 @@ class AttackInputs:
         """The same examples for another model.
 
         Raises:
-          InputError: the examples do not fit that model, it has another pixel range, or it cannot run
-            in that BatchNorm mode.
+          InputError: the examples do not fit that model, it has another pixel range, or it cannot
+            run in that BatchNorm mode.
         """
         checked(model, self.images, self.labels, self.bounds)
         try:
@@ -121,12 +121,15 @@ class AttackInputs:
             own = self.bounds
         if own != self.bounds:
             raise InputError(f"surrogate: it takes pixels in {own}, the model {self.bounds}")
-        return dataclasses.replace(self, model=model, statistics=check_statistics(self.statistics, model))
+        return dataclasses.replace(
+            self, model=model, statistics=check_statistics(self.statistics, model)
+        )
 
     def survivors(self, open_: np.ndarray) -> np.ndarray:
         """Places of the examples that an attack goes on with, where `open_` [B] are not yet fooled.
 
-        With the batch's statistics all stay in: each is a part of what the model does to the others.
+        With the batch's statistics all stay in: each is a part of what the model does to the
+        others.
         """
         return np.flatnonzero(open_) if self.statistics == "moving" else np.arange(len(self))
 
@@ -145,7 +148,9 @@ class AttackInputs:
           InputError: another shape, or pixels outside the range or not finite.
         """
         if images.shape != self.images.shape:
-            raise InputError(f"attacks: {name}: expected images of the shape {self.images.shape}, got {images.shape}")
+            raise InputError(
+                f"attacks: {name}: expected images of the shape {self.images.shape}, got {images.shape}"
+            )
         slack = 1e-5 * self.bounds.range
         low, high = self.bounds.low - slack, self.bounds.high + slack
         if not (images.min() >= low and images.max() <= high):
@@ -154,7 +159,9 @@ class AttackInputs:
             )
         return images
 
-    def compiled(self, key: Hashable, build: Callable[..., Callable[..., Any]]) -> Callable[..., Any]:
+    def compiled(
+        self, key: Hashable, build: Callable[..., Callable[..., Any]]
+    ) -> Callable[..., Any]:
         """A program for this model, image shape and BatchNorm mode, built at its first use.
 
         Args:
@@ -177,7 +184,9 @@ def checked(model: Any, x: Any, y: Any, bounds: Any) -> tuple[Bounds, np.ndarray
     limits = bounds_of(model) if bounds is None else as_bounds(bounds)
     images, labels = np.asarray(x), np.asarray(y)
     if images.ndim != 4 or labels.shape != images.shape[:1] or not len(labels):
-        raise InputError(f"expected images [B, H, W, C] and labels [B], got shapes {images.shape} and {labels.shape}")
+        raise InputError(
+            f"expected images [B, H, W, C] and labels [B], got shapes {images.shape} and {labels.shape}"
+        )
     if not np.issubdtype(labels.dtype, np.integer):
         raise InputError(f"labels: expected integers, got {labels.dtype}")
     _require_fit(model, images, labels)
@@ -185,7 +194,9 @@ def checked(model: Any, x: Any, y: Any, bounds: Any) -> tuple[Bounds, np.ndarray
     images = images.astype(np.float32)
     slack = 1e-6 * limits.range
     if not (images.min() >= limits.low - slack and images.max() <= limits.high + slack):
-        raise InputError(f"images: expected pixels within {limits}, got {images.min():g} to {images.max():g}")
+        raise InputError(
+            f"images: expected pixels within {limits}, got {images.min():g} to {images.max():g}"
+        )
     return limits, images, labels.astype(np.int64)
 
 
@@ -206,7 +217,9 @@ def _require_fit(model: Any, images: np.ndarray, labels: np.ndarray) -> None:
 
     Keras' error for other images is long, and labels that a model lacks are just never right.
     """
-    input_shape, output_shape = (getattr(model, f"{end}_shape", None) for end in ("input", "output"))
+    input_shape, output_shape = (
+        getattr(model, f"{end}_shape", None) for end in ("input", "output")
+    )
     if isinstance(input_shape, tuple) and any(
         side not in (None, size) for side, size in zip(input_shape, images.shape, strict=False)
     ):
@@ -214,7 +227,9 @@ def _require_fit(model: Any, images: np.ndarray, labels: np.ndarray) -> None:
     classes = output_shape[-1] if isinstance(output_shape, tuple) else None
     classes = classes or labels.max() + 1
     if not 0 <= labels.min() <= labels.max() < classes:
-        raise InputError(f"labels: the model has {classes} classes, got labels {labels.min()} to {labels.max()}")
+        raise InputError(
+            f"labels: the model has {classes} classes, got labels {labels.min()} to {labels.max()}"
+        )
 
 
 def _checked_targets(model: Any, labels: np.ndarray, targets: Any) -> np.ndarray:
@@ -225,5 +240,7 @@ def _checked_targets(model: Any, labels: np.ndarray, targets: Any) -> np.ndarray
         or not np.issubdtype(aims.dtype, np.integer)
         or not 0 <= aims.min() <= aims.max() < classes
     ):
-        raise InputError(f"targets: expected {len(labels)} integer classes below {classes}, got {aims!r}")
+        raise InputError(
+            f"targets: expected {len(labels)} integer classes below {classes}, got {aims!r}"
+        )
     return aims.astype(np.int64)

@@ -9,14 +9,15 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow as tf
 
-from igam_tf import gradients, losses, randomness
+from igam_tf import gradients, losses
 from igam_tf.attacks import ascent
 from igam_tf.attacks.ascent import SteepestStep, StepRule, Uint8FirstStep
 from igam_tf.attacks.attack import Attack, AttackResult
 from igam_tf.attacks.balls import LINF, Ball, ball_of
 from igam_tf.attacks.inputs import AttackInputs
-from igam_tf.bounds import Amount, Bounds
-from igam_tf.errors import InputError
+from igam_tf.core import randomness
+from igam_tf.core.bounds import Amount, Bounds
+from igam_tf.core.errors import InputError
 from igam_tf.losses import AttackLoss
 
 _LOSS = r"(?P<loss>-margin|-dlr)?"
@@ -29,11 +30,11 @@ class Curve:
 
     Attributes:
       last: k to bool [B]: still right at x_k in every restart (what papers print).
-      never_fooled: k to bool [B]: right on the clean image and at every x_0 .. x_k of every restart:
-        the honest lower figure.
+      never_fooled: k to bool [B]: right on the clean image and at every x_0 .. x_k of every
+        restart: the honest lower figure.
       clean: bool [B].
-      x_adv: float32, like x: per example the final iterate of the first restart that fools the model
-        there, or of the last.
+      x_adv: float32, like x: per example the final iterate of the first restart that fools the
+        model there, or of the last.
     """
 
     last: dict[int, np.ndarray]
@@ -46,7 +47,10 @@ class Curve:
         """The curves of consecutive batches as one."""
 
         def by_step(readings: str) -> dict[int, np.ndarray]:
-            return {k: np.concatenate([getattr(part, readings)[k] for part in parts]) for k in parts[0].last}
+            return {
+                k: np.concatenate([getattr(part, readings)[k] for part in parts])
+                for k in parts[0].last
+            }
 
         return cls(
             by_step("last"),
@@ -101,7 +105,9 @@ class PGD(Attack):
         losses.attack_loss(self.loss)
         ball_of(self.norm)
         if self.steps < 0 or self.restarts < 1:
-            raise InputError(f"pgd: expected steps >= 0 and restarts >= 1, got {self.steps} and {self.restarts}")
+            raise InputError(
+                f"pgd: expected steps >= 0 and restarts >= 1, got {self.steps} and {self.restarts}"
+            )
 
     @classmethod
     def from_match(cls, match: re.Match[str], epsilon: Amount, step_size: Amount) -> "PGD":
@@ -152,7 +158,9 @@ class PGD(Attack):
         if step > radius:
             doubts.append(f"{self.name}: its step {step:g} is larger than its radius {radius:g}")
         if self.steps * step < radius * (1 - 1e-9):
-            doubts.append(f"{self.name}: {self.steps} steps of {step:g} do not reach its radius {radius:g}")
+            doubts.append(
+                f"{self.name}: {self.steps} steps of {step:g} do not reach its radius {radius:g}"
+            )
         return doubts
 
     def cost(self, num_classes: int) -> tuple[int, int]:
@@ -171,7 +179,8 @@ class PGD(Attack):
         }
 
     def generate(self, inputs: AttackInputs) -> np.ndarray:
-        # Without restarts it costs its gradients alone: classes, before and after, are not looked at.
+        # Without restarts it costs its gradients alone: classes, before and after, are not looked
+        # at.
         return self.curve(inputs, (self.steps,), readings=self.restarts > 1).x_adv
 
     def run_group(self, attacks: Sequence[Attack], inputs: AttackInputs) -> list[AttackResult]:
@@ -188,7 +197,9 @@ class PGD(Attack):
         """
         record_steps = sorted({int(k) for k in record_at})
         if not record_steps or record_steps[0] < 0 or record_steps[-1] > self.steps:
-            raise InputError(f"pgd: expected 0 <= record_at <= steps, got {record_steps} and {self.steps}")
+            raise InputError(
+                f"pgd: expected 0 <= record_at <= steps, got {record_steps} and {self.steps}"
+            )
         run, amounts = self._program(inputs, readings), self._tensors(inputs)
         aims = inputs.labels if inputs.targets is None else inputs.targets
         x_adv = inputs.images.copy()
@@ -252,7 +263,8 @@ class PGD(Attack):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FGSM(PGD):
-    """One step of epsilon along the gradient's sign, without a random start (Goodfellow et al. 2015).
+    """One step of epsilon along the gradient's sign, without a random start (Goodfellow et al.
+    2015).
 
     Attributes:
       uint8_first_step: repeats a slip of the release (`igam_tf.attacks.Uint8FirstStep`).
@@ -301,7 +313,9 @@ class _Program:
     targeted: bool
     readings: bool
 
-    def build(self, image_shape: tuple[int, ...], statistics: str, reference: Callable[[], Any]) -> Callable[..., Any]:
+    def build(
+        self, image_shape: tuple[int, ...], statistics: str, reference: Callable[[], Any]
+    ) -> Callable[..., Any]:
         """A concrete function: any batch size, any amounts, never a second trace."""
 
         def run(
@@ -320,7 +334,9 @@ class _Program:
                 return gradients.logits_of(reference(), images, statistics)
 
             def loss_fn(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-                return -self.loss_fn(aims, logits) if self.targeted else self.loss_fn(labels, logits)
+                return (
+                    -self.loss_fn(aims, logits) if self.targeted else self.loss_fn(labels, logits)
+                )
 
             start = x
             if self.random_start:

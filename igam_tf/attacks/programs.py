@@ -8,14 +8,16 @@ import numpy as np
 import tensorflow as tf
 
 from igam_tf import gradients
-from igam_tf.errors import InputError
+from igam_tf.core.errors import InputError
 
 # By model, its programs. They reach the model through a weak reference, so that they die with it.
 _PROGRAMS: "weakref.WeakKeyDictionary[Any, dict[Hashable, Callable[..., Any]]]"
 _PROGRAMS = weakref.WeakKeyDictionary()
 
 
-def compiled(model: Any, key: Hashable, build: Callable[[Callable[[], Any]], Callable[..., Any]]) -> Callable[..., Any]:
+def compiled(
+    model: Any, key: Hashable, build: Callable[[Callable[[], Any]], Callable[..., Any]]
+) -> Callable[..., Any]:
     """The program of a model under `key`, built at its first use.
 
     Args:

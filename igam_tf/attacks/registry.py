@@ -6,15 +6,15 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from igam_tf import imports
 from igam_tf.attacks.apgd import APGD
 from igam_tf.attacks.attack import Attack, AttackLike, as_attack, require_name
 from igam_tf.attacks.chain import Chain
 from igam_tf.attacks.pgd import FGSM, PGD
 from igam_tf.attacks.square import Square
 from igam_tf.attacks.transfer import Transfer
-from igam_tf.bounds import Amount
-from igam_tf.errors import InputError
+from igam_tf.core import imports
+from igam_tf.core.bounds import Amount
+from igam_tf.core.errors import InputError
 
 # Classes whose names carry their settings.
 FAMILIES: tuple[Any, ...] = (FGSM, PGD, APGD, Square)
@@ -24,7 +24,11 @@ _TRANSFER = "transfer-"
 
 def _strong(epsilon: Amount) -> Chain:
     """AutoAttack's line without FAB, APGD-T on up to nine targets; it is not AutoAttack."""
-    stages = (APGD(epsilon=epsilon), APGD(epsilon=epsilon, loss="targeted_dlr"), Square(epsilon=epsilon))
+    stages = (
+        APGD(epsilon=epsilon),
+        APGD(epsilon=epsilon, loss="targeted_dlr"),
+        Square(epsilon=epsilon),
+    )
     return Chain(label="strong", stages=stages)
 
 
@@ -32,7 +36,9 @@ def _strong(epsilon: Amount) -> Chain:
 SUITES: dict[str, Callable[[Amount], Chain]] = {"strong": _strong}
 
 
-def resolve(attack: str | AttackLike, epsilon: Amount = "8/255", step_size: Amount = "2/255") -> Attack:
+def resolve(
+    attack: str | AttackLike, epsilon: Amount = "8/255", step_size: Amount = "2/255"
+) -> Attack:
     """An attack from its name, itself, or a user's object.
 
     Args:
@@ -46,7 +52,11 @@ def resolve(attack: str | AttackLike, epsilon: Amount = "8/255", step_size: Amou
       InputError: none of these.
     """
     if isinstance(attack, str):
-        return _by_path(attack, epsilon, step_size) if ":" in attack else _by_name(attack, epsilon, step_size)
+        return (
+            _by_path(attack, epsilon, step_size)
+            if ":" in attack
+            else _by_name(attack, epsilon, step_size)
+        )
     resolved = as_attack(attack)
     require_name(resolved.name)
     return resolved
@@ -66,7 +76,9 @@ def resolve_all(
     resolved = [resolve(attack, epsilon, step_size) for attack in several]
     names = [attack.name for attack in resolved]
     if len(set(names)) < len(names):
-        raise InputError(f"attacks: every name needs to differ, got {', '.join(names)}; label= sets another")
+        raise InputError(
+            f"attacks: every name needs to differ, got {', '.join(names)}; label= sets another"
+        )
     return resolved
 
 

@@ -1,4 +1,6 @@
-"""Square Attack (Andriushchenko et al. 2020) in the l-infinity ball: random search without gradients."""
+"""Square Attack (Andriushchenko et al. 2020) in the l-infinity ball: random search without
+gradients.
+"""
 
 import dataclasses
 import functools
@@ -9,13 +11,14 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow as tf
 
-from igam_tf import gradients, losses, randomness
+from igam_tf import gradients, losses
 from igam_tf.attacks import ascent
 from igam_tf.attacks.attack import Attack
 from igam_tf.attacks.balls import LINF
 from igam_tf.attacks.inputs import AttackInputs
-from igam_tf.bounds import Amount, Bounds
-from igam_tf.errors import InputError
+from igam_tf.core import randomness
+from igam_tf.core.bounds import Amount, Bounds
+from igam_tf.core.errors import InputError
 from igam_tf.losses import AttackLoss
 
 BLOCK = 100  # queries drawn at once, after which the fooled examples leave the batch
@@ -56,7 +59,9 @@ class Square(Attack):
     def __post_init__(self) -> None:
         losses.attack_loss(self.loss)
         if self.queries < 1 or not 0 < self.p_init <= 1:
-            raise InputError(f"square: need queries >= 1 and p_init in (0, 1], got {self.queries} and {self.p_init}")
+            raise InputError(
+                f"square: need queries >= 1 and p_init in (0, 1], got {self.queries} and {self.p_init}"
+            )
 
     @classmethod
     def from_match(cls, match: re.Match[str], epsilon: Amount, step_size: Amount) -> "Square":
@@ -113,7 +118,9 @@ def _sides(queries: int, p_init: float, size: tuple[int, ...]) -> np.ndarray:
     """The squares' sides by query, int32 [queries]; 0 for the first query, which has none."""
     at = np.arange(queries - 1) * 10_000 // queries
     share = p_init / 2.0 ** np.searchsorted(HALVINGS, at)
-    return np.r_[0, np.clip(np.rint(np.sqrt(share * size[0] * size[1])), 1, min(size))].astype(np.int32)
+    return np.r_[0, np.clip(np.rint(np.sqrt(share * size[0] * size[1])), 1, min(size))].astype(
+        np.int32
+    )
 
 
 def _compile(
@@ -122,7 +129,9 @@ def _compile(
     statistics: str,
     reference: Callable[[], Any],
 ) -> Callable[..., Any]:
-    """Up to one block of queries as a concrete function: the best images, their margins, whether still right."""
+    """Up to one block of queries as a concrete function: the best images, their margins, whether
+    still right.
+    """
     height, width, channels = shape
 
     def run(
@@ -149,7 +158,9 @@ def _compile(
             return randomness.by_example(draw, seed, purpose, indices, like)
 
         def shaped(images: tf.Tensor) -> tf.Tensor:
-            return tf.ensure_shape(images, (None, *shape))  # which broadcasting over one channel forgets
+            return tf.ensure_shape(
+                images, (None, *shape)
+            )  # which broadcasting over one channel forgets
 
         def query(
             index: tf.Tensor, best: tf.Tensor, highest: tf.Tensor, open_: tf.Tensor
@@ -167,7 +178,9 @@ def _compile(
 
         draws = uniform("square", BLOCK, 2 + channels)
         columns = tf.where(uniform("stripes", 1, width, channels) < 0, -1.0, 1.0)
-        best = shaped(tf.where((stripes & open_)[:, None, None, None], project(x + epsilon * columns), best))
+        best = shaped(
+            tf.where((stripes & open_)[:, None, None, None], project(x + epsilon * columns), best)
+        )
         _, best, highest, open_ = tf.while_loop(
             lambda index, best, highest, open_: (index < tf.size(sides)) & tf.reduce_any(open_),
             query,
@@ -196,11 +209,15 @@ def _compile(
 
 
 def _squares(draws: tf.Tensor, side: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """Which pixels lie in a square of that side at a random place: bool [B, H, W, 1] from uniform draws [B, 2] in [-1, 1)."""
+    """Which pixels lie in a square of that side at a random place: bool [B, H, W, 1] from uniform
+    draws [B, 2] in [-1, 1).
+    """
 
     def covered(draw: tf.Tensor, size: int) -> tf.Tensor:
         first = tf.floor((draw + 1) / 2 * tf.cast(size - side + 1, tf.float32))[:, None]
         place = tf.range(size, dtype=tf.float32)
         return (place >= first) & (place < first + tf.cast(side, tf.float32))
 
-    return (covered(draws[:, 0], height)[:, :, None] & covered(draws[:, 1], width)[:, None, :])[..., None]
+    return (covered(draws[:, 0], height)[:, :, None] & covered(draws[:, 1], width)[:, None, :])[
+        ..., None
+    ]

@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from igam_tf.bounds import Amount
-from igam_tf.errors import InputError
+from igam_tf.core.bounds import Amount
+from igam_tf.core.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,8 +16,8 @@ class Suite:
     attacks: tuple[str, ...]
 
 
-# MadryLab's challenges, by the images a model takes. CIFAR-10's published PGD is 20 steps of 1, by a
-# user's finding: the challenge's shipped configuration says 10 steps of 2.
+# MadryLab's challenges, by the images a model takes. CIFAR-10's published PGD is 20 steps of 1, by
+# a user's finding: the challenge's shipped configuration says 10 steps of 2.
 _MADRY = {
     (28, 28, 1): Suite("mnist", 0.3, 0.01, ("fgsm", "pgd100", "pgd100-x50")),
     (32, 32, 3): Suite("cifar10", 8, 1, ("fgsm", "pgd20", "pgd20-x10")),

@@ -8,8 +8,8 @@ import numpy as np
 
 from igam_tf.attacks.attack import Attack, as_attack
 from igam_tf.attacks.inputs import AttackInputs
-from igam_tf.bounds import Bounds
-from igam_tf.errors import InputError
+from igam_tf.core.bounds import Bounds
+from igam_tf.core.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

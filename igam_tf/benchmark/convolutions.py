@@ -1,4 +1,6 @@
-"""What the machine's convolutions can do: the bare operation at a network's own sizes, forward, in its compute type."""
+"""What the machine's convolutions can do: the bare operation at a network's own sizes, forward, in
+its compute type.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,23 +10,31 @@ import tensorflow as tf
 LEAST_FLOPS = 2e9  # in a call, so that starting it is nothing beside it
 
 
-def calls(width: int, batch_size: int, compute_dtype: str = "float32") -> dict[str, tuple[Callable[[], Any], int]]:
-    """For the 3x3 convolution in each of a wide residual network's three stages: a call of it, some times in a row, and its
-    operations. By name: `conv` and the channels."""
+def calls(
+    width: int, batch_size: int, compute_dtype: str = "float32"
+) -> dict[str, tuple[Callable[[], Any], int]]:
+    """For the 3x3 convolution in each of a wide residual network's three stages: a call of it, some
+    times in a row, and its operations. By name: `conv` and the channels."""
     return {
         f"conv {base * width}": _call(base * width, side, batch_size, compute_dtype)
         for base, side in ((16, 32), (32, 16), (64, 8))
     }
 
 
-def _call(channels: int, side: int, batch_size: int, compute_dtype: str) -> tuple[Callable[[], Any], int]:
+def _call(
+    channels: int, side: int, batch_size: int, compute_dtype: str
+) -> tuple[Callable[[], Any], int]:
     flops = 2 * 9 * channels**2 * side**2 * batch_size
     times = max(1, round(LEAST_FLOPS / flops))
-    images = tf.cast(tf.random.stateless_normal((batch_size, side, side, channels), (0, 0)), compute_dtype)
-    kernel = tf.cast(
-        tf.random.stateless_normal((3, 3, channels, channels), (0, 1)) / (3 * channels**0.5), compute_dtype
+    images = tf.cast(
+        tf.random.stateless_normal((batch_size, side, side, channels), (0, 0)), compute_dtype
     )
-    # Compiled, as the networks' are; one by one, for equal ones in one graph would be computed once.
+    kernel = tf.cast(
+        tf.random.stateless_normal((3, 3, channels, channels), (0, 1)) / (3 * channels**0.5),
+        compute_dtype,
+    )
+    # Compiled, as the networks' are; one by one, for equal ones in one graph would be computed
+    # once.
     convolve = tf.function(lambda x, w: tf.nn.conv2d(x, w, 1, "SAME"), autograph=False)
 
     def call() -> Any:

@@ -1,4 +1,6 @@
-"""What stands around the step: `fit` beside a bare loop over the same data, and the input pipeline on its own."""
+"""What stands around the step: `fit` beside a bare loop over the same data, and the input pipeline
+on its own.
+"""
 
 import dataclasses
 import statistics
@@ -10,10 +12,10 @@ import numpy as np
 import tensorflow as tf
 
 from igam_tf import data
-from igam_tf.benchmark import timing, training
+from igam_tf.benchmark import timing, training_speed
 from igam_tf.benchmark.task import CLASSES, SHAPE
-from igam_tf.benchmark.training import Setting
-from igam_tf.bounds import PIXELS
+from igam_tf.benchmark.training_speed import TrainingSize
+from igam_tf.core.bounds import PIXELS
 
 TRAIN_SIZE = 10_000
 PIPELINE_BATCHES = 300  # many, for some lie ready from before the clock is started
@@ -21,7 +23,9 @@ PIPELINE_BATCHES = 300  # many, for some lie ready from before the clock is star
 
 @dataclasses.dataclass(frozen=True)
 class Fed:
-    """Seconds round by round: of `steps` iterations by `fit` and in a loop, of the pipeline's giving `batches`."""
+    """Seconds round by round: of `steps` iterations by `fit` and in a loop, of the pipeline's
+    giving `batches`.
+    """
 
     steps: int
     batches: int
@@ -38,7 +42,9 @@ class Fed:
     def pipeline_speed(self) -> float:
         """How many times faster the pipeline gives batches than the bare loop takes them."""
         both = zip(self.bare, self.pipeline, strict=True)
-        return statistics.median((bare / self.steps) / (alone / self.batches) for bare, alone in both)
+        return statistics.median(
+            (bare / self.steps) / (alone / self.batches) for bare, alone in both
+        )
 
     def record(self) -> dict[str, Any]:
         return {
@@ -48,15 +54,17 @@ class Fed:
         }
 
 
-def measure(setting: Setting, steps: int, rounds: int, clock: timing.Clock = time.perf_counter) -> Fed:
+def measure(
+    setting: TrainingSize, steps: int, rounds: int, clock: timing.Clock = time.perf_counter
+) -> Fed:
     """The plain step, the shortest there is, so that what is around it weighs most.
 
-    `fit` and the loop take one batch in memory over and over; the pipeline is the one that training runs use, with
-    augmentation. The rounds' `fit` includes starting and ending an epoch.
+    `fit` and the loop take one batch in memory over and over; the pipeline is the one that training
+    runs use, with augmentation. The rounds' `fit` includes starting and ending an epoch.
     """
-    trainer = training.adversarial_trainer(setting, 0)
-    step = training.bare_step(trainer, setting)
-    batches = tf.data.Dataset.from_tensors(training.batch(setting)).repeat()
+    trainer = training_speed.adversarial_trainer(setting, 0)
+    step = training_speed.bare_step(trainer, setting)
+    batches = tf.data.Dataset.from_tensors(training_speed.batch(setting)).repeat()
     stream: Iterator[Any] = iter(data.training_batches(_split(), setting.batch_size, 0, PIXELS))
 
     def loop() -> None:
@@ -64,7 +72,9 @@ def measure(setting: Setting, steps: int, rounds: int, clock: timing.Clock = tim
             step()
 
     calls: dict[str, Callable[[], Any]] = {
-        "fit": lambda: trainer.fit(batches, steps_per_epoch=steps, epochs=1, shuffle=False, verbose=0),
+        "fit": lambda: trainer.fit(
+            batches, steps_per_epoch=steps, epochs=1, shuffle=False, verbose=0
+        ),
         "bare": loop,
         "pipeline": lambda: [next(stream) for _ in range(PIPELINE_BATCHES)][-1],
     }

@@ -1,14 +1,17 @@
-"""Peak memory of each contender, each in a process of its own: what the system counted beside what the model predicts."""
+"""Peak memory of each contender, each in a process of its own: what the system counted beside what
+the model predicts.
+"""
 
 import multiprocessing
 import resource
 from collections.abc import Sequence
 
-from igam_tf.benchmark.training import Setting
+from igam_tf.benchmark.training_speed import TrainingSize
 
 
-def measure(setting: Setting, names: Sequence[str]) -> dict[str, dict[str, float]]:
-    """By contender, bytes: `before` its networks are built, the process's `peak` after a step, and what the model says of it.
+def measure(setting: TrainingSize, names: Sequence[str]) -> dict[str, dict[str, float]]:
+    """By contender, bytes: `before` its networks are built, the process's `peak` after a step, and
+    what the model says of it.
 
     The child process starts anew (no fork), so that nothing of its parent's is counted.
     """
@@ -19,11 +22,11 @@ def measure(setting: Setting, names: Sequence[str]) -> dict[str, dict[str, float
     return found
 
 
-def _of_one(setting: Setting, name: str) -> dict[str, dict[str, float]]:
-    from igam_tf.benchmark import training
+def _of_one(setting: TrainingSize, name: str) -> dict[str, dict[str, float]]:
+    from igam_tf.benchmark import training_speed
 
     before = _peak()
-    contenders = training.prepare(setting, [name])
+    contenders = training_speed.prepare(setting, [name])
     for contender in contenders.values():
         contender.call()
     predicted = max(contender.cost.memory for contender in contenders.values())

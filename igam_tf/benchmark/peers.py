@@ -1,7 +1,8 @@
-"""PGD by other libraries, each called as its own documentation says; none is needed to use this package.
+"""PGD by other libraries, each called as its own documentation says; none is needed to use this
+package.
 
-An adapter takes the task and returns what attacks it with a given number of steps. What a library cannot do here is
-reported in one line, and nothing in it is mended: its users have it as it is.
+An adapter takes the task and returns what attacks it with a given number of steps. What a library
+cannot do here is reported in one line, and nothing in it is mended: its users have it as it is.
 """
 
 import importlib
@@ -24,7 +25,9 @@ class Unusable(Exception):
 
 
 def art(task: Task) -> Attack:
-    """ART: `generate` divides the images itself, and afterwards classifies them and those found, for its log."""
+    """ART: `generate` divides the images itself, and afterwards classifies them and those found,
+    for its log.
+    """
     evasion = _module("art.attacks.evasion", "art")
     classification = _module("art.estimators.classification", "art")
     classifier = classification.TensorFlowV2Classifier(
@@ -53,7 +56,9 @@ def art(task: Task) -> Attack:
 
 def cleverhans(task: Task) -> Attack:
     """CleverHans: a loop of compiled gradients, with the random start that its default leaves out."""
-    pgd = _module("cleverhans.tf2.attacks.projected_gradient_descent", "cleverhans").projected_gradient_descent
+    pgd = _module(
+        "cleverhans.tf2.attacks.projected_gradient_descent", "cleverhans"
+    ).projected_gradient_descent
 
     def attack(steps: int) -> np.ndarray:
         return task.in_batches(
@@ -77,8 +82,8 @@ def cleverhans(task: Task) -> Attack:
 def foolbox(task: Task) -> Attack:
     """Foolbox: an eager gradient a step.
 
-    Its last release, 3.3.4, fails on NumPy 2 where types have to be reconciled (np.find_common_type); the task's int64
-    labels, the type of its own predictions, spare it that.
+    Its last release, 3.3.4, fails on NumPy 2 where types have to be reconciled
+    (np.find_common_type); the task's int64 labels, the type of its own predictions, spare it that.
     """
     package = _module("foolbox", "foolbox")
     model = package.TensorFlowModel(task.model, (task.bounds.low, task.bounds.high))
@@ -86,14 +91,20 @@ def foolbox(task: Task) -> Attack:
     def attack(steps: int) -> np.ndarray:
         pgd = package.attacks.LinfPGD(abs_stepsize=task.step_size, steps=steps, random_start=True)
         return task.in_batches(
-            lambda images, labels: pgd(model, tf.constant(images), tf.constant(labels), epsilons=task.epsilon)[1]
+            lambda images, labels: pgd(
+                model, tf.constant(images), tf.constant(labels), epsilons=task.epsilon
+            )[1]
         )
 
     return attack
 
 
-PEERS: dict[str, Callable[[Task], Attack]] = dict(zip(contenders.PEERS, (art, cleverhans, foolbox), strict=True))
-_DISTRIBUTIONS = {"art": "adversarial-robustness-toolbox"}  # where it has another name than the package
+PEERS: dict[str, Callable[[Task], Attack]] = dict(
+    zip(contenders.PEERS, (art, cleverhans, foolbox), strict=True)
+)
+_DISTRIBUTIONS = {
+    "art": "adversarial-robustness-toolbox"
+}  # where it has another name than the package
 
 
 def version(peer: str) -> str | None:

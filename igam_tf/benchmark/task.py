@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from igam_tf import models
-from igam_tf.bounds import Bounds
+from igam_tf.core.bounds import Bounds
 from igam_tf.layers import bounds_of
 
 CLASSES = 10
@@ -17,7 +17,9 @@ SHAPE = (32, 32, 3)
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """An l-infinity attack to be run: amounts in the images' unit, at most `batch_size` images at a time."""
+    """An l-infinity attack to be run: amounts in the images' unit, at most `batch_size` images at a
+    time.
+    """
 
     model: keras.Model
     images: np.ndarray
@@ -47,11 +49,20 @@ def random_task(
     step_size: str = "2/255",
     seed: int = 0,
 ) -> Task:
-    """A wide residual network with random weights, and random images: neither changes what a gradient costs."""
+    """A wide residual network with random weights, and random images: neither changes what a
+    gradient costs.
+    """
     keras.utils.set_random_seed(seed)
     model = models.wide_resnet(CLASSES, width, blocks, SHAPE)
     limits = bounds_of(model)
     rng = np.random.default_rng(seed)
     pixels = rng.uniform(limits.low, limits.high, (images, *SHAPE)).astype(np.float32)
     labels = rng.integers(0, CLASSES, images, np.int64)
-    return Task(model, pixels, labels, batch_size, limits.amount(epsilon), limits.amount(step_size, "step_size"))
+    return Task(
+        model,
+        pixels,
+        labels,
+        batch_size,
+        limits.amount(epsilon),
+        limits.amount(step_size, "step_size"),
+    )

@@ -1,4 +1,6 @@
-"""Contenders timed in turn in one process, so that whatever else the machine does falls on all of them."""
+"""Contenders timed in turn in one process, so that whatever else the machine does falls on all of
+them.
+"""
 
 import dataclasses
 import statistics
@@ -14,7 +16,8 @@ class Timing:
     """Seconds of one contender's calls.
 
     Attributes:
-      first: of the call before the rounds, which also traces and compiles what has not been compiled before.
+      first: of the call before the rounds, which also traces and compiles what has not been
+        compiled before.
       rounds: of the call in each round.
       images: that one call handles.
     """
@@ -54,7 +57,8 @@ def alternate(
 ) -> dict[str, tuple[float, ...]]:
     """Seconds of every call, round by round.
 
-    A round calls each contender once; the next round begins one contender later, so that none always follows the same.
+    A round calls each contender once; the next round begins one contender later, so that none
+    always follows the same.
     """
     found: dict[str, list[float]] = {name: [] for name in calls}
     names = list(calls)
@@ -66,7 +70,9 @@ def alternate(
 
 
 def ratios(timings: Mapping[str, Timing], to: str) -> dict[str, float]:
-    """Every contender's median time over that of the one named; nothing where that one was not measured."""
+    """Every contender's median time over that of the one named; nothing where that one was not
+    measured.
+    """
     if to not in timings:
         return {}
     return {name: timing.median / timings[to].median for name, timing in timings.items()}

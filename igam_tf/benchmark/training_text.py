@@ -1,12 +1,21 @@
 """Measurements of training steps as a table."""
 
-from igam_tf.benchmark.training import PAPER_EPOCH_S, WITH_DISC, Measured
+from igam_tf.benchmark.training_speed import PAPER_EPOCH_S, WITH_DISC, TrainingTimes
 
-_HEAD = ("contender", "first s", "median s", "min..max", "images/s", "GFLOP", "of peak", "memory GB")
+_HEAD = (
+    "contender",
+    "first s",
+    "median s",
+    "min..max",
+    "images/s",
+    "GFLOP",
+    "of peak",
+    "memory GB",
+)
 _WIDTHS = (-20, 9, 10, 19, 10, 10, 9, 11)  # negative: to the left
 
 
-def title(measured: Measured) -> str:
+def title(measured: TrainingTimes) -> str:
     at = measured.setting
     return (
         f"training steps: width {at.width}, blocks {at.blocks}, batches of {at.batch_size}, {at.precision}"
@@ -14,8 +23,10 @@ def title(measured: Measured) -> str:
     )
 
 
-def table(measured: Measured) -> str:
-    """A line for each contender, the convolutions' peak, iterations of IGAM with their share of discriminator steps, ratios."""
+def table(measured: TrainingTimes) -> str:
+    """A line for each contender, the convolutions' peak, iterations of IGAM with their share of
+    discriminator steps, ratios.
+    """
     rows = [_HEAD]
     for name, found in measured.timings.items():
         cost = measured.costs[name]
@@ -41,7 +52,9 @@ def table(measured: Measured) -> str:
         if name + WITH_DISC in measured.timings
     ]
     if measured.ratios:
-        lines.append("ratios: " + ", ".join(f"{pair} {ratio:.2f}" for pair, ratio in measured.ratios.items()))
+        lines.append(
+            "ratios: " + ", ".join(f"{pair} {ratio:.2f}" for pair, ratio in measured.ratios.items())
+        )
     igam, pgd7 = PAPER_EPOCH_S["igam"], PAPER_EPOCH_S["pgd7"]
     lines.append(f"the paper: IGAM {igam} s an epoch, PGD7 {pgd7} s: {igam / pgd7:.2f}")
     return "\n".join(lines)
@@ -49,6 +62,7 @@ def table(measured: Measured) -> str:
 
 def _line(cells: tuple[str, ...]) -> str:
     padded = (
-        cell.ljust(-width) if width < 0 else cell.rjust(width) for cell, width in zip(cells, _WIDTHS, strict=True)
+        cell.ljust(-width) if width < 0 else cell.rjust(width)
+        for cell, width in zip(cells, _WIDTHS, strict=True)
     )
     return "".join(padded)

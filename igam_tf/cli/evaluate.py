@@ -1,17 +1,19 @@
-"""evaluate: clean and attacked accuracy of a model, with everything that the numbers need to be believed.
+"""evaluate: clean and attacked accuracy of a model, with everything that the numbers need to be
+believed.
 
-MODEL is a run directory, a .keras file or a TensorFlow 1 checkpoint. With --output an evaluation that was killed goes on where
-it stopped.
+MODEL is a run directory, a .keras file or a TensorFlow 1 checkpoint. With --output an evaluation
+that was killed goes on where it stopped.
 
-  evaluate runs/STUDENT --dataset=shapes32 --attacks=fgsm,pgd20,pgd100-margin --statistics=moving,batch
-  evaluate runs/STUDENT --attacks=pgd20,strong --num_examples=200 --diagnose --output=student.json
+  evaluate runs/STUDENT --dataset=shapes32 --attacks=fgsm,pgd20,pgd100-margin
+  --statistics=moving,batch evaluate runs/STUDENT --attacks=pgd20,strong --num_examples=200
+  --diagnose --output=student.json
 
   evaluate runs/STUDENT --attacks=my_attacks.py:momentum,my_package.attacks:mine
 
 Attacks: fgsm, pgdK, apgdK-ce, apgdK-dlr, apgdK-t (targeted), squareQ (black box, Q queries). strong
 is apgd-ce, apgd-t and square in turn on what is left. -margin or -dlr behind fgsm and pgdK sets the
-loss, -l2 the ball, -xR R restarts. transfer- before any of them: computed on --surrogate. An attack of
-your own is package.module:name or file.py:name.
+loss, -l2 the ball, -xR R restarts. transfer- before any of them: computed on --surrogate. An attack
+of your own is package.module:name or file.py:name.
 """
 
 import dataclasses
@@ -19,17 +21,17 @@ import pathlib
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from igam_tf.bounds import Amount
 from igam_tf.cli import shared
-from igam_tf.cli.command import Command
+from igam_tf.core.bounds import Amount
+from igam_tf.core.command import Command
+from igam_tf.core.settings import Setting, Settings
+from igam_tf.core.settings.choices import HEADS, MODES
 from igam_tf.experiments.configs import DatasetName
 from igam_tf.experiments.options import DataDir
-from igam_tf.settings import Setting, Settings
-from igam_tf.settings.choices import HEADS, MODES
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Flags(Settings):
+class EvaluateFlags(Settings):
     model: Annotated[str, Setting(f"The model: {shared.MODEL}.", positional=True)]
     dataset: DatasetName = "shapes32"
     data_dir: DataDir = None
@@ -43,7 +45,9 @@ class Flags(Settings):
         ),
     ] = None
     attacks: Annotated[tuple[str, ...], Setting("Names as above.")] = ("fgsm", "pgd20")
-    surrogate: Annotated[str | None, Setting("Another model (as MODEL) that transfer- attacks are computed on.")] = None
+    surrogate: Annotated[
+        str | None, Setting("Another model (as MODEL) that transfer- attacks are computed on.")
+    ] = None
     attack_head: Annotated[
         str,
         Setting(
@@ -51,29 +55,37 @@ class Flags(Settings):
             choices=HEADS,
         ),
     ] = "target"
-    diagnose: Annotated[bool, Setting("Check for masked gradients and the like, on the first 200 images at most.")] = (
-        False
-    )
-    epsilon: Annotated[Amount, Setting("Radius: n/255 of the pixel range, or a number in its unit.")] = "8/255"
+    diagnose: Annotated[
+        bool, Setting("Check for masked gradients and the like, on the first 200 images at most.")
+    ] = False
+    epsilon: Annotated[
+        Amount, Setting("Radius: n/255 of the pixel range, or a number in its unit.")
+    ] = "8/255"
     step_size: Annotated[Amount, Setting("PGD's step, like epsilon.")] = "2/255"
     statistics: Annotated[tuple[str, ...], Setting("BatchNorm modes.", choices=MODES)] = ("moving",)
-    num_examples: Annotated[int | None, Setting("Test images, the first ones; all by default.", at_least=1)] = None
+    num_examples: Annotated[
+        int | None, Setting("Test images, the first ones; all by default.", at_least=1)
+    ] = None
     batch_size: Annotated[int, Setting("Images at a time.", at_least=1)] = 100
     seed: Annotated[int, Setting("Of the random starts.")] = 0
     output: Annotated[pathlib.Path | None, Setting("Write the record there, as JSON.")] = None
-    save_adversarial: Annotated[pathlib.Path | None, Setting("Write the adversarial images there, as .npz.")] = None
+    save_adversarial: Annotated[
+        pathlib.Path | None, Setting("Write the adversarial images there, as .npz.")
+    ] = None
 
 
-COMMAND = Command("evaluate", __doc__, Flags)
+COMMAND = Command("evaluate", __doc__, EvaluateFlags)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     return COMMAND.run(_run, argv)
 
 
-def _run(flags: Flags) -> None:
-    from igam_tf import data, diagnostics, evaluation, files, report
+def _run(flags: EvaluateFlags) -> None:
+    from igam_tf import data, evaluation, report
     from igam_tf.attacks.suites import Suite, madry_suite
+    from igam_tf.core import files
+    from igam_tf.evaluation import diagnostics
     from igam_tf.experiments import trained
     from igam_tf.experiments.scoring import CALIBRATION_SIZE
 
@@ -82,7 +94,10 @@ def _run(flags: Flags) -> None:
         suite = madry_suite(tuple(trained.load_model(flags.model, flags.kind).input_shape[1:]))
     recalibrates = "recalibrated" in flags.statistics
     dataset = data.load(
-        suite.dataset, flags.data_dir, train_size=None if recalibrates else 1, test_size=flags.num_examples
+        suite.dataset,
+        flags.data_dir,
+        train_size=None if recalibrates else 1,
+        test_size=flags.num_examples,
     )
     model = trained.load_for(dataset, flags.model, flags.kind)
     surrogate = trained.load_for(dataset, flags.surrogate) if flags.surrogate else None

@@ -1,6 +1,7 @@
 """export_model: a trained model for use elsewhere, as a SavedModel that needs TensorFlow alone.
 
-SOURCE is a run directory, a .keras file or a TensorFlow 1 checkpoint; OUT a directory that is not there yet.
+SOURCE is a run directory, a .keras file or a TensorFlow 1 checkpoint; OUT a directory that is not
+there yet.
 
   export_model runs/STUDENT student
   export_model runs/FINETUNED teacher --gradients=both --encoded --class_names=names.txt
@@ -8,8 +9,9 @@ SOURCE is a run directory, a .keras file or a TensorFlow 1 checkpoint; OUT a dir
       --adapter=resize_legacy:64 --image_shape=32,32,3
   export_model runs/STUDENT student.keras --format=keras
 
-A SavedModel has the endpoints serve, input_gradient, attack and, with --encoded, serve_encoded; docs/export.md describes them.
-The other formats are for Python with igam_tf. All come with metadata: classes, pixel range, configuration, evaluation.
+A SavedModel has the endpoints serve, input_gradient, attack and, with --encoded, serve_encoded;
+docs/export.md describes them. The other formats are for Python with igam_tf. All come with
+metadata: classes, pixel range, configuration, evaluation.
 """
 
 import dataclasses
@@ -18,16 +20,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from igam_tf.cli import shared
-from igam_tf.cli.command import Command
-from igam_tf.settings import Setting, Settings
-from igam_tf.settings.choices import EXPORT_FORMATS, EXPORT_GRADIENTS, STATISTICS
+from igam_tf.core.command import Command
+from igam_tf.core.settings import Setting, Settings
+from igam_tf.core.settings.choices import EXPORT_FORMATS, EXPORT_GRADIENTS, STATISTICS
 
 if TYPE_CHECKING:
     from igam_tf.export import Exported
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Flags(Settings):
+class ExportModelFlags(Settings):
     source: Annotated[str, Setting(f"The model: {shared.MODEL}.", positional=True)]
     out: Annotated[str, Setting("Where the export goes.", positional=True)]
     kind: shared.Kind = None
@@ -48,28 +50,41 @@ class Flags(Settings):
     ] = "softmax"
     statistics: Annotated[
         str,
-        Setting("BatchNorm mode of every endpoint; batch: an image's result depends on its batch.", choices=STATISTICS),
+        Setting(
+            "BatchNorm mode of every endpoint; batch: an image's result depends on its batch.",
+            choices=STATISTICS,
+        ),
     ] = "moving"
-    encoded: Annotated[bool, Setting("Add serve_encoded, which takes JPEG and PNG strings.")] = False
+    encoded: Annotated[bool, Setting("Add serve_encoded, which takes JPEG and PNG strings.")] = (
+        False
+    )
     bounds: Annotated[
-        tuple[float, float] | None, Setting("LOW,HIGH: pixel range of a model that does not say its own.")
+        tuple[float, float] | None,
+        Setting("LOW,HIGH: pixel range of a model that does not say its own."),
     ] = None
     adapter: Annotated[
         tuple[str, ...],
-        Setting("Parts to put before the model, as for finetune_teacher; for checkpoints, which hold no adapter."),
+        Setting(
+            "Parts to put before the model, as for finetune_teacher; for checkpoints, which hold no adapter."
+        ),
     ] = ()
     image_shape: Annotated[
-        tuple[int, int, int] | None, Setting("HEIGHT,WIDTH,CHANNELS that --adapter takes.", at_least=1)
+        tuple[int, int, int] | None,
+        Setting("HEIGHT,WIDTH,CHANNELS that --adapter takes.", at_least=1),
     ] = None
-    class_names: Annotated[pathlib.Path | None, Setting("File with a class's name in each line.")] = None
+    class_names: Annotated[
+        pathlib.Path | None, Setting("File with a class's name in each line.")
+    ] = None
     evaluations: Annotated[
         tuple[str, ...],
-        Setting("Records of bin/evaluate --output, for the metadata; a run's own are taken anyway."),
+        Setting(
+            "Records of bin/evaluate --output, for the metadata; a run's own are taken anyway."
+        ),
     ] = ()
     overwrite: Annotated[bool, Setting("Replace an export of the same format at OUT.")] = False
 
 
-COMMAND = Command("export_model", __doc__, Flags)
+COMMAND = Command("export_model", __doc__, ExportModelFlags)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -79,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 _TITLES = {"savedmodel": "SavedModel", "keras": "Keras file", "weights": "weights"}
 
 
-def _run(flags: Flags) -> None:
+def _run(flags: ExportModelFlags) -> None:
     from igam_tf import export
 
     exported = export.export_from(
@@ -106,7 +121,7 @@ def _lines(path: pathlib.Path) -> list[str]:
 
 def _text(exported: "Exported", out: str) -> str:
     """What was written, each signature, and three lines that call it."""
-    from igam_tf.bounds import Bounds
+    from igam_tf.core.bounds import Bounds
 
     metadata = exported.metadata
     images, bounds = _shape("images", metadata["image_shape"]), Bounds(*metadata["bounds"])
@@ -117,7 +132,10 @@ def _text(exported: "Exported", out: str) -> str:
         f"{images} with pixels in {bounds}; BatchNorm statistics: {metadata['statistics']}; evaluation records: {records}",
     ]
     for name, specs in metadata.get("endpoints", {}).items():
-        sides = [", ".join(_typed(*item) for item in specs[side].items()) for side in ("inputs", "outputs")]
+        sides = [
+            ", ".join(_typed(*item) for item in specs[side].items())
+            for side in ("inputs", "outputs")
+        ]
         lines.append(f"  {name}({sides[0]}) -> {sides[1]}")
     return "\n".join([*lines, "", *_snippet(exported, out)])
 

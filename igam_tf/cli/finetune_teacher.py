@@ -10,26 +10,30 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from igam_tf.cli import shared
-from igam_tf.cli.command import Command
+from igam_tf.core.command import Command
+from igam_tf.core.settings import Setting
 from igam_tf.experiments.configs import Data, FinetuneRun
-from igam_tf.settings import Setting
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Flags(shared.TrainingFlags):
+class FinetuneTeacherFlags(shared.TrainingFlags):
     teacher: Annotated[str, Setting(f"The robust model: {shared.MODEL}.")]
     kind: shared.Kind = None
-    run: FinetuneRun = FinetuneRun(Data("shapes32"), shared.UNKNOWN, shared.schedule(64, 0.001, "adam"))
+    run: FinetuneRun = FinetuneRun(
+        Data("shapes32"), shared.UNKNOWN, shared.schedule(64, 0.001, "adam")
+    )
 
 
-COMMAND = Command("finetune_teacher", __doc__, Flags)
+COMMAND = Command("finetune_teacher", __doc__, FinetuneTeacherFlags)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     return COMMAND.run(_run, argv)
 
 
-def _run(flags: Flags) -> None:
+def _run(flags: FinetuneTeacherFlags) -> None:
     from igam_tf.experiments import trained
 
-    shared.train(flags, dataclasses.replace(flags.run, teacher=trained.weights(flags.teacher, flags.kind)))
+    shared.train(
+        flags, dataclasses.replace(flags.run, teacher=trained.weights(flags.teacher, flags.kind))
+    )

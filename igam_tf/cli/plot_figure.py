@@ -1,15 +1,18 @@
-"""plot_figure: a figure of the paper, or a table's accuracy against PGD's number of steps, as PNG and PDF.
+"""plot_figure: a figure of the paper, or a table's accuracy against PGD's number of steps, as PNG
+and PDF.
 
-Drawn from saved runs. What is missing is trained and scored as reproduce_table does with the same runs_dir; a second call only
-draws.
+Drawn from saved runs. What is missing is trained and scored as reproduce_table does with the same
+runs_dir; a second call only draws.
 
-  plot_figure --figure=4                        input gradients of Tables 1's and 2's models, embedded data
-  plot_figure --figure=7 --preset=paper         the paper's sizes: for GPUs
+  plot_figure --figure=4                        input gradients of Tables 1's and 2's models,
+  embedded data plot_figure --figure=7 --preset=paper         the paper's sizes: for GPUs
   plot_figure --figure=curves --table=2         accuracy under PGD-k against k
-  plot_figure --figure=curves --from=results/curve-cpu.json   the same from a study's records, without runs
+  plot_figure --figure=curves --from=results/curve-cpu.json   the same from a study's records,
+  without runs
 
-1, 4, 6: input gradients of the cross-entropy, each clipped to three standard deviations, grey being 0. 5: clean and PGD-5
-accuracy on Tiny-ImageNet. 7: classes and losses along PGD's direction and a random one.
+1, 4, 6: input gradients of the cross-entropy, each clipped to three standard deviations, grey being
+0. 5: clean and PGD-5 accuracy on Tiny-ImageNet. 7: classes and losses along PGD's direction and a
+  random one.
 """
 
 import dataclasses
@@ -18,23 +21,25 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from igam_tf.cli import shared, studies
-from igam_tf.cli.command import Command
-from igam_tf.errors import InputError
-from igam_tf.experiments import pictures, tables
+from igam_tf.core.command import Command
+from igam_tf.core.errors import InputError
+from igam_tf.core.settings import Setting, Settings
+from igam_tf.core.settings.choices import STATISTICS
+from igam_tf.experiments import paper_figures, tables
 from igam_tf.experiments.options import Options
-from igam_tf.settings import Setting, Settings
-from igam_tf.settings.choices import STATISTICS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _LANDSCAPE, _BARS, _CURVES = "7", "5", "curves"
-_GRADIENTS = tuple(figure for figure in pictures.ROWS if figure != _LANDSCAPE)
+_GRADIENTS = tuple(figure for figure in paper_figures.ROWS if figure != _LANDSCAPE)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Flags(Settings):
-    figure: Annotated[str, Setting("Which one.", choices=(*_GRADIENTS, _BARS, _LANDSCAPE, _CURVES))] = "1"
+class PlotFigureFlags(Settings):
+    figure: Annotated[
+        str, Setting("Which one.", choices=(*_GRADIENTS, _BARS, _LANDSCAPE, _CURVES))
+    ] = "1"
     table: Annotated[
         str | None,
         Setting(
@@ -46,7 +51,8 @@ class Flags(Settings):
     preset: shared.Preset = "demo"
     rows: shared.Rows = ()
     num_images: Annotated[
-        int | None, Setting("Figures 1, 4, 6: images shown; the figure's own by default.", at_least=1)
+        int | None,
+        Setting("Figures 1, 4, 6: images shown; the figure's own by default.", at_least=1),
     ] = None
     num_examples: Annotated[
         int | None,
@@ -54,13 +60,17 @@ class Flags(Settings):
     ] = None
     resolution: Annotated[
         int | None,
-        Setting("Figure 7: points on each side of the plane, an odd number; 81 by default.", at_least=1),
+        Setting(
+            "Figure 7: points on each side of the plane, an odd number; 81 by default.", at_least=1
+        ),
     ] = None
-    statistics: Annotated[str, Setting("BatchNorm mode; 7 has moving alone.", choices=STATISTICS)] = "moving"
+    statistics: Annotated[
+        str, Setting("BatchNorm mode; 7 has moving alone.", choices=STATISTICS)
+    ] = "moving"
     seed: Annotated[int, Setting("Of all runs and of everything else drawn at random.")] = 0
-    output: Annotated[pathlib.Path, Setting("Directory for the files, which are named by the figure.")] = pathlib.Path(
-        "figures"
-    )
+    output: Annotated[
+        pathlib.Path, Setting("Directory for the files, which are named by the figure.")
+    ] = pathlib.Path("figures")
     options: Options = Options()
 
 
@@ -71,16 +81,16 @@ _MEANT = {
     "num_examples": (_BARS, _CURVES),
     "resolution": (_LANDSCAPE,),
 }
-COMMAND = Command("plot_figure", __doc__, Flags)
+COMMAND = Command("plot_figure", __doc__, PlotFigureFlags)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     return COMMAND.run(_run, argv)
 
 
-def _run(flags: Flags) -> None:
+def _run(flags: PlotFigureFlags) -> None:
     _require_meaning(flags)
-    from igam_tf import files
+    from igam_tf.core import files
 
     if flags.study is not None:
         name, figure = _figure_of_study(flags, flags.study)
@@ -90,23 +100,25 @@ def _run(flags: Flags) -> None:
         place = flags.output / _name(flags, flags.table or "1", flags.preset)
         files.require_place(place, "output")
         figure = _figure(flags)
-    from igam_tf.figures import style
+    from igam_tf.report.figures import style
 
     for file in style.save(figure, place):
         print(f"written: {file}", flush=True)
 
 
-def _name(flags: Flags, table: str, preset: str) -> str:
-    """Of the files: what they show, at which sizes, from which seed; the BatchNorm mode where it is not the usual one."""
+def _name(flags: PlotFigureFlags, table: str, preset: str) -> str:
+    """Of the files: what they show, at which sizes, from which seed; the BatchNorm mode where it is
+    not the usual one.
+    """
     of = f"table{table}" if table.isdigit() else table
     kind = f"curves-{of}" if flags.figure == _CURVES else f"figure{flags.figure}"
     mode = "" if flags.statistics == "moving" else f"-{flags.statistics}"
     return f"{kind}-{preset}-seed{flags.seed}{mode}"
 
 
-def _figure(flags: Flags) -> "Figure":
+def _figure(flags: PlotFigureFlags) -> "Figure":
     from igam_tf import report
-    from igam_tf.figures import draw
+    from igam_tf.report.figures import draw
 
     if flags.figure in (_BARS, _CURVES):
         name = "figure5" if flags.figure == _BARS else flags.table or "1"
@@ -119,18 +131,26 @@ def _figure(flags: Flags) -> "Figure":
             num_examples=flags.num_examples,
             progress=report.progress,
         )
-    picture = pictures.picture(flags.figure, flags.preset, flags.seed)
+    picture = paper_figures.picture(flags.figure, flags.preset, flags.seed)
     if flags.figure == _LANDSCAPE:
-        return draw.landscape_figure(picture, flags.options, flags.rows, flags.seed, flags.resolution or 81)
-    return draw.gradient_figure(picture, flags.options, flags.rows, flags.num_images, flags.statistics)
+        return draw.landscape_figure(
+            picture, flags.options, flags.rows, flags.seed, flags.resolution or 81
+        )
+    return draw.gradient_figure(
+        picture, flags.options, flags.rows, flags.num_images, flags.statistics
+    )
 
 
-def _figure_of_study(flags: Flags, path: pathlib.Path) -> tuple[str, "Figure"]:
+def _figure_of_study(flags: PlotFigureFlags, path: pathlib.Path) -> tuple[str, "Figure"]:
     """The figure's name and the figure, drawn from a study's records."""
     if flags.figure not in (_BARS, _CURVES):
-        raise InputError(f"figure: {flags.figure} is drawn from models; with --from there are {_BARS} and {_CURVES}")
-    studies.require_usable(flags, ("study", "figure", "table", "rows", "statistics", "seed", "output", "options"))
-    from igam_tf.figures import bars, curves
+        raise InputError(
+            f"figure: {flags.figure} is drawn from models; with --from there are {_BARS} and {_CURVES}"
+        )
+    studies.require_usable(
+        flags, ("study", "figure", "table", "rows", "statistics", "seed", "output", "options")
+    )
+    from igam_tf.report.figures import bars, curves
 
     table = "figure5" if flags.figure == _BARS else flags.table
     declared, records = studies.table_records(path, table, flags.seed, flags.rows, flags.options)
@@ -140,11 +160,13 @@ def _figure_of_study(flags: Flags, path: pathlib.Path) -> tuple[str, "Figure"]:
     return name, curves.k_curves(records, flags.statistics)
 
 
-def _require_meaning(flags: Flags) -> None:
+def _require_meaning(flags: PlotFigureFlags) -> None:
     """Refuses, before any work, flags that the figure has no use for."""
     for flag, figures in _MEANT.items():
         if getattr(flags, flag) is not None and flags.figure not in figures:
-            raise InputError(f"{flag}: it is for --figure={' or '.join(figures)}, not for {flags.figure}")
+            raise InputError(
+                f"{flag}: it is for --figure={' or '.join(figures)}, not for {flags.figure}"
+            )
     if flags.figure == _LANDSCAPE and flags.statistics != "moving":
         raise InputError(
             f"statistics: figure 7 has moving alone (a plane is no batch of images), got {flags.statistics}"

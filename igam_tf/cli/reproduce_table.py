@@ -3,13 +3,14 @@
 Trains what is missing, reuses every row that is finished, goes on with interrupted ones.
 
   reproduce_table --table=1                        the embedded demo, minutes
-  reproduce_table --table=1 --preset=cpu           MNIST to CIFAR-10, narrow networks, hours on two cores
-  reproduce_table --table=1 --preset=paper         the paper's sizes: for GPUs
-  reproduce_table --table=2 --preset=paper --rows=IGAM-Upsize --weights=IGAM-Upsize=modelIGAM-Upsize:igam_student
-                                                   a released student, scored without any training
+  reproduce_table --table=1 --preset=cpu           MNIST to CIFAR-10, narrow networks, hours on two
+  cores reproduce_table --table=1 --preset=paper         the paper's sizes: for GPUs
+  reproduce_table --table=2 --preset=paper --rows=IGAM-Upsize
+                                                   --weights=IGAM-Upsize=modelIGAM-Upsize:igam_student a released student, scored without any training
   reproduce_table --table=2 --preset=paper --dry_run   what it would take, and which data is missing
-  reproduce_table --table=2 --save_study=mine.json     also keep all records and configurations in one file
-  reproduce_table --from=results/controls-cpu.json --table=controls   print a table from such a file
+  reproduce_table --table=2 --save_study=mine.json     also keep all records and configurations in
+  one file reproduce_table --from=results/controls-cpu.json --table=controls   print a table from
+  such a file
 """
 
 import dataclasses
@@ -19,17 +20,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 from igam_tf.cli import shared, studies
-from igam_tf.cli.command import Command
-from igam_tf.errors import InputError
+from igam_tf.core.command import Command
+from igam_tf.core.errors import InputError
+from igam_tf.core.settings import Setting, Settings
+from igam_tf.core.settings.choices import MODES, PRECISIONS, REPORT_FORMATS
 from igam_tf.experiments import configs, tables
 from igam_tf.experiments.options import Options
 from igam_tf.experiments.recipes import PRESETS
-from igam_tf.settings import Setting, Settings
-from igam_tf.settings.choices import MODES, PRECISIONS, REPORT_FORMATS
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Flags(Settings):
+class ReproduceTableFlags(Settings):
     table: Annotated[
         str | None,
         Setting(
@@ -43,7 +44,8 @@ class Flags(Settings):
     study: studies.From = None
     preset: shared.Preset = "demo"
     teacher: Annotated[
-        str | None, Setting(f"A robust source model to use instead of training one: {shared.MODEL}.")
+        str | None,
+        Setting(f"A robust source model to use instead of training one: {shared.MODEL}."),
     ] = None
     weights: Annotated[
         tuple[str, ...],
@@ -62,7 +64,9 @@ class Flags(Settings):
         ),
     ] = ()
     rows: shared.Rows = ()
-    num_examples: Annotated[int | None, Setting("Test images per row; the preset's by default.", at_least=1)] = None
+    num_examples: Annotated[
+        int | None, Setting("Test images per row; the preset's by default.", at_least=1)
+    ] = None
     seed: Annotated[
         tuple[int, ...] | None,
         Setting(
@@ -79,10 +83,14 @@ class Flags(Settings):
     ] = "text"
     output: Annotated[
         pathlib.Path | None,
-        Setting("Write the table there, in --format; all seeds in one file. By default beside the text in --runs_dir."),
+        Setting(
+            "Write the table there, in --format; all seeds in one file. By default beside the text in --runs_dir."
+        ),
     ] = None
     save_study: studies.SaveStudy = None
-    list: Annotated[bool, Setting("Only say which rows there are and how far each has come.")] = False
+    list: Annotated[bool, Setting("Only say which rows there are and how far each has come.")] = (
+        False
+    )
     dry_run: Annotated[
         bool,
         Setting(
@@ -90,18 +98,20 @@ class Flags(Settings):
             "calibration on this machine, and where the data is."
         ),
     ] = False
-    precision: Annotated[str, Setting("Of the networks that are trained.", choices=PRECISIONS)] = "float32"
+    precision: Annotated[str, Setting("Of the networks that are trained.", choices=PRECISIONS)] = (
+        "float32"
+    )
     options: Options = Options()
 
 
-COMMAND = Command("reproduce_table", __doc__, Flags)
+COMMAND = Command("reproduce_table", __doc__, ReproduceTableFlags)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     return COMMAND.run(_run, argv)
 
 
-def _run(flags: Flags) -> None:
+def _run(flags: ReproduceTableFlags) -> None:
     if flags.study is not None:
         _show(flags, flags.study)
         return
@@ -111,7 +121,7 @@ def _run(flags: Flags) -> None:
         flush=True,
     )
     _require_seeds(seeds)
-    from igam_tf import files
+    from igam_tf.core import files
     from igam_tf.experiments import trained
 
     for place, flag in ((flags.output, "output"), (flags.save_study, "save_study")):
@@ -119,7 +129,9 @@ def _run(flags: Flags) -> None:
             files.require_place(place, flag)
     teacher = trained.weights(flags.teacher) if flags.teacher else None
     declared = {
-        seed: configs.table_at_precision(tables.table(name, flags.preset, seed, teacher), flags.precision)
+        seed: configs.table_at_precision(
+            tables.table(name, flags.preset, seed, teacher), flags.precision
+        )
         for seed in seeds
     }
     weights = dict(_row_weights(text, trained.weights) for text in flags.weights)
@@ -129,9 +141,14 @@ def _run(flags: Flags) -> None:
         _reproduce(flags, declared, weights)
 
 
-def _reproduce(flags: Flags, declared: Mapping[int, configs.Table], weights: Mapping[str, configs.Weights]) -> None:
-    from igam_tf import files, report, summary
-    from igam_tf.experiments import reproduce
+def _reproduce(
+    flags: ReproduceTableFlags,
+    declared: Mapping[int, configs.Table],
+    weights: Mapping[str, configs.Weights],
+) -> None:
+    from igam_tf import report
+    from igam_tf.core import files
+    from igam_tf.experiments import reproduce, summary
 
     options, seeds, first = flags.options, tuple(declared), next(iter(declared.values()))
     study = studies.study_for(flags.save_study, first) if flags.save_study else None
@@ -141,7 +158,13 @@ def _reproduce(flags: Flags, declared: Mapping[int, configs.Table], weights: Map
     results, texts = {}, {}
     for seed, table in declared.items():
         results[seed] = reproduce.reproduce(
-            table, options, flags.rows, flags.num_examples, flags.statistics, weights, report.progress
+            table,
+            options,
+            flags.rows,
+            flags.num_examples,
+            flags.statistics,
+            weights,
+            report.progress,
         )
         texts[f"{name}-seed{seed}"] = text = report.table_text(table, results[seed])
         _publish(text, options.runs_dir / f"{name}-seed{seed}.txt")
@@ -153,27 +176,33 @@ def _reproduce(flags: Flags, declared: Mapping[int, configs.Table], weights: Map
         from igam_tf.report import publish
 
         path = flags.output or options.runs_dir / f"{numbered}.{flags.format}"
-        files.write_text(path, publish.rendered(declared, results, reruns, weights, options, flags.format))
+        files.write_text(
+            path, publish.rendered(declared, results, reruns, weights, options, flags.format)
+        )
         print(f"written: {path}", flush=True)
     if flags.save_study and study:
         scored = {
-            seed: reproduce.adjusted(table, flags.rows, flags.num_examples, flags.statistics, weights)
+            seed: reproduce.adjusted(
+                table, flags.rows, flags.num_examples, flags.statistics, weights
+            )
             for seed, table in declared.items()
         }
         studies.save(study, flags.save_study, scored, results, reruns, texts, options)
         print(f"written: {flags.save_study}", flush=True)
 
 
-def _show(flags: Flags, path: pathlib.Path) -> None:
+def _show(flags: ReproduceTableFlags, path: pathlib.Path) -> None:
     """The tables of a study: on standard output, or in --output."""
     studies.require_usable(flags, ("study", "table", "seed", "rows", "format", "output", "options"))
     if flags.seed is not None:
         _require_seeds(flags.seed)
-    from igam_tf import files
+    from igam_tf.core import files
 
     if flags.output:
         files.require_place(flags.output, "output")
-    text = studies.tables_text(path, flags.table, flags.seed or (), flags.rows, flags.format, flags.options)
+    text = studies.tables_text(
+        path, flags.table, flags.seed or (), flags.rows, flags.format, flags.options
+    )
     if flags.output is None:
         print(text, end="")
     else:
@@ -183,32 +212,44 @@ def _show(flags: Flags, path: pathlib.Path) -> None:
 
 def _require_seeds(seeds: Sequence[int]) -> None:
     if not seeds or len(set(seeds)) < len(seeds):
-        raise InputError(f"seed: expected one or more different numbers, got {','.join(map(str, seeds))!r}")
+        raise InputError(
+            f"seed: expected one or more different numbers, got {','.join(map(str, seeds))!r}"
+        )
 
 
-def _plan(flags: Flags, declared: Mapping[int, Any], options: Any, weights: Mapping[str, Any]) -> None:
+def _plan(
+    flags: ReproduceTableFlags,
+    declared: Mapping[int, Any],
+    options: Any,
+    weights: Mapping[str, Any],
+) -> None:
     from igam_tf.experiments import plan, reproduce
     from igam_tf.report import plans
 
     measured = functools.cache(plan.seconds_per_pass)  # seeds share networks
     for seed, table in declared.items():
-        adjusted = reproduce.adjusted(table, flags.rows, flags.num_examples, flags.statistics, weights)
+        adjusted = reproduce.adjusted(
+            table, flags.rows, flags.num_examples, flags.statistics, weights
+        )
         steps = plan.plan(adjusted, options, flags.rows, weights)
         print(f"Seed {seed}")
         print(
-            plans.list_text(adjusted, steps) if flags.list else plans.plan_text(adjusted, steps, measured), flush=True
+            plans.list_text(adjusted, steps)
+            if flags.list
+            else plans.plan_text(adjusted, steps, measured),
+            flush=True,
         )
 
 
 def _publish(text: str, path: pathlib.Path) -> None:
-    from igam_tf import files
+    from igam_tf.core import files
 
     print(text)
     files.write_text(path, text + "\n")
     print(f"written: {path}", flush=True)
 
 
-def _rerun_flags(flags: Flags, row: str) -> list[str]:
+def _rerun_flags(flags: ReproduceTableFlags, row: str) -> list[str]:
     """The flags that change a row's figures, beyond its table, preset and seed."""
     rerun = [f"--teacher={flags.teacher}"] if flags.teacher else []
     rerun += [f"--weights={each}" for each in flags.weights if each.partition("=")[0] == row]

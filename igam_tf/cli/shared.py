@@ -4,16 +4,19 @@ import dataclasses
 import pathlib
 from typing import Annotated
 
+from igam_tf.core.settings import Setting, Settings
 from igam_tf.experiments.configs import Network, Run, Schedule, Weights
 from igam_tf.experiments.options import Options
 from igam_tf.experiments.recipes import PRESETS
-from igam_tf.settings import Setting, Settings
 
 MODEL = "a run directory, a .keras file or a TensorFlow 1 checkpoint"
 Kind = Annotated[
-    str | None, Setting("Which network of a TensorFlow 1 checkpoint that holds several, such as igam_teacher.")
+    str | None,
+    Setting("Which network of a TensorFlow 1 checkpoint that holds several, such as igam_teacher."),
 ]
-Preset = Annotated[str, Setting("Sizes: embedded data, two cores, or the paper's.", choices=tuple(PRESETS))]
+Preset = Annotated[
+    str, Setting("Sizes: embedded data, two cores, or the paper's.", choices=tuple(PRESETS))
+]
 Rows = Annotated[tuple[str, ...], Setting("Only these rows; all by default.")]
 
 # Defaults of the training commands: what two cores train in minutes.
@@ -31,9 +34,12 @@ class TrainingFlags(Settings):
 
     options: Options = Options()
     run_dir: Annotated[
-        pathlib.Path | None, Setting("This run's own directory; by default under runs_dir, named by its config.")
+        pathlib.Path | None,
+        Setting("This run's own directory; by default under runs_dir, named by its config."),
     ] = None
-    resume: Annotated[bool, Setting("Go on with an interrupted run of the same configuration.")] = False
+    resume: Annotated[bool, Setting("Go on with an interrupted run of the same configuration.")] = (
+        False
+    )
 
 
 def train(flags: TrainingFlags, run: Run) -> None:

@@ -5,15 +5,15 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
-from igam_tf.errors import InputError
+from igam_tf.core.errors import InputError
+from igam_tf.core.settings import Setting, Settings, fields_of
 from igam_tf.experiments.configs import Table
 from igam_tf.experiments.options import Options
-from igam_tf.settings import Setting, Settings, fields_of
 
 if TYPE_CHECKING:
+    from igam_tf.evaluation.records import EvalRecord
     from igam_tf.experiments.reproduce import Result
     from igam_tf.experiments.study import Study
-    from igam_tf.records import EvalRecord
 
 From = Annotated[
     pathlib.Path | None,
@@ -40,7 +40,12 @@ def require_usable(flags: Settings, usable: Sequence[str]) -> None:
 
 
 def tables_text(
-    path: pathlib.Path, table: str | None, seeds: Sequence[int], rows: Sequence[str], format: str, options: Options
+    path: pathlib.Path,
+    table: str | None,
+    seeds: Sequence[int],
+    rows: Sequence[str],
+    format: str,
+    options: Options,
 ) -> str:
     """A study's tables in a format; all of them as text where `table` is None.
 
@@ -53,7 +58,9 @@ def tables_text(
     study = Study.load(path)
     names = _names(study, path, table)
     if len(names) > 1 and format != "text":
-        raise InputError(f"table: {path} has {', '.join(names)}; --format={format} takes one of them")
+        raise InputError(
+            f"table: {path} has {', '.join(names)}; --format={format} takes one of them"
+        )
     texts = []
     for name in names:
         declared, results = study.read(name, seeds, rows, options.runs_dir)

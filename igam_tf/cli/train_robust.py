@@ -1,10 +1,10 @@
 """train_robust: PGD adversarial training of a classifier (Madry et al.).
 
-It makes robust teachers (a MNIST CNN on a source task) and the PGD-trained baseline; with --attack_steps=0 it trains
-plainly, which is the Standard baseline.
+It makes robust teachers (a MNIST CNN on a source task) and the PGD-trained baseline; with
+--attack_steps=0 it trains plainly, which is the Standard baseline.
 
-  train_robust --dataset=shapes28 --network=mnist_cnn --optimizer=adam --learning_rates=0.001 --epsilon=0.1 \\
-      --step_size=0.03 --attack_steps=5
+  train_robust --dataset=shapes28 --network=mnist_cnn --optimizer=adam --learning_rates=0.001
+      --epsilon=0.1 \\ --step_size=0.03 --attack_steps=5
   train_robust --dataset=cifar10 --network=wide_resnet --width=1 --epsilon=8/255 --step_size=2/255
 """
 
@@ -12,12 +12,12 @@ import dataclasses
 from collections.abc import Sequence
 
 from igam_tf.cli import shared
-from igam_tf.cli.command import Command
+from igam_tf.core.command import Command
 from igam_tf.experiments.configs import Adversary, Data, RobustRun
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Flags(shared.TrainingFlags):
+class TrainRobustFlags(shared.TrainingFlags):
     run: RobustRun = RobustRun(
         Data("shapes32"),
         shared.NETWORK,
@@ -26,14 +26,16 @@ class Flags(shared.TrainingFlags):
     )
 
 
-COMMAND = Command("train_robust", __doc__, Flags)
+COMMAND = Command("train_robust", __doc__, TrainRobustFlags)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     return COMMAND.run(_run, argv)
 
 
-def _run(flags: Flags) -> None:
+def _run(flags: TrainRobustFlags) -> None:
     run = flags.run
     adversary = run.adversary if run.adversary and run.adversary.steps else None
-    shared.train(flags, dataclasses.replace(run, network=run.network.canonical(), adversary=adversary))
+    shared.train(
+        flags, dataclasses.replace(run, network=run.network.canonical(), adversary=adversary)
+    )

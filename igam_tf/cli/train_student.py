@@ -1,9 +1,10 @@
 """train_student: phase 2, input gradient adversarial matching (paper §4.2).
 
-  train_student --teacher=runs/FINETUNED --dataset=shapes32 --lambda_adv=1 --lambda_diff=1000 --gradient_crop=28 \\
-      --steps=600 --steps_before_matching=300
+  train_student --teacher=runs/FINETUNED --dataset=shapes32 --lambda_adv=1 --lambda_diff=1000
+      --gradient_crop=28 \\ --steps=600 --steps_before_matching=300
 
-Published lambdas hold for pixels in [0, 255] and the release's reductions, which are the default protocol.
+Published lambdas hold for pixels in [0, 255] and the release's reductions, which are the default
+protocol.
 """
 
 import dataclasses
@@ -11,13 +12,13 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from igam_tf.cli import shared
-from igam_tf.cli.command import Command
+from igam_tf.core.command import Command
+from igam_tf.core.settings import Setting
 from igam_tf.experiments.configs import Data, StudentRun
-from igam_tf.settings import Setting
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Flags(shared.TrainingFlags):
+class TrainStudentFlags(shared.TrainingFlags):
     teacher: Annotated[str, Setting(f"The fine-tuned teacher: {shared.MODEL}.")]
     kind: shared.Kind = None
     run: StudentRun = StudentRun(
@@ -30,15 +31,18 @@ class Flags(shared.TrainingFlags):
     )
 
 
-COMMAND = Command("train_student", __doc__, Flags)
+COMMAND = Command("train_student", __doc__, TrainStudentFlags)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     return COMMAND.run(_run, argv)
 
 
-def _run(flags: Flags) -> None:
+def _run(flags: TrainStudentFlags) -> None:
     from igam_tf.experiments import trained
 
     teacher = trained.weights(flags.teacher, flags.kind)
-    shared.train(flags, dataclasses.replace(flags.run, network=flags.run.network.canonical(), teacher=teacher))
+    shared.train(
+        flags,
+        dataclasses.replace(flags.run, network=flags.run.network.canonical(), teacher=teacher),
+    )

@@ -1,11 +1,13 @@
-"""The seeded stream of training batches: batch number s is the same in every run, wherever the stream begins."""
+"""The seeded stream of training batches: batch number s is the same in every run, wherever the
+stream begins.
+"""
 
 import tensorflow as tf
 
-from igam_tf import randomness
-from igam_tf.bounds import Bounds
+from igam_tf.core import randomness
+from igam_tf.core.bounds import Bounds
+from igam_tf.core.errors import InputError
 from igam_tf.data.splits import Split
-from igam_tf.errors import InputError
 
 PADDING = 2  # pixels on each side before the random crop, as in the release
 
@@ -22,14 +24,14 @@ def training_batches(
 ) -> tf.data.Dataset:
     """An endless stream of float32 images [batch_size, H, W, C] and int64 labels [batch_size].
 
-    Every pass is a fresh seeded permutation; the remainder that fills no batch is left out of that pass. Order,
-    augmentation and noise of batch s depend on (seed, s) alone, so that a run resumed at `start` goes on as if it had
-    never stopped.
+    Every pass is a fresh seeded permutation; the remainder that fills no batch is left out of that
+    pass. Order, augmentation and noise of batch s depend on (seed, s) alone, so that a run resumed
+    at `start` goes on as if it had never stopped.
 
     Args:
       augmented: random crop and flip (`augment`).
-      pixel_noise: half width of uniform noise on every pixel, in the pixels' unit, clipped to the bounds (the release's
-        `img_random_pert` is 8).
+      pixel_noise: half width of uniform noise on every pixel, in the pixels' unit, clipped to the
+        bounds (the release's `img_random_pert` is 8).
 
     Raises:
       InputError: fewer examples than a batch, or negative noise.
@@ -58,7 +60,9 @@ def training_batches(
 
     stream = tf.data.Dataset.range(first_pass, tf.int64.max).flat_map(passed)
     stream = stream.enumerate(start=first_pass * per_pass).skip(offset)
-    return stream.map(assemble, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
+    return stream.map(assemble, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(
+        tf.data.AUTOTUNE
+    )
 
 
 def steps_per_pass(split: Split, batch_size: int) -> int:
@@ -68,15 +72,17 @@ def steps_per_pass(split: Split, batch_size: int) -> int:
       InputError: fewer examples than a batch.
     """
     if not 1 <= batch_size <= len(split):
-        raise InputError(f"batch_size: a batch of {batch_size} needs as many examples, there are {len(split)}")
+        raise InputError(
+            f"batch_size: a batch of {batch_size} needs as many examples, there are {len(split)}"
+        )
     return len(split) // batch_size
 
 
 def augment(images: tf.Tensor, seed: tf.Tensor, padding: int = PADDING) -> tf.Tensor:
     """The release's augmentation, on a whole batch [B, H, W, C] at once.
 
-    Zero-pads every side, then crops each image back at its own random place and flips it left to right with
-    probability 1/2. seed: int64 [2].
+    Zero-pads every side, then crops each image back at its own random place and flips it left to
+    right with probability 1/2. seed: int64 [2].
     """
     batch, height, width = images.shape[0], images.shape[1], images.shape[2]
     draws = tf.random.stateless_uniform([3, batch, 1], seed)

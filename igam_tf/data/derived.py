@@ -1,7 +1,8 @@
 """Tasks made of another data set: some of its classes, renumbered from 0, at another size.
 
-The halves of CIFAR-10 stand where a transfer downwards needs real images and Tiny-ImageNet is out of reach: the first five
-classes upsized to 64 x 64 as the source task, the other five as the target.
+The halves of CIFAR-10 stand where a transfer downwards needs real images and Tiny-ImageNet is out
+of reach: the first five classes upsized to 64 x 64 as the source task, the other five as the
+target.
 """
 
 import dataclasses
@@ -30,17 +31,23 @@ DERIVED: Mapping[str, Derived] = {
 
 
 def derive(name: str, source: Dataset, train_size: int | None, test_size: int | None) -> Dataset:
-    """The task `name`, of the whole `source`; sizes count its own examples, the first ones in stored order."""
+    """The task `name`, of the whole `source`; sizes count its own examples, the first ones in
+    stored order.
+    """
     asked = DERIVED[name]
     train = _split(source.train, asked, train_size)
-    return Dataset(name, train, _split(source.test, asked, test_size), len(asked.classes), source.bounds)
+    return Dataset(
+        name, train, _split(source.test, asked, test_size), len(asked.classes), source.bounds
+    )
 
 
 def _split(split: Split, asked: Derived, size: int | None) -> Split:
     kept = np.flatnonzero(np.isin(split.labels, asked.classes))[:size]
     numbers = {label: number for number, label in enumerate(asked.classes)}
     labels = np.array([numbers[label] for label in split.labels[kept].tolist()], np.int64)
-    return dataclasses.replace(split, images=_resized(split.images[kept], asked.side), labels=labels)
+    return dataclasses.replace(
+        split, images=_resized(split.images[kept], asked.side), labels=labels
+    )
 
 
 def _resized(images: np.ndarray, side: int) -> np.ndarray:

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from igam_tf.core.errors import InputError
+from igam_tf.core.settings.datasets import DATASETS, FORMATS
 from igam_tf.data import derived, shapes, tiny_imagenet
 from igam_tf.data.splits import Dataset, Split
-from igam_tf.errors import InputError
-from igam_tf.settings.datasets import DATASETS, FORMATS
 
 _EMBEDDED: dict[str, Callable[[int, int, int], Dataset]] = {
     "shapes28": shapes.shapes28,
@@ -31,16 +31,18 @@ def load(
     """A data set by name.
 
     Args:
-      name: `shapes28`, `shapes32`, `shapes64`, `shapes100` (embedded: drawn from `seed`), `mnist` (pixels in [0, 1]),
-        `cifar10` or `cifar100` (in [0, 255], fine labels), these three as TFDS has prepared them, `tiny_imagenet` (in
-        [0, 255]), the original folder or zip, or one of `igam_tf.data.derived`.
-      data_dir: where TFDS's prepared data, or Tiny-ImageNet's, is; by default `TFDS_DATA_DIR`, else TFDS's own default.
-      train_size, test_size: examples wanted of each split, the first ones in stored order; None for all (embedded, which has no
-        end: 4000 and 1000).
+      name: `shapes28`, `shapes32`, `shapes64`, `shapes100` (embedded: drawn from `seed`), `mnist`
+        (pixels in [0, 1]), `cifar10` or `cifar100` (in [0, 255], fine labels), these three as TFDS
+        has prepared them, `tiny_imagenet` (in [0, 255]), the original folder or zip, or one of
+        `igam_tf.data.derived`.
+      data_dir: where TFDS's prepared data, or Tiny-ImageNet's, is; by default `TFDS_DATA_DIR`, else
+        TFDS's own default.
+      train_size, test_size: examples wanted of each split, the first ones in stored order; None for
+        all (embedded, which has no end: 4000 and 1000).
 
     Raises:
-      InputError: unknown name, a size that is not positive, or data that is not there; the message has the command that
-        fetches it.
+      InputError: unknown name, a size that is not positive, or data that is not there; the message
+        has the command that fetches it.
     """
     if name not in DATASETS:
         raise InputError(f"dataset: expected one of {', '.join(DATASETS)}, got {name!r}")
@@ -52,7 +54,9 @@ def load(
     if name == "tiny_imagenet":
         return tiny_imagenet.tiny_imagenet(_root(data_dir), train_size, test_size)
     if name in derived.DERIVED:
-        return derived.derive(name, load(derived.DERIVED[name].source, data_dir), train_size, test_size)
+        return derived.derive(
+            name, load(derived.DERIVED[name].source, data_dir), train_size, test_size
+        )
     stored = FORMATS[name]
     directory = prepared_directory(name, data_dir)
     scale = stored.bounds.high / 255
@@ -64,16 +68,22 @@ def load(
 
 
 def locate(name: str, data_dir: str | os.PathLike[str] | None = None) -> pathlib.Path | None:
-    """Where a data set's files are that `load` would read; None for embedded ones. Looks at the disk only.
+    """Where a data set's files are that `load` would read; None for embedded ones. Looks at the
+    disk only.
 
     Raises:
-      InputError: they are not there; the message says where they were looked for and how to fetch them.
+      InputError: they are not there; the message says where they were looked for and how to fetch
+        them.
     """
     if name in _EMBEDDED:
         return None
     if name in derived.DERIVED:
         return locate(derived.DERIVED[name].source, data_dir)
-    return tiny_imagenet.locate(_root(data_dir)) if name == "tiny_imagenet" else prepared_directory(name, data_dir)
+    return (
+        tiny_imagenet.locate(_root(data_dir))
+        if name == "tiny_imagenet"
+        else prepared_directory(name, data_dir)
+    )
 
 
 def prepared_directory(name: str, data_dir: str | os.PathLike[str] | None = None) -> pathlib.Path:
@@ -89,11 +99,16 @@ def prepared_directory(name: str, data_dir: str | os.PathLike[str] | None = None
             f"dataset {name}: not found under {root} (set --data_dir or TFDS_DATA_DIR). With a network, "
             f"`tfds build {name} --data_dir={root}` downloads and prepares it"
         )
-    return max(versions, key=lambda path: [int(part) if part.isdigit() else -1 for part in path.name.split(".")])
+    return max(
+        versions,
+        key=lambda path: [int(part) if part.isdigit() else -1 for part in path.name.split(".")],
+    )
 
 
 def _root(data_dir: str | os.PathLike[str] | None) -> pathlib.Path:
-    return pathlib.Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+    return pathlib.Path(
+        data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+    ).expanduser()
 
 
 def _arrays(directory: pathlib.Path, split: str, size: int | None) -> tuple[np.ndarray, np.ndarray]:
@@ -104,7 +119,11 @@ def _arrays(directory: pathlib.Path, split: str, size: int | None) -> tuple[np.n
         builder = tfds.builder_from_directory(str(directory))
         if size is not None:  # TFDS refuses to be asked for more than there is
             split = f"{split}[:{min(size, builder.info.splits[split].num_examples)}]"
-        read: Any = tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1, shuffle_files=False))
+        read: Any = tfds.as_numpy(
+            builder.as_dataset(split=split, batch_size=-1, shuffle_files=False)
+        )
     except Exception as error:  # TFDS raises many types for data that is damaged or incomplete
-        raise InputError(f"dataset: {directory} cannot be read ({type(error).__name__}: {error})") from error
+        raise InputError(
+            f"dataset: {directory} cannot be read ({type(error).__name__}: {error})"
+        ) from error
     return read["image"], read["label"].astype(np.int64)

@@ -1,28 +1,30 @@
 """The embedded tasks: drawn in memory from a seed, so that everything runs without a download.
 
-`shapes28`, a source: ten bright shapes on black, 28x28 grey in [0, 1], MNIST's format. `shapes32`, the target: the ten
-shapes at low contrast on textured noise, 32x32 RGB in [0, 255], CIFAR's format. `shapes64`, another source: as the target in
-64x64, and whether the shape is brighter or darker than its ground counts too, so 20 classes; it stands for Tiny-ImageNet.
-`shapes100`, another target: as the first one, and brighter or darker and the ground's colour count too, so 100 classes; it
-stands for CIFAR-100.
-A plain classifier of the target is accurate and falls to PGD at 8/255; an adversarially trained one keeps part of its
-accuracy.
+`shapes28`, a source: ten bright shapes on black, 28x28 grey in [0, 1], MNIST's format. `shapes32`,
+the target: the ten shapes at low contrast on textured noise, 32x32 RGB in [0, 255], CIFAR's format.
+`shapes64`, another source: as the target in 64x64, and whether the shape is brighter or darker than
+its ground counts too, so 20 classes; it stands for Tiny-ImageNet. `shapes100`, another target: as
+the first one, and brighter or darker and the ground's colour count too, so 100 classes; it stands
+for CIFAR-100. A plain classifier of the target is accurate and falls to PGD at 8/255; an
+adversarially trained one keeps part of its accuracy.
 """
 
 from collections.abc import Callable
 
 import numpy as np
 
-from igam_tf.bounds import PIXELS, UNIT
+from igam_tf.core.bounds import PIXELS, UNIT
 from igam_tf.data.splits import Dataset, Split
 
-# Grey levels of the target: of the shape above its background, and of the texture. Measured so that the task is fair: see
-# the module's docstring and results/.
+# Grey levels of the target: of the shape above its background, and of the texture. Measured so that
+# the task is fair: see the module's docstring and results/.
 CONTRAST = (70.0, 100.0)
 TEXTURE = 20.0
 
 # Mean colours of shapes100's grounds: grey, red, green, blue, yellow.
-GROUNDS = np.array([(128, 128, 128), (165, 112, 112), (112, 165, 112), (112, 112, 165), (155, 155, 95)])
+GROUNDS = np.array(
+    [(128, 128, 128), (165, 112, 112), (112, 165, 112), (112, 112, 165), (155, 155, 95)]
+)
 
 BLOCK = 500  # images drawn from one seed
 
@@ -47,7 +49,9 @@ def _triangle(u: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 
 def _plus(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    arms = np.minimum(np.maximum(abs(u) - 0.3, abs(v) - 0.95), np.maximum(abs(u) - 0.95, abs(v) - 0.3))
+    arms = np.minimum(
+        np.maximum(abs(u) - 0.3, abs(v) - 0.95), np.maximum(abs(u) - 0.95, abs(v) - 0.3)
+    )
     return arms
 
 
@@ -78,19 +82,27 @@ SHAPES: tuple[Field, ...] = (
 
 def shapes28(train_size: int, test_size: int, seed: int = 0) -> Dataset:
     """The source task: grey images [N, 28, 28, 1] float32 in [0, 1]."""
-    train, test = (_split(_source, size, seed, part, 28) for part, size in enumerate((train_size, test_size)))
+    train, test = (
+        _split(_source, size, seed, part, 28) for part, size in enumerate((train_size, test_size))
+    )
     return Dataset("shapes28", train, test, len(SHAPES), UNIT)
 
 
 def shapes32(train_size: int, test_size: int, seed: int = 0) -> Dataset:
     """The target task: RGB images [N, 32, 32, 3] uint8 in [0, 255]."""
-    train, test = (_split(_target, size, seed, part, 32) for part, size in enumerate((train_size, test_size)))
+    train, test = (
+        _split(_target, size, seed, part, 32) for part, size in enumerate((train_size, test_size))
+    )
     return Dataset("shapes32", train, test, len(SHAPES), PIXELS)
 
 
 def shapes64(train_size: int, test_size: int, seed: int = 0) -> Dataset:
-    """The larger source task: RGB images [N, 64, 64, 3] uint8 in [0, 255]; classes 10 to 19 are the darker shapes."""
-    train, test = (_split(_larger, size, seed, part, 64) for part, size in enumerate((train_size, test_size)))
+    """The larger source task: RGB images [N, 64, 64, 3] uint8 in [0, 255]; classes 10 to 19 are the
+    darker shapes.
+    """
+    train, test = (
+        _split(_larger, size, seed, part, 64) for part, size in enumerate((train_size, test_size))
+    )
     return Dataset("shapes64", train, test, 2 * len(SHAPES), PIXELS)
 
 
@@ -99,11 +111,16 @@ def shapes100(train_size: int, test_size: int, seed: int = 0) -> Dataset:
 
     Class 10 s + g is shape s brighter than ground g, class 10 s + 5 + g the same darker.
     """
-    train, test = (_split(_coloured, size, seed, part, 100) for part, size in enumerate((train_size, test_size)))
+    train, test = (
+        _split(_coloured, size, seed, part, 100)
+        for part, size in enumerate((train_size, test_size))
+    )
     return Dataset("shapes100", train, test, 2 * len(GROUNDS) * len(SHAPES), PIXELS)
 
 
-def _split(draw: Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]], size: int, *key: int) -> Split:
+def _split(
+    draw: Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]], size: int, *key: int
+) -> Split:
     """Drawn in blocks, each from its own seed: a smaller split is the beginning of a larger one."""
     blocks = [draw(np.random.default_rng([*key, index])) for index in range(-(-size // BLOCK))]
     images, labels = (np.concatenate(part)[:size] for part in zip(*blocks, strict=True))
@@ -152,7 +169,9 @@ def _labels(rng: np.random.Generator, classes: int) -> np.ndarray:
 
 
 def _coverage(rng: np.random.Generator, labels: np.ndarray, side: int) -> np.ndarray:
-    """How much of each pixel a randomly placed, turned and sized shape covers: [N, side, side] in [0, 1]."""
+    """How much of each pixel a randomly placed, turned and sized shape covers: [N, side, side] in
+    [0, 1].
+    """
     centres = (np.arange(side) + 0.5) / side * 2 - 1
     rows, columns = np.meshgrid(centres, centres, indexing="ij")
     count = (len(labels), 1, 1)

@@ -1,17 +1,21 @@
-"""What every loader returns: a data set of two splits, kept small in memory, read as float32 in its pixel range."""
+"""What every loader returns: a data set of two splits, kept small in memory, read as float32 in its
+pixel range.
+"""
 
 import dataclasses
 from typing import Any
 
 import numpy as np
 
-from igam_tf.bounds import Bounds
-from igam_tf.errors import InputError
+from igam_tf.core.bounds import Bounds
+from igam_tf.core.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """Images [N, H, W, C] as stored (uint8 or float32), integer labels [N]; `scale` takes stored values to pixels."""
+    """Images [N, H, W, C] as stored (uint8 or float32), integer labels [N]; `scale` takes stored
+    values to pixels.
+    """
 
     images: np.ndarray
     labels: np.ndarray
@@ -33,7 +37,9 @@ class Split:
         if isinstance(data, Split):
             return data
         if not isinstance(data, (tuple, list)) or len(data) != 2:
-            raise InputError(f"data: expected images and labels as a pair or a Split, got {type(data).__name__}")
+            raise InputError(
+                f"data: expected images and labels as a pair or a Split, got {type(data).__name__}"
+            )
         images, labels = map(np.asarray, data)
         return cls(images, labels)
 
@@ -43,7 +49,9 @@ class Split:
     def first(self, count: int | None) -> "Split":
         """The first `count` examples; all of them if None or more than there are."""
         return (
-            self if count is None else dataclasses.replace(self, images=self.images[:count], labels=self.labels[:count])
+            self
+            if count is None
+            else dataclasses.replace(self, images=self.images[:count], labels=self.labels[:count])
         )
 
     def pixels(self, start: int = 0, stop: int | None = None) -> np.ndarray:
@@ -52,7 +60,9 @@ class Split:
 
     def chosen(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Images, as `pixels` gives them, and labels of some examples."""
-        return self.images[indices].astype(np.float32) * np.float32(self.scale), self.labels[indices]
+        return self.images[indices].astype(np.float32) * np.float32(self.scale), self.labels[
+            indices
+        ]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,4 +1,5 @@
-"""The original Tiny-ImageNet, `tiny-imagenet-200`: 200 classes of 64x64 JPEG images, from its folder or its zip.
+"""The original Tiny-ImageNet, `tiny-imagenet-200`: 200 classes of 64x64 JPEG images, from its
+folder or its zip.
 
     wnids.txt                     the classes' WordNet ids; a label is an id's rank in sorted order
     train/<wnid>/images/*.JPEG    the training split
@@ -21,10 +22,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import tensorflow as tf
 
-from igam_tf import files
-from igam_tf.bounds import PIXELS
+from igam_tf.core import files
+from igam_tf.core.bounds import PIXELS
+from igam_tf.core.errors import InputError
 from igam_tf.data.splits import Dataset, Split
-from igam_tf.errors import InputError
 
 NAME = "tiny-imagenet-200"
 URL = f"http://cs231n.stanford.edu/{NAME}.zip"
@@ -33,7 +34,9 @@ SHAPE = (64, 64, 3)
 
 @dataclasses.dataclass(frozen=True)
 class _Tree:
-    """A copy of the data: its files by their path inside, each with a stamp that changes when its content does."""
+    """A copy of the data: its files by their path inside, each with a stamp that changes when its
+    content does.
+    """
 
     place: str
     root: pathlib.Path
@@ -41,7 +44,9 @@ class _Tree:
     read: Callable[[str], bytes]
 
     def mistake(self, file: str, problem: str) -> InputError:
-        return InputError(f"dataset tiny_imagenet: {self.place}/{file}: {problem}. {_how(self.root)}")
+        return InputError(
+            f"dataset tiny_imagenet: {self.place}/{file}: {problem}. {_how(self.root)}"
+        )
 
     def lines(self, file: str, expected: str) -> list[str]:
         if file not in self.stamps:
@@ -49,22 +54,29 @@ class _Tree:
         try:
             return self.read(file).decode().splitlines()
         except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-            raise self.mistake(file, f"cannot be read ({type(error).__name__}), expected {expected}") from error
+            raise self.mistake(
+                file, f"cannot be read ({type(error).__name__}), expected {expected}"
+            ) from error
 
 
-def tiny_imagenet(root: pathlib.Path, train_size: int | None = None, test_size: int | None = None) -> Dataset:
+def tiny_imagenet(
+    root: pathlib.Path, train_size: int | None = None, test_size: int | None = None
+) -> Dataset:
     """Images [N, 64, 64, 3] uint8 in [0, 255]; `num_classes` is the number of ids in `wnids.txt`.
 
-    The stored order goes round the classes: the k-th image of every class before the (k+1)-th of any, so that the first N
-    are as balanced as N allows. An image's number is that in its file name. Within a round the classes are shuffled
-    (always alike): WordNet's neighbours resemble each other, and consecutive batches should not be made of them.
+    The stored order goes round the classes: the k-th image of every class before the (k+1)-th of
+    any, so that the first N are as balanced as N allows. An image's number is that in its file
+    name. Within a round the classes are shuffled (always alike): WordNet's neighbours resemble each
+    other, and consecutive batches should not be made of them.
 
     Args:
-      root: where `tiny-imagenet-200/` or `tiny-imagenet-200.zip` is; the zip may also lie inside a folder of that name.
+      root: where `tiny-imagenet-200/` or `tiny-imagenet-200.zip` is; the zip may also lie inside a
+        folder of that name.
       train_size, test_size: images of each split, the first ones in stored order; all by default.
 
     Raises:
-      InputError: there is none, or a file is missing, damaged or not as it should be; the message names it.
+      InputError: there is none, or a file is missing, damaged or not as it should be; the message
+        names it.
     """
     with _opened(root) as tree:
         wnids = sorted(set(" ".join(tree.lines("wnids.txt", "the classes' WordNet ids")).split()))
@@ -83,7 +95,9 @@ def locate(root: pathlib.Path) -> pathlib.Path:
       InputError: there is none; the message says what was looked for and how to fetch it.
     """
     folder = root / NAME
-    archives = [place for place in (root / f"{NAME}.zip", folder / f"{NAME}.zip") if place.is_file()]
+    archives = [
+        place for place in (root / f"{NAME}.zip", folder / f"{NAME}.zip") if place.is_file()
+    ]
     if (folder / "train").is_dir() or (folder.is_dir() and not archives):
         return folder
     if not archives:
@@ -111,7 +125,9 @@ def _opened(root: pathlib.Path) -> Iterator[_Tree]:
             f"dataset tiny_imagenet: {place}: not a whole zip file ({error}), expected the original. {_how(root)}"
         ) from error
     with archive:
-        stamps = {info.filename.removeprefix(f"{NAME}/"): f"{info.CRC:08x}" for info in archive.infolist()}
+        stamps = {
+            info.filename.removeprefix(f"{NAME}/"): f"{info.CRC:08x}" for info in archive.infolist()
+        }
         yield _Tree(f"{place}/{NAME}", root, stamps, lambda file: archive.read(f"{NAME}/{file}"))
 
 
@@ -139,27 +155,43 @@ def _training_files(tree: _Tree, labels: dict[str, int]) -> dict[str, int]:
             found[file] = labels[wnid]
     for wnid in set(labels) - {file.split("/")[1] for file in found}:
         raise tree.mistake(
-            f"train/{wnid}/images", "missing or empty, expected *.JPEG images of this class of wnids.txt"
+            f"train/{wnid}/images",
+            "missing or empty, expected *.JPEG images of this class of wnids.txt",
         )
     return found
 
 
 def _validation_files(tree: _Tree, labels: dict[str, int]) -> dict[str, int]:
     annotations, found = "val/val_annotations.txt", {}
-    for number, line in enumerate(tree.lines(annotations, "name, tab, wnid of each image of val/images"), 1):
+    for number, line in enumerate(
+        tree.lines(annotations, "name, tab, wnid of each image of val/images"), 1
+    ):
         name, _, rest = line.partition("\t")
         wnid = rest.partition("\t")[0].strip()
         if wnid not in labels:
-            raise tree.mistake(annotations, f"line {number}: expected name, tab, wnid of wnids.txt, got {line[:60]!r}")
+            raise tree.mistake(
+                annotations,
+                f"line {number}: expected name, tab, wnid of wnids.txt, got {line[:60]!r}",
+            )
         found[f"val/images/{name}"] = labels[wnid]
     for file in found:
         if file not in tree.stamps:
-            raise tree.mistake(file, "missing, expected the image that val/val_annotations.txt names")
+            raise tree.mistake(
+                file, "missing, expected the image that val/val_annotations.txt names"
+            )
     for file in tree.stamps:
-        if file.startswith("val/images/") and _is_image(file.rpartition("/")[2]) and file not in found:
-            raise tree.mistake(file, "without annotation, expected its wnid in val/val_annotations.txt")
+        if (
+            file.startswith("val/images/")
+            and _is_image(file.rpartition("/")[2])
+            and file not in found
+        ):
+            raise tree.mistake(
+                file, "without annotation, expected its wnid in val/val_annotations.txt"
+            )
     if not found:
-        raise tree.mistake(annotations, "empty, expected name, tab, wnid of each image of val/images")
+        raise tree.mistake(
+            annotations, "empty, expected name, tab, wnid of each image of val/images"
+        )
     return found
 
 
@@ -191,8 +223,16 @@ def _in_rounds(files: dict[str, int]) -> list[str]:
 def _decoded(tree: _Tree, files: list[str]) -> np.ndarray:
     def decode(file: str) -> np.ndarray:
         try:
-            image = tf.io.decode_jpeg(tree.read(file), channels=3, dct_method="INTEGER_ACCURATE").numpy()
-        except (OSError, ValueError, zipfile.BadZipFile, zlib.error, tf.errors.InvalidArgumentError) as error:
+            image = tf.io.decode_jpeg(
+                tree.read(file), channels=3, dct_method="INTEGER_ACCURATE"
+            ).numpy()
+        except (
+            OSError,
+            ValueError,
+            zipfile.BadZipFile,
+            zlib.error,
+            tf.errors.InvalidArgumentError,
+        ) as error:
             problem = f"truncated or not a JPEG image ({type(error).__name__}), expected one of 64x64 pixels"
             raise tree.mistake(file, problem) from error
         if image.shape != SHAPE:
@@ -212,13 +252,19 @@ def _cached(file: pathlib.Path, count: int) -> np.ndarray | None:
         images = np.load(file, mmap_mode="r")
     except (OSError, ValueError, EOFError):  # none, or not whole
         return None
-    return np.asarray(images[:count]) if len(images) >= count and images.shape[1:] == SHAPE else None
+    return (
+        np.asarray(images[:count]) if len(images) >= count and images.shape[1:] == SHAPE else None
+    )
 
 
 def _keep(file: pathlib.Path, part: str, images: np.ndarray) -> None:
-    """Writes a split's cache, whole or not at all, in place of older ones; quietly not where that cannot be."""
+    """Writes a split's cache, whole or not at all, in place of older ones; quietly not where that
+    cannot be.
+    """
     with contextlib.suppress(OSError):
-        if not file.parent.parent.stat().st_mode & 0o222:  # nobody's to write to; root could all the same
+        if (
+            not file.parent.parent.stat().st_mode & 0o222
+        ):  # nobody's to write to; root could all the same
             return
         files.write(file, lambda stream: np.save(stream, images))
         for other in file.parent.glob(f"*{part}-*.npy"):

@@ -1,8 +1,8 @@
 """Evaluation: a data set, attacks and BatchNorm modes to a record of accuracies."""
 
+from igam_tf.core.settings.choices import HEADS, MODES
 from igam_tf.evaluation.evaluate import evaluate
+from igam_tf.evaluation.records import Count, EvalRecord
 from igam_tf.evaluation.running import Progress
-from igam_tf.records import Count, EvalRecord
-from igam_tf.settings.choices import HEADS, MODES
 
 __all__ = ["HEADS", "MODES", "Count", "EvalRecord", "Progress", "evaluate"]

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from igam_tf import fingerprints, runtime
 from igam_tf.attacks import Attack, AttackLike, Chain, Transfer, resolve_all
-from igam_tf.bounds import Amount
-from igam_tf.calibration import recalibrated
+from igam_tf.core import runtime
+from igam_tf.core.bounds import Amount
+from igam_tf.core.errors import InputError
+from igam_tf.core.settings.choices import HEADS, STATISTICS
 from igam_tf.data.splits import Dataset, Split
-from igam_tf.errors import InputError
+from igam_tf.evaluation import fingerprints
+from igam_tf.evaluation.calibration import recalibrated
 from igam_tf.evaluation.examples import (
     bounds_for,
     require_logits,
@@ -20,11 +22,10 @@ from igam_tf.evaluation.examples import (
     require_settings,
     split_of,
 )
+from igam_tf.evaluation.ledger import Ledger
+from igam_tf.evaluation.records import Count, EvalRecord, packed
 from igam_tf.evaluation.running import ModeRun, Progress, count_names
-from igam_tf.ledger import Ledger
 from igam_tf.models import source_view
-from igam_tf.records import Count, EvalRecord, packed
-from igam_tf.settings.choices import HEADS, STATISTICS
 
 
 def evaluate(
@@ -67,11 +68,11 @@ def evaluate(
       seed: of all random draws, which each example has its own of.
       calibration: clean training images for `"recalibrated"`, in any form of `dataset`; by default
         a `Dataset`'s training split.
-      surrogate: the model that attacks named `transfer-...` are computed on, for the same images and
-        classes.
+      surrogate: the model that attacks named `transfer-...` are computed on, for the same images
+        and classes.
       attack_head: `"target"`; or `"source"`, the release's way with fine-tuned teachers: every
-        attack is computed on the frozen source head's logits with the target's labels, and judged by
-        the target head.
+        attack is computed on the frozen source head's logits with the target's labels, and judged
+        by the target head.
       progress: called after every part.
       parts_dir: finished parts are kept there until the record is whole, and an evaluation with the
         same settings goes on from them; without it nothing is kept.
@@ -168,13 +169,17 @@ def _calibration(dataset: Any, calibration: Any, statistics: Sequence[str]) -> S
     return None if calibration is None else split_of(calibration)
 
 
-def _on_models(attacks: Sequence[Attack], model: Any, surrogate: Any, attack_head: str) -> list[Attack]:
+def _on_models(
+    attacks: Sequence[Attack], model: Any, surrogate: Any, attack_head: str
+) -> list[Attack]:
     """The attacks, each with the model that its images are computed on."""
     if attack_head not in HEADS:
         raise InputError(f"attack_head: expected one of {', '.join(HEADS)}, got {attack_head!r}")
     if attack_head == "source":
         if surrogate is not None or any(isinstance(attack, Transfer) for attack in attacks):
-            raise InputError("attack_head: source computes every attack on the source head, no surrogate")
+            raise InputError(
+                "attack_head: source computes every attack on the source head, no surrogate"
+            )
         head = source_view(model)
         return [_through_head(attack, head) for attack in attacks]
     if surrogate is None:
@@ -196,11 +201,17 @@ def _single(attacks: Sequence[Attack]) -> list[Attack]:
     Raises:
       InputError: a transfer attack has no model to compute its images on.
     """
-    single = [stage for attack in attacks for stage in (attack.stages if isinstance(attack, Chain) else (attack,))]
+    single = [
+        stage
+        for attack in attacks
+        for stage in (attack.stages if isinstance(attack, Chain) else (attack,))
+    ]
     by_name: dict[str, Attack] = {}
     for attack in single:
         if isinstance(attack, Transfer):
             attack.require_surrogate()
         if by_name.setdefault(attack.name, attack) != attack:
-            raise InputError(f"attacks: two different ones are called {attack.name}; label= sets another name")
+            raise InputError(
+                f"attacks: two different ones are called {attack.name}; label= sets another name"
+            )
     return single

@@ -7,11 +7,11 @@ import numpy as np
 import tensorflow as tf
 
 from igam_tf.attacks import inputs, programs
-from igam_tf.bounds import Bounds, as_bounds
+from igam_tf.core.bounds import Bounds, as_bounds
+from igam_tf.core.errors import InputError
+from igam_tf.core.settings.choices import MODES
 from igam_tf.data.splits import Dataset, Split
-from igam_tf.errors import InputError
 from igam_tf.layers import bounds_of
-from igam_tf.settings.choices import MODES
 
 
 def split_of(dataset: Any, num_examples: int | None = None) -> Split:
@@ -53,11 +53,15 @@ def bounds_for(model: Any, dataset: Any, bounds: Any) -> Bounds:
     except InputError:
         return dataset.bounds
     if limits != dataset.bounds:
-        raise InputError(f"dataset: {dataset.name} has pixels in {dataset.bounds}, the model takes {limits}")
+        raise InputError(
+            f"dataset: {dataset.name} has pixels in {dataset.bounds}, the model takes {limits}"
+        )
     return limits
 
 
-def require_settings(split: Split, statistics: Sequence[str], batch_size: int, calibration: Any) -> None:
+def require_settings(
+    split: Split, statistics: Sequence[str], batch_size: int, calibration: Any
+) -> None:
     """Raises an InputError for settings that no evaluation can have."""
     if not len(split) or not statistics or batch_size < 1:
         raise InputError(
@@ -79,7 +83,9 @@ def require_pixels(split: Split, bounds: Bounds, name: str) -> None:
     slack = 1e-6 * bounds.range
     low, high = bounds.low - slack, bounds.high + slack
     if not (pixels.min() >= low and bounds.low + bounds.range / 128 <= pixels.max() <= high):
-        raise InputError(f"{name}: expected images in {bounds}, got pixels {pixels.min():g} to {pixels.max():g}")
+        raise InputError(
+            f"{name}: expected images in {bounds}, got pixels {pixels.min():g} to {pixels.max():g}"
+        )
 
 
 def require_logits(model: Any, split: Split, bounds: Bounds, mode: str) -> None:
@@ -97,7 +103,9 @@ def require_logits(model: Any, split: Split, bounds: Bounds, mode: str) -> None:
     if logits.shape[1] > 1 and logits.min() >= 0 and sums_to_one:
         raise InputError(f"{getattr(model, 'name', 'model')}: {inputs.PROBABILITIES}")
     if split.labels.max() >= logits.shape[1]:
-        raise InputError(f"labels: the model has {logits.shape[1]} classes, got labels up to {split.labels.max()}")
+        raise InputError(
+            f"labels: the model has {logits.shape[1]} classes, got labels up to {split.labels.max()}"
+        )
 
 
 def _gathered(dataset: tf.data.Dataset, count: int | None) -> tuple[np.ndarray, np.ndarray]:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from igam_tf.attacks import Attack, AttackInputs, AttackResult, Chain, programs
-from igam_tf.bounds import Bounds
+from igam_tf.core.bounds import Bounds
 from igam_tf.data.splits import Split
-from igam_tf.ledger import Ledger
+from igam_tf.evaluation.ledger import Ledger
 
 # Mode and attack, examples done, examples in all, accuracy so far under that attack.
 Progress = Callable[[str, int, int, float], None]
@@ -77,8 +77,12 @@ class ModeRun:
             self.images[f"{self.mode}/{group[-1].name}"] = results[group[-1].name].x_adv
         return {name: (result.correct, result.never_fooled) for name, result in results.items()}
 
-    def _attack(self, group: Sequence[Attack], places: np.ndarray, label: str) -> dict[str, AttackResult]:
-        """Results by name, on the examples at those places. The last attack's images alone are whole."""
+    def _attack(
+        self, group: Sequence[Attack], places: np.ndarray, label: str
+    ) -> dict[str, AttackResult]:
+        """Results by name, on the examples at those places. The last attack's images alone are
+        whole.
+        """
         parts: list[dict[str, np.ndarray]] = []
         done = correct = 0
         for number, batch in enumerate(self._batches(places)):
@@ -91,7 +95,9 @@ class ModeRun:
         whole = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
         x_adv = whole.get("images", np.empty(0, np.float32))
         return {
-            attack.name: AttackResult(x_adv, whole[f"last {attack.name}"], whole.get(f"always {attack.name}"))
+            attack.name: AttackResult(
+                x_adv, whole[f"last {attack.name}"], whole.get(f"always {attack.name}")
+            )
             for attack in group
         }
 
@@ -140,4 +146,6 @@ def _trajectories(attacks: Sequence[Attack]) -> list[list[Attack]]:
     for attack in attacks:
         if not isinstance(attack, Chain):
             groups.setdefault(attack.trajectory or id(attack), []).append(attack)
-    return [sorted(group, key=lambda attack: getattr(attack, "steps", 0)) for group in groups.values()]
+    return [
+        sorted(group, key=lambda attack: getattr(attack, "steps", 0)) for group in groups.values()
+    ]

@@ -2,8 +2,7 @@
 
 import dataclasses
 
-from igam_tf import paper
-from igam_tf.experiments import recipes
+from igam_tf.experiments import published, recipes
 from igam_tf.experiments.configs import Run, Table, Weights
 
 # Shares of the student's own lambda: the paper's 0, 2.5, 5, 10 of 10, and 0, 0.5, 1, 2 of 2.
@@ -23,10 +22,18 @@ def declare_adv(preset: str, seed: int, teacher: Weights | None) -> Table:
 def _declare(name: str, term: str, preset: str, seed: int, teacher: Weights | None) -> Table:
     made = recipes.of(preset, seed, {"cifar10": teacher})
     student = made.student("3", "IGAM-CIFAR10")
-    published = {"4": paper.TABLE_4, "5": paper.TABLE_5}[name]
+    figures = {"4": published.TABLE_4, "5": published.TABLE_5}[name]
     rows: dict[str, Run | str] = {
         row: dataclasses.replace(student, **{term: share * getattr(student, term)})
-        for row, share in zip(published, _SHARES, strict=True)
+        for row, share in zip(figures, _SHARES, strict=True)
     }
     title = f"{term} at the paper's shares of {getattr(student, term):g}"
-    return Table(name, preset, title, rows, made.scoring(name, "cifar100", ("pgd20",)), published, against_first=True)
+    return Table(
+        name,
+        preset,
+        title,
+        rows,
+        made.scoring(name, "cifar100", ("pgd20",)),
+        figures,
+        against_first=True,
+    )

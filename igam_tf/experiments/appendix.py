@@ -1,17 +1,19 @@
-"""IGAM's hyperparameters row by row, as published: Appendix A of the paper, and the release's two shell scripts."""
+"""IGAM's hyperparameters row by row, as published: Appendix A of the paper, and the release's two
+shell scripts.
+"""
 
 import dataclasses
 import types
 from collections.abc import Mapping
 from typing import Any
 
-from igam_tf.experiments.configs import Discriminator, Schedule
-from igam_tf.settings import values_of
-from igam_tf.settings.training import IgamSettings
+from igam_tf.core.settings import values_of
+from igam_tf.core.settings.training import IgamSettings
+from igam_tf.experiments.configs import DiscriminatorSize, Schedule
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Matching(IgamSettings, Discriminator):
+class Matching(IgamSettings, DiscriminatorSize):
     """The part of a student's run that the paper states row by row."""
 
     def settings(self, **changes: Any) -> dict[str, Any]:
@@ -20,10 +22,12 @@ class Matching(IgamSettings, Discriminator):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Transfer(Matching):
-    """A student of the paper: Appendix A's values, with the adapter and the teacher's fine-tuning that §5 states.
+class PublishedStudent(Matching):
+    """A student of the paper: Appendix A's values, with the adapter and the teacher's fine-tuning
+    that §5 states.
 
-    `adapter` is for `igam_tf.adapters.parse`. Where it crops, `gradient_crop` is the window of §4.3.2.
+    `adapter` is for `igam_tf.adapters.parse`. Where it crops, `gradient_crop` is the window of
+    §4.3.2.
     """
 
     source: str
@@ -32,14 +36,21 @@ class Transfer(Matching):
     finetune_epochs: int
 
 
-def _grey(target: str, **settings: Any) -> Transfer:
+def _grey(target: str, **settings: Any) -> PublishedStudent:
     """From MNIST: colour images as grey ones of 28 x 28 in [0, 1]."""
     adapter = ("mean", "crop:28", "scale:1/255")
-    return Transfer(source="mnist", target=target, adapter=adapter, finetune_epochs=10, gradient_crop=28, **settings)
+    return PublishedStudent(
+        source="mnist",
+        target=target,
+        adapter=adapter,
+        finetune_epochs=10,
+        gradient_crop=28,
+        **settings,
+    )
 
 
-def _downwards(adapter: str, **settings: Any) -> Transfer:
-    return Transfer(
+def _downwards(adapter: str, **settings: Any) -> PublishedStudent:
+    return PublishedStudent(
         source="tiny_imagenet",
         target="cifar10",
         adapter=(adapter,),
@@ -50,8 +61,8 @@ def _downwards(adapter: str, **settings: Any) -> Transfer:
     )
 
 
-def _to_tiny_imagenet(source: str, adapter: str, **settings: Any) -> Transfer:
-    return Transfer(
+def _to_tiny_imagenet(source: str, adapter: str, **settings: Any) -> PublishedStudent:
+    return PublishedStudent(
         source=source,
         target="tiny_imagenet",
         adapter=(adapter,),
@@ -64,7 +75,7 @@ def _to_tiny_imagenet(source: str, adapter: str, **settings: Any) -> Transfer:
 
 # By table or figure, then row. Unless a row says otherwise, the discriminator has 5 layers, of 16
 # channels at first, and steps with every fifth iteration.
-APPENDIX: Mapping[tuple[str, str], Transfer] = types.MappingProxyType(
+APPENDIX: Mapping[tuple[str, str], PublishedStudent] = types.MappingProxyType(
     {
         ("1", "IGAM-MNIST"): _grey("cifar10", lambda_adv=1.0, lambda_diff=100.0, disc_every=10),
         ("2", "IGAM-TransposeConv"): _downwards("transposed:64", lambda_adv=1.0, lambda_diff=10.0),
@@ -72,8 +83,13 @@ APPENDIX: Mapping[tuple[str, str], Transfer] = types.MappingProxyType(
         ("2", "IGAM-Pad"): _downwards("pad:64", lambda_adv=2.0, lambda_diff=20.0),
         ("2", "IGAM-Upsize"): _downwards("resize_legacy:64", lambda_adv=5.0, lambda_diff=10.0),
         ("3", "IGAM-MNIST"): _grey("cifar100", lambda_adv=0.1, lambda_diff=200.0),
-        ("3", "IGAM-CIFAR10"): Transfer(
-            source="cifar10", target="cifar100", finetune_epochs=6, lambda_adv=2.0, lambda_diff=10.0, disc_every=10
+        ("3", "IGAM-CIFAR10"): PublishedStudent(
+            source="cifar10",
+            target="cifar100",
+            finetune_epochs=6,
+            lambda_adv=2.0,
+            lambda_diff=10.0,
+            disc_every=10,
         ),
         ("figure 5", "CIFAR10-Resize"): _to_tiny_imagenet(
             "cifar10", "resize_mean:32", lambda_adv=0.1, lambda_diff=200.0
@@ -105,6 +121,8 @@ class Script(Matching):
 SCRIPTS: Mapping[tuple[str, str], Script] = types.MappingProxyType(
     {
         ("3", "IGAM-CIFAR10"): Script(lambda_adv=2.0, lambda_diff=10.0, pixel_noise=8.0),
-        ("2", "IGAM-Upsize"): Script(lambda_adv=5.0, lambda_diff=10.0, disc_layers=4, disc_channels=8),
+        ("2", "IGAM-Upsize"): Script(
+            lambda_adv=5.0, lambda_diff=10.0, disc_layers=4, disc_channels=8
+        ),
     }
 )

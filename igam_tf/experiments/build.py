@@ -5,18 +5,21 @@ from typing import Any
 
 import keras
 
-from igam_tf import adapters, models, precision, training
+from igam_tf import adapters, models, training
+from igam_tf.core import precision
+from igam_tf.core.errors import InputError
+from igam_tf.core.settings import values_of
+from igam_tf.core.settings.training import Adversary, FinetuneSettings, IgamSettings, PlainSettings
 from igam_tf.data import Dataset
-from igam_tf.errors import InputError
 from igam_tf.experiments.configs import FinetuneRun, Network, RobustRun, Run, Schedule, StudentRun
-from igam_tf.settings import values_of
-from igam_tf.settings.training import Adversary, FinetuneSettings, IgamSettings, PlainSettings
 from igam_tf.training.head import head_trainer
 
 
 @dataclasses.dataclass(frozen=True)
 class Built:
-    """A trainer ready to fit, the models to keep when it is done, and what else an interrupted run must find again."""
+    """A trainer ready to fit, the models to keep when it is done, and what else an interrupted run
+    must find again.
+    """
 
     trainer: keras.Model
     products: dict[str, keras.Model]
@@ -24,7 +27,8 @@ class Built:
 
 
 def build(run: Run, dataset: Dataset, teacher: keras.Model | None, jit: bool = False) -> Built:
-    """The trainer of a run on its data; `teacher` is the trained model that the run's configuration names.
+    """The trainer of a run on its data; `teacher` is the trained model that the run's configuration
+    names.
 
     `jit`: compile the step with XLA.
     """
@@ -39,7 +43,11 @@ def build(run: Run, dataset: Dataset, teacher: keras.Model | None, jit: bool = F
 def network(config: Network, dataset: Dataset) -> keras.Model:
     if config.kind == "wide_resnet":
         model = models.wide_resnet(
-            dataset.num_classes, config.width, config.blocks, dataset.image_shape, config.normalization
+            dataset.num_classes,
+            config.width,
+            config.blocks,
+            dataset.image_shape,
+            config.normalization,
         )
     else:
         model = models.mnist_cnn(dataset.num_classes, config.channels, config.hidden)
@@ -63,10 +71,17 @@ def _robust(run: RobustRun, dataset: Dataset, jit: bool) -> Built:
     with precision.building(run.precision):
         model = network(run.network, dataset)
     adversary = run.adversary or Adversary()
-    amounts = {name: dataset.bounds.amount(getattr(adversary, name), name) for name in ("epsilon", "step_size")}
-    trainer = training.AdversarialTrainer(model, **{**values_of(adversary), **amounts}, **values_of(run, PlainSettings))
+    amounts = {
+        name: dataset.bounds.amount(getattr(adversary, name), name)
+        for name in ("epsilon", "step_size")
+    }
+    trainer = training.AdversarialTrainer(
+        model, **{**values_of(adversary), **amounts}, **values_of(run, PlainSettings)
+    )
     trainer.compile(optimizer(run.schedule), jit_compile=jit)
-    return Built(trainer, {"model": model}, {"optimizer": trainer.optimizer, "iteration": trainer.iteration})
+    return Built(
+        trainer, {"model": model}, {"optimizer": trainer.optimizer, "iteration": trainer.iteration}
+    )
 
 
 def _finetune(run: FinetuneRun, dataset: Dataset, teacher: keras.Model, jit: bool) -> Built:
@@ -75,9 +90,15 @@ def _finetune(run: FinetuneRun, dataset: Dataset, teacher: keras.Model, jit: boo
     if run.precision != "float32":
         teacher = precision.rebuilt(teacher, run.precision)
     adapter, settings = adapters.parse(run.adapter), values_of(run, FinetuneSettings)
-    trainer = head_trainer(teacher, dataset.num_classes, adapter, dataset.image_shape, dataset.bounds, **settings)
+    trainer = head_trainer(
+        teacher, dataset.num_classes, adapter, dataset.image_shape, dataset.bounds, **settings
+    )
     trainer.compile(optimizer(run.schedule), jit_compile=jit)
-    return Built(trainer, {"model": trainer.model}, {"optimizer": trainer.optimizer, "iteration": trainer.iteration})
+    return Built(
+        trainer,
+        {"model": trainer.model},
+        {"optimizer": trainer.optimizer, "iteration": trainer.iteration},
+    )
 
 
 def _student(run: StudentRun, dataset: Dataset, teacher: keras.Model, jit: bool) -> Built:
@@ -87,9 +108,15 @@ def _student(run: StudentRun, dataset: Dataset, teacher: keras.Model, jit: bool)
         student = network(run.network, dataset)
         discriminator = models.discriminator(seen, run.disc_layers, run.disc_channels)
     trainer = training.Igam(
-        student, teacher, discriminator, adapter=adapters.parse(run.adapter), **values_of(run, IgamSettings)
+        student,
+        teacher,
+        discriminator,
+        adapter=adapters.parse(run.adapter),
+        **values_of(run, IgamSettings),
     )
-    rates = trainer.discriminator_schedule(list(run.schedule.learning_rates), list(run.schedule.boundaries))
+    rates = trainer.discriminator_schedule(
+        list(run.schedule.learning_rates), list(run.schedule.boundaries)
+    )
     trainer.compile(optimizer(run.schedule), optimizer(run.schedule, rates), jit_compile=jit)
     return Built(
         trainer,

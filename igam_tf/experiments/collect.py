@@ -7,8 +7,8 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from igam_tf import settings
-from igam_tf.errors import InputError
+from igam_tf.core import settings
+from igam_tf.core.errors import InputError
 from igam_tf.experiments import runs, scoring
 from igam_tf.experiments.configs import Run, Table, with_teachers
 from igam_tf.experiments.options import Options
@@ -26,7 +26,8 @@ def add_table(
     options: Options,
     commands: Mapping[str, str],
 ) -> Study:
-    """The study with a table, its rows' runs and those of their teachers; replaces that seed's table.
+    """The study with a table, its rows' runs and those of their teachers; replaces that seed's
+    table.
 
     Args:
       table: with the scoring of the results (`igam_tf.experiments.reproduce.adjusted`).
@@ -44,10 +45,16 @@ def add_table(
         if result.record is None or result.directory is None:
             rows[name] = StudyRow(note=result.note, command=commands.get(name, ""))
             continue
-        record, *strong = [path.stem for path in scoring.record_paths(result.directory, table.scoring)]
+        record, *strong = [
+            path.stem for path in scoring.record_paths(result.directory, table.scoring)
+        ]
         run = result.directory.name
-        rows[name] = StudyRow(run, record, strong[0] if result.strong else None, result.note, commands.get(name, ""))
-        for directory, names in _directories(result.directory, (record, *strong), table.rows[name], options):
+        rows[name] = StudyRow(
+            run, record, strong[0] if result.strong else None, result.note, commands.get(name, "")
+        )
+        for directory, names in _directories(
+            result.directory, (record, *strong), table.rows[name], options
+        ):
             added[directory.name] = _merged(added.get(directory.name), read_run(directory, names))
     declared = StudyTable(
         table.name,
@@ -66,15 +73,17 @@ def read_run(directory: pathlib.Path, records: Sequence[str] | None = None) -> S
     """A run directory without its weights.
 
     Args:
-      records: names of the records to take, without their suffix; every one by default. Those that are
-        not there are left out.
+      records: names of the records to take, without their suffix; every one by default. Those that
+        are not there are left out.
     """
     files = [path for path in sorted(directory.glob("*.json")) if path.name not in _NO_RECORDS]
     chosen = [path for path in files if records is None or path.stem in records]
     history = directory / "history.csv"
     return StudyRun(
         _read_json(directory / "config.json") if (directory / "config.json").exists() else None,
-        _read_json(directory / "environment.json") if (directory / "environment.json").exists() else {},
+        _read_json(directory / "environment.json")
+        if (directory / "environment.json").exists()
+        else {},
         read_history(history) if history.exists() else None,
         {path.stem: _read_json(path) for path in chosen},
     )
@@ -91,10 +100,17 @@ def _directories(
     directory: pathlib.Path, records: Sequence[str], run: Run | str, options: Options
 ) -> list[tuple[pathlib.Path, Sequence[str]]]:
     """A row's directory with its records, and its teachers' directories without any."""
-    teachers = [] if isinstance(run, str) else [runs.directory_of(each, options) for each in with_teachers(run)]
+    teachers = (
+        []
+        if isinstance(run, str)
+        else [runs.directory_of(each, options) for each in with_teachers(run)]
+    )
     if directory not in teachers:  # weights on disk stand for the run
         teachers = []
-    return [(directory, records), *((each, ()) for each in teachers if each != directory and each.is_dir())]
+    return [
+        (directory, records),
+        *((each, ()) for each in teachers if each != directory and each.is_dir()),
+    ]
 
 
 def _with_runs(study: Study, added: Mapping[str, StudyRun]) -> Study:

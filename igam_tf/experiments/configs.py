@@ -4,11 +4,11 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from igam_tf.bounds import Amount
-from igam_tf.settings import Setting, Settings
-from igam_tf.settings.choices import MODES, NETWORKS, NORMALIZATIONS, OPTIMIZERS, PRECISIONS
-from igam_tf.settings.datasets import DATASETS
-from igam_tf.settings.training import Adversary, FinetuneSettings, IgamSettings, PlainSettings
+from igam_tf.core.bounds import Amount
+from igam_tf.core.settings import Setting, Settings
+from igam_tf.core.settings.choices import MODES, NETWORKS, NORMALIZATIONS, OPTIMIZERS, PRECISIONS
+from igam_tf.core.settings.datasets import DATASETS
+from igam_tf.core.settings.training import Adversary, FinetuneSettings, IgamSettings, PlainSettings
 
 __all__ = [
     "VERBS",
@@ -33,12 +33,13 @@ class Data(Settings):
     """A data set's training part (`igam_tf.data.load`) and how batches are drawn from it."""
 
     dataset: DatasetName
-    train_size: Annotated[int | None, Setting("Training images used, the first ones; all by default.", at_least=1)] = (
-        None
-    )
+    train_size: Annotated[
+        int | None, Setting("Training images used, the first ones; all by default.", at_least=1)
+    ] = None
     augmented: Annotated[bool, Setting("Random crop (2 pixels of padding) and flip.")] = True
     pixel_noise: Annotated[
-        float, Setting("Half width of uniform noise on training pixels, in the data's unit.", at_least=0)
+        float,
+        Setting("Half width of uniform noise on training pixels, in the data's unit.", at_least=0),
     ] = 0.0
     seed: Annotated[int, Setting("Of embedded data, and of nothing else.", flag=None)] = 0
 
@@ -48,7 +49,9 @@ class Network(Settings):
     """A classifier."""
 
     kind: Annotated[str, Setting("The classifier.", choices=NETWORKS, flag="network")]
-    width: Annotated[int, Setting("WRN: factor on its 16, 32, 64 channels (the paper: 10).", at_least=1)] = 10
+    width: Annotated[
+        int, Setting("WRN: factor on its 16, 32, 64 channels (the paper: 10).", at_least=1)
+    ] = 10
     blocks: Annotated[int, Setting("WRN: residual units per stage (the paper: 5).", at_least=1)] = 5
     normalization: Annotated[
         str,
@@ -57,12 +60,20 @@ class Network(Settings):
             choices=NORMALIZATIONS,
         ),
     ] = "unit_norm"
-    channels: Annotated[tuple[int, int], Setting("MNIST CNN: of its two convolutions.", at_least=1)] = (32, 64)
+    channels: Annotated[
+        tuple[int, int], Setting("MNIST CNN: of its two convolutions.", at_least=1)
+    ] = (32, 64)
     hidden: Annotated[int, Setting("MNIST CNN: units of its hidden layer.", at_least=1)] = 1024
 
     def canonical(self) -> "Network":
-        """The same network, with the defaults where its kind reads no value: one network has one digest."""
-        read = ("channels", "hidden") if self.kind == "mnist_cnn" else ("width", "blocks", "normalization")
+        """The same network, with the defaults where its kind reads no value: one network has one
+        digest.
+        """
+        read = (
+            ("channels", "hidden")
+            if self.kind == "mnist_cnn"
+            else ("width", "blocks", "normalization")
+        )
         return Network(self.kind, **{name: getattr(self, name) for name in read})
 
 
@@ -128,7 +139,8 @@ class RobustRun(RunSettings, PlainSettings):
 class FinetuneRun(RunSettings, FinetuneSettings):
     """Phase 1 (`finetune_teacher`): a new head on the frozen teacher, behind its adapter.
 
-    A `precision` of bfloat16 rebuilds the teacher for that; float32 leaves it what it was trained in.
+    A `precision` of bfloat16 rebuilds the teacher for that; float32 leaves it what it was trained
+    in.
     """
 
     data: Data
@@ -147,28 +159,34 @@ class FinetuneRun(RunSettings, FinetuneSettings):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Discriminator(Settings):
+class DiscriminatorSize(Settings):
     """The network that tells the student's input gradients from the teacher's."""
 
-    disc_layers: Annotated[int, Setting("Discriminator: convolutions.", at_least=1)] = 5
+    disc_layers: Annotated[int, Setting("DiscriminatorSize: convolutions.", at_least=1)] = 5
     disc_channels: Annotated[
-        int, Setting("Discriminator: first channels, doubled from layer to layer.", at_least=1)
+        int, Setting("DiscriminatorSize: first channels, doubled from layer to layer.", at_least=1)
     ] = 16
 
 
 @dataclasses.dataclass(frozen=True)
-class StudentRun(RunSettings, IgamSettings, Discriminator):
+class StudentRun(RunSettings, IgamSettings, DiscriminatorSize):
     """Phase 2 (`train_student`): IGAM."""
 
     data: Data
     network: Network
     teacher: Annotated[FinetuneRun | Weights, Setting("The fine-tuned teacher.", flag=None)]
     schedule: Schedule
-    adapter: Annotated[tuple[str, ...], Setting("For a teacher without one inside; parts as in finetune_teacher.")] = ()
+    adapter: Annotated[
+        tuple[str, ...], Setting("For a teacher without one inside; parts as in finetune_teacher.")
+    ] = ()
 
 
 Run = RobustRun | FinetuneRun | StudentRun
-VERBS: dict[str, type] = {"train_robust": RobustRun, "finetune_teacher": FinetuneRun, "train_student": StudentRun}
+VERBS: dict[str, type] = {
+    "train_robust": RobustRun,
+    "finetune_teacher": FinetuneRun,
+    "train_student": StudentRun,
+}
 
 
 def verb_of(run: Run) -> str:
@@ -183,7 +201,9 @@ def with_teachers(run: Run) -> Iterator[Run]:
 
 
 def at_precision(run: Run, precision: str) -> Run:
-    """The run, and those that make its teachers, in that precision; given weights are what they are."""
+    """The run, and those that make its teachers, in that precision; given weights are what they
+    are.
+    """
     changed: dict[str, Any] = {"precision": precision}
     if not isinstance(run, RobustRun) and not isinstance(run.teacher, Weights):
         changed["teacher"] = at_precision(run.teacher, precision)
@@ -199,7 +219,10 @@ class Scoring(Settings):
     attacks: tuple[str, ...]
     epsilon: Amount = "8/255"
     step_size: Amount = "2/255"
-    statistics: Annotated[tuple[str, ...], Setting("BatchNorm modes.", choices=MODES)] = ("moving", "batch")
+    statistics: Annotated[tuple[str, ...], Setting("BatchNorm modes.", choices=MODES)] = (
+        "moving",
+        "batch",
+    )
     batch_size: Annotated[int, Setting("Images at a time.", at_least=1)] = 100
     seed: int = 0
     strong_examples: Annotated[
@@ -214,10 +237,11 @@ class Scoring(Settings):
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """A table at one preset: its rows in order, by the paper's names, and the paper's figures for them.
+    """A table at one preset: its rows in order, by the paper's names, and the paper's figures for
+    them.
 
-    A row is a run, or the reason why there is none at this preset (weights can still be given for it). Over several seeds
-    every row is compared with the first one where `against_first`.
+    A row is a run, or the reason why there is none at this preset (weights can still be given for
+    it). Over several seeds every row is compared with the first one where `against_first`.
     """
 
     name: str
@@ -231,5 +255,8 @@ class Table:
 
 def table_at_precision(table: Table, precision: str) -> Table:
     """The table with every run, and those of its teachers, in that precision."""
-    rows = {name: run if isinstance(run, str) else at_precision(run, precision) for name, run in table.rows.items()}
+    rows = {
+        name: run if isinstance(run, str) else at_precision(run, precision)
+        for name, run in table.rows.items()
+    }
     return dataclasses.replace(table, rows=rows)

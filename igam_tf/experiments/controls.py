@@ -1,9 +1,10 @@
 """How much of a student's robustness is its teacher's: Table 1's student, matched to other things.
 
-A student matched to zero is trained with a penalty on its own input gradients and without any teacher; one matched to the
-gradients of other images has the teacher's magnitudes without its judgement. Penalties of different strength trade clean
-accuracy for robustness, so the teacher and zero are compared at three values of lambda_diff; whether a penalty on gradients
-hides them is for the strong attacks to say.
+A student matched to zero is trained with a penalty on its own input gradients and without any
+teacher; one matched to the gradients of other images has the teacher's magnitudes without its
+judgement. Penalties of different strength trade clean accuracy for robustness, so the teacher and
+zero are compared at three values of lambda_diff; whether a penalty on gradients hides them is for
+the strong attacks to say.
 """
 
 import dataclasses

@@ -1,9 +1,10 @@
 """What training runs and evaluations cost, counted in forward passes of the networks that they use.
 
-The unit is the forward pass of one image. A gradient with respect to the image costs about one more, to the weights too two
-more. A step of IGAM: the student's gradient inside its loss is differentiated itself (6 with the plain step), the teacher's
-gradient is two, and every `disc_every`-th step takes both again. Discriminators, optimisers and adapters are not counted,
-nor are the diagnostics of `strong` columns.
+The unit is the forward pass of one image. A gradient with respect to the image costs about one
+more, to the weights too two more. A step of IGAM: the student's gradient inside its loss is
+differentiated itself (6 with the plain step), the teacher's gradient is two, and every
+`disc_every`-th step takes both again. Discriminators, optimisers and adapters are not counted, nor
+are the diagnostics of `strong` columns.
 """
 
 import dataclasses
@@ -11,7 +12,15 @@ from collections.abc import Hashable, Mapping
 
 from igam_tf import data
 from igam_tf.attacks import Attack, Chain, resolve
-from igam_tf.experiments.configs import FinetuneRun, Network, RobustRun, Run, Scoring, StudentRun, Weights
+from igam_tf.experiments.configs import (
+    FinetuneRun,
+    Network,
+    RobustRun,
+    Run,
+    Scoring,
+    StudentRun,
+    Weights,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,62 +32,70 @@ class Sized:
 
 
 @dataclasses.dataclass(frozen=True)
-class Cost:
-    """`images` counts those drawn; `gradients` input gradients of single images; `passes` forward passes by network."""
+class RunCost:
+    """`images` counts those drawn; `gradients` input gradients of single images; `passes` forward
+    passes by network.
+    """
 
     images: int = 0
     gradients: int = 0
     passes: Mapping[Sized, float] = dataclasses.field(default_factory=dict)
 
-    def __add__(self, other: "Cost") -> "Cost":
+    def __add__(self, other: "RunCost") -> "RunCost":
         keys = {**self.passes, **other.passes}
         passes = {key: self.passes.get(key, 0.0) + other.passes.get(key, 0.0) for key in keys}
-        return Cost(self.images + other.images, self.gradients + other.gradients, passes)
+        return RunCost(self.images + other.images, self.gradients + other.gradients, passes)
 
 
 def sized(run: Run | Weights) -> Sized:
-    """The network that a run ends with; of a fine-tuned teacher its source's, which takes the adapted images."""
+    """The network that a run ends with; of a fine-tuned teacher its source's, which takes the
+    adapted images.
+    """
     if isinstance(run, Weights):
         return Sized(run)
-    return sized(run.teacher) if isinstance(run, FinetuneRun) else Sized(run.network, run.data.dataset)
+    return (
+        sized(run.teacher) if isinstance(run, FinetuneRun) else Sized(run.network, run.data.dataset)
+    )
 
 
-def training(run: Run) -> Cost:
+def training(run: Run) -> RunCost:
     """All iterations of a run, its teacher's not among them."""
     images = run.schedule.steps * run.schedule.batch_size
     own = sized(run)
     if isinstance(run, RobustRun):
         gradients = run.adversary.steps * images if run.adversary else 0
-        return Cost(images, gradients, {own: 3 * images + 2 * gradients})
+        return RunCost(images, gradients, {own: 3 * images + 2 * gradients})
     if isinstance(run, FinetuneRun):
         learned = any(part.startswith("transposed") for part in run.adapter)
-        return Cost(images, 0, {own: (2 if learned else 1) * images})
+        return RunCost(images, 0, {own: (2 if learned else 1) * images})
     return _matching(run, images)
 
 
-def _matching(run: StudentRun, images: int) -> Cost:
+def _matching(run: StudentRun, images: int) -> RunCost:
     matched = (run.schedule.steps - run.steps_before_matching) * run.schedule.batch_size
     seen_twice = matched // run.disc_every
     student = 3 * (images - matched) + 6 * matched + 2 * seen_twice
-    own = Cost(images, matched + seen_twice, {sized(run): student})
+    own = RunCost(images, matched + seen_twice, {sized(run): student})
     if run.matched_to == "zero":
         return own
-    return own + Cost(0, matched + seen_twice, {sized(run.teacher): 2 * (matched + seen_twice)})
+    return own + RunCost(0, matched + seen_twice, {sized(run.teacher): 2 * (matched + seen_twice)})
 
 
-def scoring(run: Run | Weights, asked: Scoring) -> Cost:
-    """All attacks on all images; of `strong`, whose stages meet what is left alone, the most that it can be."""
+def scoring(run: Run | Weights, asked: Scoring) -> RunCost:
+    """All attacks on all images; of `strong`, whose stages meet what is left alone, the most that
+    it can be.
+    """
     modes = len(asked.statistics)
     gradients, passes = _attacks(
         [resolve(name, asked.epsilon, asked.step_size) for name in asked.attacks], asked.dataset
     )
     shown = asked.num_examples * modes
-    cost = Cost(shown, shown * gradients, {sized(run): shown * (passes + 1)})
+    cost = RunCost(shown, shown * gradients, {sized(run): shown * (passes + 1)})
     if not asked.strong_examples:
         return cost
     shown = min(asked.strong_examples, asked.num_examples)
     gradients, passes = _attacks([resolve("strong", asked.epsilon)], asked.dataset)
-    return cost + Cost(shown, shown * gradients, {sized(run): shown * (passes + 1)})
+    return cost + RunCost(shown, shown * gradients, {sized(run): shown * (passes + 1)})
 
 
 def _attacks(attacks: list[Attack], dataset: str) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """Figure 5's rows: Tiny-ImageNet from CIFAR-10 and CIFAR-100 (§5.3).
 
-The paper shows its figures as bars only, so there are none beside ours. It names "the standard trained and finetuned
-baselines": here plain training, and each teacher under each adapter.
+The paper shows its figures as bars only, so there are none beside ours. It names "the standard
+trained and finetuned baselines": here plain training, and each teacher under each adapter.
 """
 
 from igam_tf.experiments import recipes
@@ -19,4 +19,6 @@ def declare(preset: str, seed: int, teacher: Weights | None) -> Table:
         rows[f"FT-{row}"] = made.finetuned(published.source, published.target, published.adapter)
     rows.update({f"IGAM-{row}": student for row, student in students.items()})
     sources = f"{made.datasets['cifar10']} and {made.path('cifar100', 'tiny_imagenet')}"
-    return Table("figure5", preset, sources, rows, made.scoring("figure5", "tiny_imagenet", ("pgd5",)))
+    return Table(
+        "figure5", preset, sources, rows, made.scoring("figure5", "tiny_imagenet", ("pgd5",))
+    )

@@ -5,11 +5,13 @@ import pathlib
 from collections.abc import Callable
 from typing import Annotated
 
-from igam_tf.settings import Setting, Settings
+from igam_tf.core.settings import Setting, Settings
 
 DataDir = Annotated[
     str | pathlib.Path | None,
-    Setting("Where TFDS's prepared data, or tiny-imagenet-200, is; TFDS_DATA_DIR, else ~/tensorflow_datasets."),
+    Setting(
+        "Where TFDS's prepared data, or tiny-imagenet-200, is; TFDS_DATA_DIR, else ~/tensorflow_datasets."
+    ),
 ]
 
 
@@ -19,7 +21,13 @@ class Options(Settings):
 
     runs_dir: Annotated[pathlib.Path, Setting("Where run directories are.")] = pathlib.Path("runs")
     data_dir: DataDir = None
-    tensorboard: Annotated[bool, Setting("Write TensorBoard summaries into a run's directory.")] = False
-    deterministic: Annotated[bool, Setting("Use deterministic TensorFlow operations where there are any.")] = False
-    jit: Annotated[bool, Setting("Compile training steps with XLA; takes minutes at first.")] = False
+    tensorboard: Annotated[bool, Setting("Write TensorBoard summaries into a run's directory.")] = (
+        False
+    )
+    deterministic: Annotated[
+        bool, Setting("Use deterministic TensorFlow operations where there are any.")
+    ] = False
+    jit: Annotated[bool, Setting("Compile training steps with XLA; takes minutes at first.")] = (
+        False
+    )
     say: Annotated[Callable[[str], None], Setting("Prints a line of progress.", flag=None)] = print

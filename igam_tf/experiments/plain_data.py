@@ -6,7 +6,7 @@ import types
 import typing
 from typing import Any
 
-from igam_tf.errors import InputError
+from igam_tf.core.errors import InputError
 
 _WIDTH = 100  # what fits into a line stays on it
 
@@ -32,13 +32,25 @@ def build(kind: Any, data: Any, where: str) -> Any:
     if not isinstance(data, base) or (base is int and isinstance(data, bool)):
         raise InputError(f"{where}: expected {_NOUNS[base]}, got {json.dumps(data)[:60]}")
     if base is dict:
-        return {key: build(typing.get_args(kind)[1], item, f"{where}.{key}") for key, item in data.items()}
+        return {
+            key: build(typing.get_args(kind)[1], item, f"{where}.{key}")
+            for key, item in data.items()
+        }
     if base is list:
-        return [build(typing.get_args(kind)[0], item, f"{where}[{index}]") for index, item in enumerate(data)]
+        return [
+            build(typing.get_args(kind)[0], item, f"{where}[{index}]")
+            for index, item in enumerate(data)
+        ]
     return data
 
 
-_NOUNS = {dict: "an object", list: "a list", str: "a string", int: "a whole number", bool: "true or false"}
+_NOUNS = {
+    dict: "an object",
+    list: "a list",
+    str: "a string",
+    int: "a whole number",
+    bool: "true or false",
+}
 
 
 def _dataclass(kind: Any, data: Any, where: str) -> Any:
@@ -47,10 +59,15 @@ def _dataclass(kind: Any, data: Any, where: str) -> Any:
     hints = typing.get_type_hints(kind)
     fields = {field.name: field for field in dataclasses.fields(kind)}
     required = [name for name, field in fields.items() if _is_required(field)]
-    unknown, missing = sorted(set(data) - set(fields)), [name for name in required if name not in data]
+    unknown, missing = (
+        sorted(set(data) - set(fields)),
+        [name for name in required if name not in data],
+    )
     if unknown or missing:
         raise InputError(f"{where}: unknown keys {unknown}, missing keys {missing}")
-    return kind(**{name: build(hints[name], item, f"{where}.{name}") for name, item in data.items()})
+    return kind(
+        **{name: build(hints[name], item, f"{where}.{name}") for name, item in data.items()}
+    )
 
 
 def _is_required(field: dataclasses.Field[Any]) -> bool:
@@ -71,7 +88,9 @@ def _lines(value: Any, key: str, indent: int) -> str:
     inner = " " * (indent + 1)
     if isinstance(value, dict):
         opening, closing = "{", "}"
-        named = [(f"{json.dumps(name, ensure_ascii=False)}: ", item) for name, item in value.items()]
+        named = [
+            (f"{json.dumps(name, ensure_ascii=False)}: ", item) for name, item in value.items()
+        ]
     else:
         opening, closing = "[", "]"
         named = [("", item) for item in value]
@@ -81,4 +100,6 @@ def _lines(value: Any, key: str, indent: int) -> str:
 
 def _is_flat(value: Any) -> bool:
     """A list of numbers, such as a row of a history: one line, however long."""
-    return isinstance(value, list) and all(isinstance(item, (int, float)) or item is None for item in value)
+    return isinstance(value, list) and all(
+        isinstance(item, (int, float)) or item is None for item in value
+    )

@@ -1,4 +1,6 @@
-"""What a table will take before it is begun: its steps in order, their data, and the time by a calibration on this machine."""
+"""What a table will take before it is begun: its steps in order, their data, and the time by a
+calibration on this machine.
+"""
 
 import dataclasses
 import time
@@ -7,8 +9,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from igam_tf import data, gradients, settings
-from igam_tf.errors import InputError
+from igam_tf import data, gradients
+from igam_tf.core import settings
+from igam_tf.core.errors import InputError
 from igam_tf.experiments import build, costs, runs, trained
 from igam_tf.experiments.configs import RobustRun, Run, Table, Weights, with_teachers
 from igam_tf.experiments.options import Options
@@ -34,7 +37,7 @@ class Step:
     name: str
     what: str
     rows: tuple[str, ...]
-    cost: costs.Cost
+    cost: costs.RunCost
     state: str
     teacher: str = ""
 
@@ -45,7 +48,9 @@ class Step:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """`data`: where each data set is, or why it is not; `absent`: rows without a run, with the reason."""
+    """`data`: where each data set is, or why it is not; `absent`: rows without a run, with the
+    reason.
+    """
 
     steps: tuple[Step, ...]
     data: Mapping[str, str]
@@ -56,7 +61,12 @@ class Plan:
         return tuple(step for step in self.steps if not step.finished)
 
 
-def plan(table: Table, options: Options, rows: Sequence[str] = (), given: Mapping[str, Weights] | None = None) -> Plan:
+def plan(
+    table: Table,
+    options: Options,
+    rows: Sequence[str] = (),
+    given: Mapping[str, Weights] | None = None,
+) -> Plan:
     """The steps of a table in the order in which `reproduce` takes them; arguments as there."""
     given = given or {}
     steps: dict[str, Step] = {}
@@ -77,11 +87,15 @@ def plan(table: Table, options: Options, rows: Sequence[str] = (), given: Mappin
                     needed.add(each.data.dataset)
                     _add(steps, training)
         _add(steps, scoring)
-    return Plan(tuple(steps.values()), {name: _place(name, options) for name in sorted(needed)}, absent)
+    return Plan(
+        tuple(steps.values()), {name: _place(name, options) for name in sorted(needed)}, absent
+    )
 
 
 def seconds_per_pass(sized: costs.Sized) -> float:
-    """The measured time of a forward pass of one image: half of an input gradient's, moving statistics, random images."""
+    """The measured time of a forward pass of one image: half of an input gradient's, moving
+    statistics, random images.
+    """
     if isinstance(sized.network, Weights):
         model = trained.load_model(sized.network.path, sized.network.kind)
     else:
@@ -107,7 +121,11 @@ def _training_step(run: Run, row: str, options: Options) -> Step:
     directory = runs.directory_of(run, options)
     teacher = ""
     if not isinstance(run, RobustRun):
-        teacher = run.teacher.path if isinstance(run.teacher, Weights) else runs.directory_of(run.teacher, options).name
+        teacher = (
+            run.teacher.path
+            if isinstance(run.teacher, Weights)
+            else runs.directory_of(run.teacher, options).name
+        )
     return Step(
         directory.name,
         f"train on {run.data.dataset}",
@@ -129,7 +147,9 @@ def _scoring_step(scored: Run | Weights, row: str, table: Table, options: Option
         any(path.exists() or path.with_suffix(".parts").exists() for path in paths),
     )
     name = f"evaluation-{settings.digest(table.scoring)}"
-    return Step(f"{directory.name}/{name}", "score", (row,), costs.scoring(scored, table.scoring), state)
+    return Step(
+        f"{directory.name}/{name}", "score", (row,), costs.scoring(scored, table.scoring), state
+    )
 
 
 def _state(finished: bool, begun: bool) -> str:

@@ -1,14 +1,15 @@
 """What each setting between paper and release does: the demo's student, one setting at a time.
 
-`protocols` is Table 1's demo student behind its MNIST CNN. Settings of a teacher with BatchNorm, of resizing and of input
-normalisation need another teacher: `protocols_upsize` has a residual network, trained on `shapes64`, behind the release's
-resize. Its teacher is one network for all seeds, which are the students' alone.
+`protocols` is Table 1's demo student behind its MNIST CNN. Settings of a teacher with BatchNorm, of
+resizing and of input normalisation need another teacher: `protocols_upsize` has a residual network,
+trained on `shapes64`, behind the release's resize. Its teacher is one network for all seeds, which
+are the students' alone.
 """
 
 import dataclasses
 from typing import Any
 
-from igam_tf.errors import InputError
+from igam_tf.core.errors import InputError
 from igam_tf.experiments import table1
 from igam_tf.experiments.configs import (
     Adversary,
@@ -36,7 +37,9 @@ def declare(preset: str, seed: int, teacher: Weights | None) -> Table:
         "gradient_of=xent": _with(student, gradient_of="xent"),
         "diff_reduction=mean": _with(student, diff_reduction="mean"),
         "adversarial_reduction=sum": _with(student, adversarial_reduction="sum"),
-        "discriminator_update=same_gradients": _with(student, discriminator_update="same_gradients"),
+        "discriminator_update=same_gradients": _with(
+            student, discriminator_update="same_gradients"
+        ),
         "optimizer=keras_momentum": _with(student, schedule=keras_momentum),
         "paper": _with(student, protocol="paper"),
     }
@@ -85,4 +88,11 @@ def _with(run: Any, **settings: Any) -> Any:
 
 
 def _table(name: str, title: str, rows: dict[str, Run | str], seed: int) -> Table:
-    return Table(name, "demo", title, rows, Scoring("shapes32", 500, ("pgd20",), seed=seed), against_first=True)
+    return Table(
+        name,
+        "demo",
+        title,
+        rows,
+        Scoring("shapes32", 500, ("pgd20",), seed=seed),
+        against_first=True,
+    )

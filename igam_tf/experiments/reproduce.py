@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from igam_tf import evaluation
-from igam_tf.errors import DivergedError, InputError
+from igam_tf.core.errors import DivergedError, InputError
 from igam_tf.experiments import runs, scoring
 from igam_tf.experiments.configs import Table, Weights
 from igam_tf.experiments.options import Options
@@ -44,7 +44,8 @@ def reproduce(
     Args:
       rows: only these; the others are absent as not asked for.
       num_examples, statistics: instead of the table's own.
-      given: rows scored from weights on disk, their configurations untouched and nothing trained for them.
+      given: rows scored from weights on disk, their configurations untouched and nothing trained
+        for them.
       progress: row name to the progress callback of `igam_tf.evaluation.evaluate`.
 
     Raises:
@@ -67,13 +68,17 @@ def reproduce(
             else:
                 assert not isinstance(run, str)
                 directory = runs.directory_of(run, options)
-                if not scoring.is_scored(directory, asked):  # records tell what they tell without the weights, too
+                if not scoring.is_scored(
+                    directory, asked
+                ):  # records tell what they tell without the weights, too
                     runs.ensure(run, options)
                 model = str(directory)
             told = progress(name)
             record = scoring.score(directory, model, asked, options, told, given.get(name))
             strong = scoring.score_strongly(directory, model, asked, options, told, given.get(name))
-            results[name] = Result(record, "" if name not in given else f"weights: {model}", directory, strong)
+            results[name] = Result(
+                record, "" if name not in given else f"weights: {model}", directory, strong
+            )
         except (InputError, DivergedError) as error:
             results[name] = Result(None, str(error))
     return results
@@ -88,7 +93,9 @@ def adjusted(
 ) -> Table:
     """The table with the scoring that is asked for; arguments and errors are those of `reproduce`."""
     if unknown := [row for row in (*rows, *given) if row not in table.rows]:
-        raise InputError(f"rows: table {table.name} has {', '.join(table.rows)}, not {', '.join(unknown)}")
+        raise InputError(
+            f"rows: table {table.name} has {', '.join(table.rows)}, not {', '.join(unknown)}"
+        )
     scoring = dataclasses.replace(
         table.scoring,
         num_examples=num_examples or table.scoring.num_examples,

@@ -1,6 +1,8 @@
-"""Run directories: a configuration goes in, a trained model comes out, once; an interrupted run goes on where it stopped.
+"""Run directories: a configuration goes in, a trained model comes out, once; an interrupted run
+goes on where it stopped.
 
-    config.json  environment.json  history.csv  model.keras [discriminator.keras]   (state/ until it is done)
+    config.json  environment.json  history.csv  model.keras [discriminator.keras]   (state/ until it
+    is done)
 
 `model.keras` appears last and whole: it is what makes a run finished.
 """
@@ -14,8 +16,9 @@ from typing import Any
 
 import keras
 
-from igam_tf import data, files, runtime, settings
-from igam_tf.errors import InputError
+from igam_tf import data
+from igam_tf.core import files, runtime, settings
+from igam_tf.core.errors import InputError
 from igam_tf.experiments import build, trained
 from igam_tf.experiments.configs import VERBS, RobustRun, Run, Weights, verb_of
 from igam_tf.experiments.options import Options
@@ -47,20 +50,28 @@ def train(run: Run, directory: pathlib.Path, options: Options, resume: bool = Fa
     """Trains a run in `directory`.
 
     Raises:
-      InputError: the directory holds another run, a finished one, or an interrupted one and `resume` is not set.
-      DivergedError: a number stopped being finite; the last good state stays, and `resume` goes on from it.
+      InputError: the directory holds another run, a finished one, or an interrupted one and
+        `resume` is not set.
+      DivergedError: a number stopped being finite; the last good state stays, and `resume` goes on
+        from it.
     """
     if options.tensorboard and importlib.util.find_spec("tensorboard") is None:
-        raise InputError("tensorboard: its package is not installed (pip install 'igam_tf[tensorboard]')")
+        raise InputError(
+            "tensorboard: its package is not installed (pip install 'igam_tf[tensorboard]')"
+        )
     resuming = _claim(run, directory, resume)
     teacher = None if isinstance(run, RobustRun) else _teacher(run.teacher, options)
     dataset = data.load(run.data.dataset, options.data_dir, run.data.train_size, 1, run.data.seed)
-    epoch_steps = min(run.schedule.steps, data.steps_per_pass(dataset.train, run.schedule.batch_size))
+    epoch_steps = min(
+        run.schedule.steps, data.steps_per_pass(dataset.train, run.schedule.batch_size)
+    )
     runtime.set_seed(run.seed, options.deterministic)
     built = build.build(run, dataset, teacher, options.jit)
     if not resuming:
         directory.mkdir(parents=True, exist_ok=True)
-        files.write_text(directory / "environment.json", json.dumps(runtime.environment(), indent=1) + "\n")
+        files.write_text(
+            directory / "environment.json", json.dumps(runtime.environment(), indent=1) + "\n"
+        )
         files.write_text(directory / "config.json", settings.to_json(run) + "\n")
     # The teacher is no part of the state: it is loaded anew and never written to.
     state = State(directory / "state", **built.products, **built.progress)
@@ -69,9 +80,13 @@ def train(run: Run, directory: pathlib.Path, options: Options, resume: bool = Fa
         f"{directory.name}: {verb_of(run)} on {run.data.dataset}, {run.schedule.steps} iterations"
         + (f", resumed at {done * epoch_steps}" if done else "")
     )
-    callbacks: list[Any] = [Keeper(state, directory / "history.csv", built.trainer.trainable_weights)]
+    callbacks: list[Any] = [
+        Keeper(state, directory / "history.csv", built.trainer.trainable_weights)
+    ]
     if options.tensorboard:
-        callbacks.append(keras.callbacks.TensorBoard(str(directory / "tensorboard"), write_graph=False))
+        callbacks.append(
+            keras.callbacks.TensorBoard(str(directory / "tensorboard"), write_graph=False)
+        )
     whole, rest = divmod(run.schedule.steps, epoch_steps)
     for first, last, steps in ((done, whole, epoch_steps), (max(done, whole), whole + 1, rest)):
         if first < last and steps:
@@ -120,11 +135,17 @@ def _claim(run: Run, directory: pathlib.Path, resume: bool) -> bool:
             return False
         raise InputError(f"run_dir: {directory} is not empty and holds no run; choose another")
     if settings.digest(read_config(directory)) != settings.digest(run):
-        raise InputError(f"run_dir: {directory} holds a run of another configuration (config.json); choose another")
+        raise InputError(
+            f"run_dir: {directory} holds a run of another configuration (config.json); choose another"
+        )
     if is_finished(directory):
-        raise InputError(f"run_dir: {directory} holds this run, finished: {directory / 'model.keras'}")
+        raise InputError(
+            f"run_dir: {directory} holds this run, finished: {directory / 'model.keras'}"
+        )
     if not resume:
-        raise InputError(f"run_dir: {directory} holds this run, interrupted; --resume goes on with it")
+        raise InputError(
+            f"run_dir: {directory} holds this run, interrupted; --resume goes on with it"
+        )
     return True
 
 

@@ -4,7 +4,9 @@ import dataclasses
 import pathlib
 from typing import Any
 
-from igam_tf import data, diagnostics, evaluation, files, settings
+from igam_tf import data, evaluation
+from igam_tf.core import files, settings
+from igam_tf.evaluation import diagnostics
 from igam_tf.experiments import trained
 from igam_tf.experiments.configs import Scoring, Weights
 from igam_tf.experiments.options import Options
@@ -20,13 +22,18 @@ def score(
     progress: Any = None,
     given: Weights | None = None,
 ) -> evaluation.EvalRecord:
-    """The record of a model under a scoring: read back if it is in `directory`, else made and kept there."""
+    """The record of a model under a scoring: read back if it is in `directory`, else made and kept
+    there.
+    """
     path = _path(directory, scoring)
     if path.exists():
         return evaluation.EvalRecord.from_json(path.read_text())
     recalibrates = "recalibrated" in scoring.statistics
     dataset = data.load(
-        scoring.dataset, options.data_dir, train_size=None if recalibrates else 1, test_size=scoring.num_examples
+        scoring.dataset,
+        options.data_dir,
+        train_size=None if recalibrates else 1,
+        test_size=scoring.num_examples,
     )
     record = evaluation.evaluate(
         trained.load_for(dataset, model, given.kind if given else None),
@@ -53,9 +60,11 @@ def score_strongly(
     progress: Any = None,
     given: Weights | None = None,
 ) -> evaluation.EvalRecord | None:
-    """The record of the chain `strong` with a diagnosis, on the scoring's first images and in its first mode.
+    """The record of the chain `strong` with a diagnosis, on the scoring's first images and in its
+    first mode.
 
-    Read back if it is in `directory`, else made and kept there; None where the scoring asks for none.
+    Read back if it is in `directory`, else made and kept there; None where the scoring asks for
+    none.
     """
     asked = _strong(scoring)
     if asked is None:
@@ -64,7 +73,9 @@ def score_strongly(
     path = _strong_path(directory, asked)
     if path.exists():
         return evaluation.EvalRecord.from_json(path.read_text())
-    dataset = data.load(scoring.dataset, options.data_dir, train_size=1, test_size=asked.num_examples)
+    dataset = data.load(
+        scoring.dataset, options.data_dir, train_size=1, test_size=asked.num_examples
+    )
     subject = trained.load_for(dataset, model, given.kind if given else None)
     shared: dict[str, Any] = {
         "epsilon": scoring.epsilon,
@@ -82,7 +93,13 @@ def score_strongly(
         **shared,
     )
     diagnosis = diagnostics.diagnose(
-        subject, dataset.test, statistics=mode, seed=scoring.seed, num_examples=None, progress=progress, **shared
+        subject,
+        dataset.test,
+        statistics=mode,
+        seed=scoring.seed,
+        num_examples=None,
+        progress=progress,
+        **shared,
     )
     record = dataclasses.replace(record, diagnosis=diagnosis.to_dict())
     files.write_text(path, record.to_json() + "\n")

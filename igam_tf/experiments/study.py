@@ -3,8 +3,8 @@
     {
      "schema": "igam_tf.study", "version": 1,
      "about": what was run, and where,
-     "tables": [{"name", "preset", "seed", "title", "scoring", "rows", "published", "against_first"}],
-     "runs": {directory's name: {"config", "environment", "history", "records"}},
+     "tables": [{"name", "preset", "seed", "title", "scoring", "rows", "published",
+     "against_first"}], "runs": {directory's name: {"config", "environment", "history", "records"}},
      "texts": {file's name: the lines as they were printed},
      "benchmarks": {name: what `bin/benchmark --output` wrote}
     }
@@ -21,12 +21,12 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from igam_tf import files, settings
-from igam_tf.errors import InputError
+from igam_tf.core import files, settings
+from igam_tf.core.errors import InputError
+from igam_tf.evaluation.records import EvalRecord
 from igam_tf.experiments import plain_data
 from igam_tf.experiments.configs import VERBS, Run, Scoring, Table
 from igam_tf.experiments.reproduce import NOT_REQUESTED, Result
-from igam_tf.records import EvalRecord
 
 SCHEMA, VERSION = "igam_tf.study", 1
 
@@ -45,8 +45,8 @@ class StudyRun:
 
     Attributes:
       config: of the run; None for weights that no run of ours trained.
-      records: every `igam_tf.records.EvalRecord` of the trained model, by its file's name without
-        the suffix.
+      records: every `igam_tf.evaluation.records.EvalRecord` of the trained model, by its file's
+        name without the suffix.
     """
 
     config: dict[str, Any] | None = None
@@ -118,16 +118,22 @@ class Study:
         """The inverse of `to_json`; `where` begins the message of an error.
 
         Raises:
-          InputError: no JSON, another schema or version, an unknown or missing key, a value of another
-            type, or a table whose runs or records are not in the document.
+          InputError: no JSON, another schema or version, an unknown or missing key, a value of
+            another type, or a table whose runs or records are not in the document.
         """
         try:
             content = json.loads(text)
         except ValueError as error:
             raise InputError(f"{where}: not JSON ({error})") from error
-        header = (content.get("schema"), content.get("version")) if isinstance(content, dict) else (None, None)
+        header = (
+            (content.get("schema"), content.get("version"))
+            if isinstance(content, dict)
+            else (None, None)
+        )
         if header != (SCHEMA, VERSION):
-            raise InputError(f"{where}: expected schema {SCHEMA}, version {VERSION}, got {header[0]}, {header[1]}")
+            raise InputError(
+                f"{where}: expected schema {SCHEMA}, version {VERSION}, got {header[0]}, {header[1]}"
+            )
         study: Study = plain_data.build(
             cls, {key: content[key] for key in content if key not in ("schema", "version")}, where
         )
@@ -151,7 +157,8 @@ class Study:
         rows: Sequence[str] = (),
         runs_dir: pathlib.Path = pathlib.Path("runs"),
     ) -> tuple[dict[int, Table], dict[int, dict[str, Result]]]:
-        """A table and its results, both by seed, as `igam_tf.experiments.reproduce` would give them.
+        """A table and its results, both by seed, as `igam_tf.experiments.reproduce` would give
+        them.
 
         Args:
           seeds: all by default.
@@ -163,16 +170,27 @@ class Study:
         """
         by_seed = {table.seed: table for table in self.tables if table.name == name}
         if not by_seed:
-            raise InputError(f"table: the study has {', '.join(self.table_names) or 'no table'}, not {name}")
+            raise InputError(
+                f"table: the study has {', '.join(self.table_names) or 'no table'}, not {name}"
+            )
         if unknown := [seed for seed in seeds if seed not in by_seed]:
             known = ", ".join(map(str, by_seed))
-            raise InputError(f"seed: the study has {known} of table {name}, not {', '.join(map(str, unknown))}")
+            raise InputError(
+                f"seed: the study has {known} of table {name}, not {', '.join(map(str, unknown))}"
+            )
         chosen = {seed: by_seed[seed] for seed in seeds or by_seed}
         for table in chosen.values():
             if absent := [row for row in rows if row not in table.rows]:
-                raise InputError(f"rows: table {name} has {', '.join(table.rows)}, not {', '.join(absent)}")
-        both = {seed: self._read(table, rows, runs_dir, f"table {name}") for seed, table in chosen.items()}
-        return {seed: table for seed, (table, _) in both.items()}, {seed: found for seed, (_, found) in both.items()}
+                raise InputError(
+                    f"rows: table {name} has {', '.join(table.rows)}, not {', '.join(absent)}"
+                )
+        both = {
+            seed: self._read(table, rows, runs_dir, f"table {name}")
+            for seed, table in chosen.items()
+        }
+        return {seed: table for seed, (table, _) in both.items()}, {
+            seed: found for seed, (_, found) in both.items()
+        }
 
     def _read(
         self, table: StudyTable, rows: Sequence[str], runs_dir: pathlib.Path, where: str
@@ -184,7 +202,9 @@ class Study:
             run = None if row.run is None else self.runs.get(row.run)
             if row.run is not None and run is None:
                 raise InputError(f"{place}: the document has no run {row.run!r}")
-            declared[name] = row.note if run is None or run.config is None else _run(run.config, place)
+            declared[name] = (
+                row.note if run is None or run.config is None else _run(run.config, place)
+            )
             if rows and name not in rows:
                 results[name] = Result(None, NOT_REQUESTED, command=row.command)
                 continue
@@ -196,7 +216,15 @@ class Study:
                 row.command,
             )
         scoring = settings.from_dict(Scoring, table.scoring, f"{where}: table {table.name}.scoring")
-        fields = (table.name, table.preset, table.title, declared, scoring, table.published, table.against_first)
+        fields = (
+            table.name,
+            table.preset,
+            table.title,
+            declared,
+            scoring,
+            table.published,
+            table.against_first,
+        )
         return Table(*fields), results
 
 
@@ -216,4 +244,6 @@ def _record(run: StudyRun | None, name: str | None, where: str) -> EvalRecord | 
     try:
         return EvalRecord.from_dict(run.records[name])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{where}: {name} is no record of an evaluation ({type(error).__name__})") from error
+        raise InputError(
+            f"{where}: {name} is no record of an evaluation ({type(error).__name__})"
+        ) from error

@@ -1,4 +1,5 @@
-"""Table 1's student with one setting changed at a time, on the target's own data: what the matching is sensitive to.
+"""Table 1's student with one setting changed at a time, on the target's own data: what the matching
+is sensitive to.
 
 `controls` varies what the student is matched to and lambda_diff; the rows here keep the teacher.
 """
@@ -31,14 +32,22 @@ def declare(preset: str, seed: int, teacher: Weights | None) -> Table:
         ),
     }
     scoring = dataclasses.replace(base.scoring, attacks=("fgsm", "pgd20"), strong_examples=None)
-    return Table("sweep", preset, "Table 1's student, one setting at a time", rows, scoring, against_first=True)
+    return Table(
+        "sweep",
+        preset,
+        "Table 1's student, one setting at a time",
+        rows,
+        scoring,
+        against_first=True,
+    )
 
 
 def _longer(student: StudentRun) -> StudentRun:
     """Twice as many iterations of matching; rates change at twice their distance from its start."""
     start, schedule = student.steps_before_matching, student.schedule
     steps, *boundaries = (
-        start + 2 * (at - start) if at > start else at for at in (schedule.steps, *schedule.boundaries)
+        start + 2 * (at - start) if at > start else at
+        for at in (schedule.steps, *schedule.boundaries)
     )
     return dataclasses.replace(
         student, schedule=dataclasses.replace(schedule, steps=steps, boundaries=tuple(boundaries))

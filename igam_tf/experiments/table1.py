@@ -1,11 +1,10 @@
 """Table 1: robustness from MNIST to CIFAR-10 ("upwards", §5.1.1).
 
-The teacher sees the target image as the mean of its colours, cropped to its centre and scaled to [0, 1]; the
-discriminator sees both gradients cropped to that window (§4.3.2).
+The teacher sees the target image as the mean of its colours, cropped to its centre and scaled to
+[0, 1]; the discriminator sees both gradients cropped to that window (§4.3.2).
 """
 
-from igam_tf import paper
-from igam_tf.experiments import recipes
+from igam_tf.experiments import published, recipes
 from igam_tf.experiments.appendix import APPENDIX
 from igam_tf.experiments.configs import Table, Weights
 
@@ -24,5 +23,5 @@ def declare(preset: str, seed: int, teacher: Weights | None) -> Table:
             "PGD7-trained": made.robust("cifar10"),
         },
         made.scoring("1", "cifar10", ("fgsm", "pgd5", "pgd10", "pgd20"), strong=True),
-        paper.TABLE_1,
+        published.TABLE_1,
     )

@@ -1,12 +1,12 @@
 """Table 2: robustness from Tiny-ImageNet to CIFAR-10 ("downwards", §5.1.2).
 
-Standard and PGD7-trained are Table 1's runs. The teacher takes 64 x 64 images, which the rows make of the target's in
-different ways; the baseline resizes as IGAM-Upsize does. `halves` has the same rows on the two halves of CIFAR-10.
+Standard and PGD7-trained are Table 1's runs. The teacher takes 64 x 64 images, which the rows make
+of the target's in different ways; the baseline resizes as IGAM-Upsize does. `halves` has the same
+rows on the two halves of CIFAR-10.
 """
 
-from igam_tf import paper
-from igam_tf.errors import InputError
-from igam_tf.experiments import recipes
+from igam_tf.core.errors import InputError
+from igam_tf.experiments import published, recipes
 from igam_tf.experiments.appendix import APPENDIX
 from igam_tf.experiments.configs import Table, Weights
 from igam_tf.experiments.recipes.halves import Halves
@@ -31,10 +31,12 @@ def _declare(name: str, preset: str, made: recipes.Recipes) -> Table:
         f"downwards transfer, {made.path('tiny_imagenet', 'cifar10')}",
         {
             "Standard": made.standard("cifar10"),
-            "FT-TinyImagenet": made.finetuned("tiny_imagenet", "cifar10", APPENDIX["2", "IGAM-Upsize"].adapter),
+            "FT-TinyImagenet": made.finetuned(
+                "tiny_imagenet", "cifar10", APPENDIX["2", "IGAM-Upsize"].adapter
+            ),
             **made.students("2"),
             "PGD7-trained": made.robust("cifar10"),
         },
         made.scoring(name, "cifar10", ("fgsm", "pgd5", "pgd10", "pgd20", "pgd50", "pgd100")),
-        paper.TABLE_2,
+        published.TABLE_2,
     )

@@ -1,7 +1,6 @@
 """Table 3: CIFAR-100 from MNIST and from CIFAR-10 (§5.2)."""
 
-from igam_tf import paper
-from igam_tf.experiments import recipes
+from igam_tf.experiments import published, recipes
 from igam_tf.experiments.configs import Table, Weights
 
 
@@ -19,5 +18,5 @@ def declare(preset: str, seed: int, teacher: Weights | None) -> Table:
             "PGD7-trained": made.robust("cifar100"),
         },
         made.scoring("3", "cifar100", ("fgsm", "pgd5", "pgd10", "pgd20")),
-        paper.TABLE_3,
+        published.TABLE_3,
     )

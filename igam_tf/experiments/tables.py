@@ -2,8 +2,17 @@
 
 from collections.abc import Callable
 
-from igam_tf.errors import InputError
-from igam_tf.experiments import ablations, controls, figure5, protocols, sweep, table1, table2, table3
+from igam_tf.core.errors import InputError
+from igam_tf.experiments import (
+    ablations,
+    controls,
+    figure5,
+    protocols,
+    sweep,
+    table1,
+    table2,
+    table3,
+)
 from igam_tf.experiments.configs import Table, Weights
 
 TABLES: dict[str, Callable[[str, int, Weights | None], Table]] = {

@@ -1,4 +1,6 @@
-"""Trained models on disk: a finished run, a `.keras` file or an original TensorFlow 1 checkpoint, all alike."""
+"""Trained models on disk: a finished run, a `.keras` file or an original TensorFlow 1 checkpoint,
+all alike.
+"""
 
 import hashlib
 import pathlib
@@ -8,8 +10,8 @@ import keras
 
 import madry_checkpoints
 from igam_tf import adapters, layers, models
+from igam_tf.core.errors import InputError
 from igam_tf.data import Dataset
-from igam_tf.errors import InputError
 from igam_tf.experiments.configs import Weights
 from madry_checkpoints.location import prefix_of
 
@@ -21,8 +23,8 @@ def load_model(path: pathlib.Path | str, kind: str | None = None) -> keras.Model
     """A trained model.
 
     Args:
-      path: a finished run's directory, a `.keras` file, or a TensorFlow 1 checkpoint (prefix, or directory with a
-        `checkpoint` file).
+      path: a finished run's directory, a `.keras` file, or a TensorFlow 1 checkpoint (prefix, or
+        directory with a `checkpoint` file).
       kind: of a checkpoint that holds several networks (`madry_checkpoints.detect`).
 
     Raises:
@@ -75,7 +77,9 @@ def _keras_file(path: pathlib.Path | str) -> pathlib.Path | None:
     is_prefix = place.with_name(place.name + ".index").is_file()
     if is_prefix or place.suffix == ".index" or (place.is_dir() and any(place.glob("*.index"))):
         return None
-    raise InputError(f"{path}: expected the directory of a finished run, a .keras file or a TensorFlow 1 checkpoint")
+    raise InputError(
+        f"{path}: expected the directory of a finished run, a .keras file or a TensorFlow 1 checkpoint"
+    )
 
 
 def _files(path: pathlib.Path | str) -> Iterator[pathlib.Path]:

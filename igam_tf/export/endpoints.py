@@ -1,6 +1,8 @@
-"""What a SavedModel can be asked for: TensorFlow functions over a model, in which nothing of this package is left.
+"""What a SavedModel can be asked for: TensorFlow functions over a model, in which nothing of this
+package is left.
 
-Everything is traced here, gradients included, so that no custom layer or custom gradient has to be known where it is loaded.
+Everything is traced here, gradients included, so that no custom layer or custom gradient has to be
+known where it is loaded.
 """
 
 import dataclasses
@@ -12,9 +14,9 @@ import tensorflow as tf
 
 from igam_tf import gradients, losses
 from igam_tf.attacks import LINF, ascent
-from igam_tf.bounds import Bounds
-from igam_tf.errors import InputError
-from igam_tf.settings.choices import EXPORT_GRADIENTS
+from igam_tf.core.bounds import Bounds
+from igam_tf.core.errors import InputError
+from igam_tf.core.settings.choices import EXPORT_GRADIENTS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,26 +31,36 @@ class Endpoints:
 
 
 def build(
-    model: keras.Model, bounds: Bounds, of: str = "softmax", statistics: str = "moving", encoded: bool = False
+    model: keras.Model,
+    bounds: Bounds,
+    of: str = "softmax",
+    statistics: str = "moving",
+    encoded: bool = False,
 ) -> Endpoints:
     """Traces the endpoints of a model.
 
-    * `serve(images)`: float32 [B, H, W, C] in the model's pixel range, or uint8 of a picture's 0 .. 255, which are scaled
-      onto that range. Gives `logits` and `probabilities`, float32 [B, classes], and `labels`, int64 [B]. Signatures
-      `serve` (float32; also `serving_default`) and `serve_uint8`.
-    * `input_gradient(images, labels)`: `gradient`, float32 like images, of the labelled class's probability or of the
-      cross-entropy, summed over the batch. With `of="both"` it is of the probability, and `input_gradient_xent` the other.
-    * `attack(images, labels, epsilon, step_size, steps, seed)`: `adversarial`, float32 like images: l-infinity PGD on
-      cross-entropy, sizes in the pixels' unit. The start is uniform in the ball and depends on the seed and an image's place
-      in its batch alone; `igam_tf.attacks.pgd` with the same seed starts at the same points.
-    * `serve_encoded(encoded)`, if asked for: JPEG or PNG strings [B]; other sizes are resized bilinearly to the model's.
+    * `serve(images)`: float32 [B, H, W, C] in the model's pixel range, or uint8 of a picture's 0 ..
+      255, which are scaled onto that range. Gives `logits` and `probabilities`, float32 [B,
+      classes], and `labels`, int64 [B]. Signatures `serve` (float32; also `serving_default`) and
+      `serve_uint8`.
+    * `input_gradient(images, labels)`: `gradient`, float32 like images, of the labelled class's
+      probability or of the cross-entropy, summed over the batch. With `of="both"` it is of the
+      probability, and `input_gradient_xent` the other.
+    * `attack(images, labels, epsilon, step_size, steps, seed)`: `adversarial`, float32 like images:
+      l-infinity PGD on cross-entropy, sizes in the pixels' unit. The start is uniform in the ball
+      and depends on the seed and an image's place in its batch alone; `igam_tf.attacks.pgd` with
+      the same seed starts at the same points.
+    * `serve_encoded(encoded)`, if asked for: JPEG or PNG strings [B]; other sizes are resized
+      bilinearly to the model's.
 
-    Labels are int64, or int32 outside signatures; they and images outside the range are refused with an InvalidArgumentError.
+    Labels are int64, or int32 outside signatures; they and images outside the range are refused
+    with an InvalidArgumentError.
 
     Args:
       model: Keras model, images to logits, sizes known.
       of: `"softmax"`, `"xent"` or `"both"`.
-      statistics: BatchNorm mode of every endpoint. With `"batch"` an image's result depends on its batch.
+      statistics: BatchNorm mode of every endpoint. With `"batch"` an image's result depends on its
+        batch.
     """
     wanted = _gradient_names(of)
     subject = _Subject(model, bounds, statistics)
@@ -56,11 +68,26 @@ def build(
     found = Endpoints(tf.Module(), {})
     _add(found, ("serve", "serve_uint8"), subject.serve, [[floats], [bytes_]])
     for name, quantity in wanted.items():
-        _add(found, (name,), subject.gradient_of(quantity), [[floats, labels] for labels in subject.labels])
+        _add(
+            found,
+            (name,),
+            subject.gradient_of(quantity),
+            [[floats, labels] for labels in subject.labels],
+        )
     scalars = [*subject.amounts, *subject.counts]
-    _add(found, ("attack",), subject.attack, [[floats, labels, *scalars] for labels in subject.labels])
+    _add(
+        found,
+        ("attack",),
+        subject.attack,
+        [[floats, labels, *scalars] for labels in subject.labels],
+    )
     if encoded:
-        _add(found, ("serve_encoded",), subject.serve_encoded, [[tf.TensorSpec([None], tf.string, "encoded")]])
+        _add(
+            found,
+            ("serve_encoded",),
+            subject.serve_encoded,
+            [[tf.TensorSpec([None], tf.string, "encoded")]],
+        )
     return found
 
 
@@ -68,11 +95,19 @@ def _gradient_names(of: str) -> dict[str, str]:
     """Endpoints of input gradients and what each is of."""
     if of not in EXPORT_GRADIENTS:
         raise InputError(f"gradients: expected one of {', '.join(EXPORT_GRADIENTS)}, got {of!r}")
-    return {"input_gradient": "softmax", "input_gradient_xent": "xent"} if of == "both" else {"input_gradient": of}
+    return (
+        {"input_gradient": "softmax", "input_gradient_xent": "xent"}
+        if of == "both"
+        else {"input_gradient": of}
+    )
 
 
-def _add(found: Endpoints, names: Sequence[str], function: Callable[..., Any], variants: Sequence[Any]) -> None:
-    """Traces a function for each variant of its inputs; the first ones have signatures, by the names."""
+def _add(
+    found: Endpoints, names: Sequence[str], function: Callable[..., Any], variants: Sequence[Any]
+) -> None:
+    """Traces a function for each variant of its inputs; the first ones have signatures, by the
+    names.
+    """
     compiled = tf.function(function, autograph=False)
     setattr(found.module, names[0], compiled)
     traces = [compiled.get_concrete_function(*specs) for specs in variants]
@@ -84,7 +119,9 @@ def _traced(function: Callable[..., Any], *specs: tf.TensorSpec) -> Callable[...
 
 
 class _Subject:
-    """A model's endpoints as Python functions. What is costly to trace is traced here, once, and called by every variant."""
+    """A model's endpoints as Python functions. What is costly to trace is traced here, once, and
+    called by every variant.
+    """
 
     def __init__(self, model: keras.Model, bounds: Bounds, statistics: str) -> None:
         self.model, self.bounds, self.statistics = model, bounds, statistics
@@ -94,13 +131,19 @@ class _Subject:
         self.amounts = [tf.TensorSpec((), tf.float32, name) for name in ("epsilon", "step_size")]
         self.counts = [tf.TensorSpec((), tf.int32, name) for name in ("steps", "seed")]
         self._answers = _traced(self._answer, self.images)
-        self._attacks = _traced(self._ascend, self.images, self.labels[0], *self.amounts, *self.counts)
+        self._attacks = _traced(
+            self._ascend, self.images, self.labels[0], *self.amounts, *self.counts
+        )
 
     def serve(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
-        return self._answers(self._scaled(tf.cast(images, tf.float32)) if images.dtype == tf.uint8 else images)
+        return self._answers(
+            self._scaled(tf.cast(images, tf.float32)) if images.dtype == tf.uint8 else images
+        )
 
     def serve_encoded(self, encoded: tf.Tensor) -> dict[str, tf.Tensor]:
-        decoded = tf.map_fn(self._decoded, encoded, fn_output_signature=tf.TensorSpec(self.image_shape, tf.float32))
+        decoded = tf.map_fn(
+            self._decoded, encoded, fn_output_signature=tf.TensorSpec(self.image_shape, tf.float32)
+        )
         return self._answers(self._scaled(decoded))
 
     def gradient_of(self, quantity: str) -> Callable[..., dict[str, tf.Tensor]]:
@@ -124,16 +167,27 @@ class _Subject:
         steps: tf.Tensor,
         seed: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
-        checks = [*self._label_checks(labels), *self._attack_checks(images, epsilon, step_size, steps)]
+        checks = [
+            *self._label_checks(labels),
+            *self._attack_checks(images, epsilon, step_size, steps),
+        ]
         with tf.control_dependencies(checks):
-            return {"adversarial": self._attacks(images, tf.cast(labels, tf.int64), epsilon, step_size, steps, seed)}
+            return {
+                "adversarial": self._attacks(
+                    images, tf.cast(labels, tf.int64), epsilon, step_size, steps, seed
+                )
+            }
 
     def _logits(self, images: tf.Tensor) -> tf.Tensor:
         return tf.cast(gradients.logits_of(self.model, images, self.statistics), tf.float32)
 
     def _answer(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         logits = self._logits(images)
-        return {"logits": logits, "probabilities": tf.nn.softmax(logits), "labels": tf.argmax(logits, -1)}
+        return {
+            "logits": logits,
+            "probabilities": tf.nn.softmax(logits),
+            "labels": tf.argmax(logits, -1),
+        }
 
     def _ascend(
         self,
@@ -169,7 +223,9 @@ class _Subject:
         image = tf.cast(tf.io.decode_image(text, channels, expand_animations=False), tf.float32)
         image = tf.ensure_shape(image, (None, None, channels))
         fits = tf.reduce_all(tf.shape(image)[:2] == (height, width))
-        resized = tf.cond(fits, lambda: image, lambda: tf.image.resize(image, (height, width), antialias=True))
+        resized = tf.cond(
+            fits, lambda: image, lambda: tf.image.resize(image, (height, width), antialias=True)
+        )
         return tf.ensure_shape(resized, self.image_shape)
 
     def _label_checks(self, labels: tf.Tensor) -> list[Any]:
@@ -189,7 +245,9 @@ class _Subject:
             ("epsilon", epsilon, 0.0, width),
             ("step_size", step_size, 0.0, width),
         ):
-            message = f"{name}: expected {least:g} to {most:g}; the model's pixels lie in {self.bounds}"
+            message = (
+                f"{name}: expected {least:g} to {most:g}; the model's pixels lie in {self.bounds}"
+            )
             yield tf.debugging.assert_greater_equal(value, least - slack, message)
             yield tf.debugging.assert_less_equal(value, most + slack, message)
         yield tf.debugging.assert_non_negative(steps, "steps: expected 0 or more")

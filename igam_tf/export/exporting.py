@@ -12,14 +12,14 @@ import tensorflow as tf
 
 from igam_tf import adapters, models
 from igam_tf.attacks import inputs, programs
-from igam_tf.bounds import PIXELS, Bounds, as_bounds
-from igam_tf.errors import InputError
+from igam_tf.core.bounds import PIXELS, Bounds, as_bounds
+from igam_tf.core.errors import InputError
+from igam_tf.core.settings.choices import EXPORT_FORMATS
 from igam_tf.experiments import trained
 from igam_tf.export import endpoints, metadata
 from igam_tf.export.replacing import replacing, require_free
 from igam_tf.export.saved_gradients import drop_unsaved
 from igam_tf.layers import bounds_of, check_statistics
-from igam_tf.settings.choices import EXPORT_FORMATS
 
 _SUFFIXES = {"keras": ".keras", "weights": ".weights.h5"}
 TOLERANCE = 1e-5  # relative l2, between a model's logits and its SavedModel's
@@ -27,7 +27,9 @@ TOLERANCE = 1e-5  # relative l2, between a model's logits and its SavedModel's
 
 @dataclasses.dataclass(frozen=True)
 class Exported:
-    """What was written: the place, and its metadata (with `endpoints`, of a SavedModel: inputs and outputs by signature)."""
+    """What was written: the place, and its metadata (with `endpoints`, of a SavedModel: inputs and
+    outputs by signature).
+    """
 
     out: pathlib.Path
     format: str
@@ -49,32 +51,44 @@ def export(
 ) -> Exported:
     """Writes a model for use elsewhere.
 
-    A SavedModel has the endpoints of `igam_tf.export.endpoints.build` and needs TensorFlow alone; before it gets its place it
-    is loaded, and its logits on random images are compared with the model's. `.keras` and `.weights.h5` files are for
-    Python with igam_tf. The metadata (`metadata.describe`) is the asset `metadata.json` of a SavedModel
+    A SavedModel has the endpoints of `igam_tf.export.endpoints.build` and needs TensorFlow alone;
+    before it gets its place it is loaded, and its logits on random images are compared with the
+    model's. `.keras` and `.weights.h5` files are for Python with igam_tf. The metadata
+    (`metadata.describe`) is the asset `metadata.json` of a SavedModel
     (`loaded.metadata.asset_path`), and the file `OUT.json` beside the others.
 
     Args:
-      model: a Keras model, images [B, H, W, C] of a known size to logits [B, classes]. What is random in training only
-        (`Pad(size, "random")`) lies still: such an adapter pads at the centre, as in evaluations.
-      out: a directory; with `format="keras"` a file `*.keras`, with `"weights"` a file `*.weights.h5`.
-      gradients, statistics, encoded: see `endpoints.build`. In the other formats the BatchNorm mode is only recorded.
+      model: a Keras model, images [B, H, W, C] of a known size to logits [B, classes]. What is
+        random in training only (`Pad(size, "random")`) lies still: such an adapter pads at the
+        centre, as in evaluations.
+      out: a directory; with `format="keras"` a file `*.keras`, with `"weights"` a file
+        `*.weights.h5`.
+      gradients, statistics, encoded: see `endpoints.build`. In the other formats the BatchNorm mode
+        is only recorded.
       bounds: pixel range, `Bounds` or (low, high); None asks the model.
       class_names: one per class, for the metadata.
       origin: where the model comes from, for the metadata.
       overwrite: replace an export of the same format at `out`.
 
     Raises:
-      InputError: unknown settings, a model of another sort, a mode that it cannot run in, `out` taken, or logits that do
-        not survive. Nothing is written then.
+      InputError: unknown settings, a model of another sort, a mode that it cannot run in, `out`
+        taken, or logits that do not survive. Nothing is written then.
     """
     if format not in EXPORT_FORMATS:
         raise InputError(f"format: expected one of {', '.join(EXPORT_FORMATS)}, got {format!r}")
     if format != "savedmodel" and (encoded or gradients != "softmax"):
-        raise InputError(f"format: {format} has no endpoints; gradients and encoded are for savedmodel")
+        raise InputError(
+            f"format: {format} has no endpoints; gradients and encoded are for savedmodel"
+        )
     target = _named(pathlib.Path(out), format)
-    targets = [target] if format == "savedmodel" else [target.with_name(target.name + ".json"), target]
-    is_ours = (target / "saved_model.pb").is_file() if format == "savedmodel" else not any(t.is_dir() for t in targets)
+    targets = (
+        [target] if format == "savedmodel" else [target.with_name(target.name + ".json"), target]
+    )
+    is_ours = (
+        (target / "saved_model.pb").is_file()
+        if format == "savedmodel"
+        else not any(t.is_dir() for t in targets)
+    )
     require_free(targets, overwrite, is_ours)
     limits = _checked(model, bounds, statistics)
     said = metadata.describe(model, limits, statistics, class_names, origin or metadata.Origin())
@@ -99,12 +113,14 @@ def export_from(
     records: Sequence[pathlib.Path | str] = (),
     **settings: Any,
 ) -> Exported:
-    """Exports a trained model on disk: a run directory, a `.keras` file or a TensorFlow 1 checkpoint.
+    """Exports a trained model on disk: a run directory, a `.keras` file or a TensorFlow 1
+    checkpoint.
 
     Args:
       kind: of a checkpoint that holds several networks.
-      adapter, image_shape: parts (`igam_tf.adapters.parse`) to put before the model, and the images that they take, in
-        [0, 255] or the bounds that are given. For checkpoints, which hold no adapter; a fine-tuned run has its own.
+      adapter, image_shape: parts (`igam_tf.adapters.parse`) to put before the model, and the images
+        that they take, in [0, 255] or the bounds that are given. For checkpoints, which hold no
+        adapter; a fine-tuned run has its own.
       records: evaluation records for the metadata, beside those in a run directory.
       settings: as for `export`.
 
@@ -113,7 +129,9 @@ def export_from(
     """
     model = trained.load_model(source, kind)
     if bool(adapter) != (image_shape is not None):
-        raise InputError("adapter: it needs image_shape, the images that it takes, and the other way round")
+        raise InputError(
+            "adapter: it needs image_shape, the images that it takes, and the other way round"
+        )
     if image_shape is not None:
         bounds = PIXELS if settings.get("bounds") is None else as_bounds(settings["bounds"])
         model = models.adapted(model, adapters.parse(adapter), image_shape, bounds)
@@ -126,7 +144,9 @@ def _named(target: pathlib.Path, format: str) -> pathlib.Path:
     if suffix and not target.name.endswith(suffix):
         raise InputError(f"{target}: expected a file *{suffix} for format {format}")
     if not suffix and target.name.endswith((*_SUFFIXES.values(), ".h5", ".pb")):
-        raise InputError(f"{target}: a SavedModel is a directory; for a file choose another format (keras or weights)")
+        raise InputError(
+            f"{target}: a SavedModel is a directory; for a file choose another format (keras or weights)"
+        )
     return target
 
 
@@ -167,15 +187,23 @@ def _write_keras(model: keras.Model, targets: Sequence[pathlib.Path], said: dict
         sidecar.write_text(json.dumps(said, indent=1) + "\n")
 
 
-def _save(traced: endpoints.Endpoints, temporary: pathlib.Path, name: str, said: dict[str, Any]) -> None:
+def _save(
+    traced: endpoints.Endpoints, temporary: pathlib.Path, name: str, said: dict[str, Any]
+) -> None:
     """What keras.export.ExportArchive does, which takes no assets and one type for each input."""
     asset = temporary / "metadata.json"
     asset.write_text(json.dumps(said, indent=1) + "\n")
     module, signatures = traced.module, traced.signatures
-    used = {id(variable): variable for function in signatures.values() for variable in function.variables}
+    used = {
+        id(variable): variable
+        for function in signatures.values()
+        for variable in function.variables
+    }
     module.weights = list(used.values())
     module.metadata = tf.saved_model.Asset(str(asset))
-    tf.saved_model.save(module, str(temporary / name), {**signatures, "serving_default": signatures["serve"]})
+    tf.saved_model.save(
+        module, str(temporary / name), {**signatures, "serving_default": signatures["serve"]}
+    )
     drop_unsaved(temporary / name)
 
 
@@ -195,7 +223,10 @@ def _shapes(traced: endpoints.Endpoints) -> dict[str, Any]:
     """Type and shape of every signature's inputs and outputs."""
 
     def plain(specs: dict[str, Any]) -> dict[str, Any]:
-        return {name: {"dtype": spec.dtype.name, "shape": spec.shape.as_list()} for name, spec in specs.items()}
+        return {
+            name: {"dtype": spec.dtype.name, "shape": spec.shape.as_list()}
+            for name, spec in specs.items()
+        }
 
     return {
         name: {

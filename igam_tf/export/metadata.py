@@ -9,13 +9,14 @@ from typing import Any
 
 import keras
 
-from igam_tf import adapters, runtime
-from igam_tf.bounds import Bounds
-from igam_tf.errors import InputError
+from igam_tf import adapters
+from igam_tf.core import runtime
+from igam_tf.core.bounds import Bounds
+from igam_tf.core.errors import InputError
+from igam_tf.core.structure import walk
+from igam_tf.evaluation.records import EvalRecord
 from igam_tf.experiments import trained
 from igam_tf.layers import PerImageStandardization, UnitNorm
-from igam_tf.records import EvalRecord
-from igam_tf.structure import walk
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,12 +35,14 @@ class Origin:
     evaluations: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
-def origin_of(path: pathlib.Path | str, kind: str | None = None, records: Sequence[pathlib.Path | str] = ()) -> Origin:
+def origin_of(
+    path: pathlib.Path | str, kind: str | None = None, records: Sequence[pathlib.Path | str] = ()
+) -> Origin:
     """The origin of a trained model on disk.
 
     Args:
-      path, kind: as for `igam_tf.experiments.trained.load_model`. Of a run directory (or the `model.keras` in it) the
-        configuration, the environment and all evaluation records are read.
+      path, kind: as for `igam_tf.experiments.trained.load_model`. Of a run directory (or the
+        `model.keras` in it) the configuration, the environment and all evaluation records are read.
       records: further evaluation records of it, as `bin/evaluate --output` writes them.
 
     Raises:
@@ -49,13 +52,26 @@ def origin_of(path: pathlib.Path | str, kind: str | None = None, records: Sequen
     source = {"path": str(path), "sha256": weights.sha256, "kind": kind}
     place = pathlib.Path(path)
     directory = place.parent if place.name == "model.keras" else place
-    found = [file for pattern in ("evaluation-*.json", "strong-*.json") for file in sorted(directory.glob(pattern))]
+    found = [
+        file
+        for pattern in ("evaluation-*.json", "strong-*.json")
+        for file in sorted(directory.glob(pattern))
+    ]
     evaluations = {file.name: _record(file) for file in [*found, *map(pathlib.Path, records)]}
-    return Origin(source, _optional(directory / "config.json"), _optional(directory / "environment.json"), evaluations)
+    return Origin(
+        source,
+        _optional(directory / "config.json"),
+        _optional(directory / "environment.json"),
+        evaluations,
+    )
 
 
 def describe(
-    model: keras.Model, bounds: Bounds, statistics: str, class_names: Sequence[str] | None, origin: Origin
+    model: keras.Model,
+    bounds: Bounds,
+    statistics: str,
+    class_names: Sequence[str] | None,
+    origin: Origin,
 ) -> dict[str, Any]:
     """Everything that a user of the model elsewhere may ask, as plain data.
 
@@ -64,7 +80,9 @@ def describe(
     """
     classes = int(model.output_shape[-1])
     if class_names is not None and len(class_names) != classes:
-        raise InputError(f"class_names: the model has {classes} classes, got {len(class_names)} names")
+        raise InputError(
+            f"class_names: the model has {classes} classes, got {len(class_names)} names"
+        )
     return {
         "format": 1,
         "model": model.name,
@@ -82,7 +100,9 @@ def describe(
 
 
 def _normalization(model: keras.Model) -> str | None:
-    """Of the input, by the names of `igam_tf.layers.normalization`; None where the model has none of these."""
+    """Of the input, by the names of `igam_tf.layers.normalization`; None where the model has none
+    of these.
+    """
     for layer in walk(model):
         if isinstance(layer, PerImageStandardization):
             return "per_image"
@@ -95,7 +115,10 @@ def _adapter(model: keras.Model) -> list[dict[str, Any]]:
     """The affine maps between an image and the network, in order, with their settings."""
     common = inspect.signature(keras.layers.Layer.__init__).parameters
     return [
-        {"part": type(layer).__name__, **{key: v for key, v in layer.get_config().items() if key not in common}}
+        {
+            "part": type(layer).__name__,
+            **{key: v for key, v in layer.get_config().items() if key not in common},
+        }
         for layer in walk(model)
         if type(layer).__module__ == adapters.__name__
     ]
@@ -110,7 +133,9 @@ def _record(path: pathlib.Path) -> Any:
     try:
         EvalRecord.from_json(text)
     except (TypeError, KeyError, AttributeError) as error:
-        raise InputError(f"{path}: no evaluation record (bin/evaluate --output writes one)") from error
+        raise InputError(
+            f"{path}: no evaluation record (bin/evaluate --output writes one)"
+        ) from error
     return json.loads(text)
 
 

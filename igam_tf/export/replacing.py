@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 
-from igam_tf.errors import InputError
+from igam_tf.core.errors import InputError
 
 
 def require_free(targets: Sequence[pathlib.Path], overwrite: bool, is_ours: bool) -> None:
@@ -28,7 +28,8 @@ def require_free(targets: Sequence[pathlib.Path], overwrite: bool, is_ours: bool
 
 @contextlib.contextmanager
 def replacing(targets: Sequence[pathlib.Path]) -> Iterator[pathlib.Path]:
-    """A temporary directory beside the targets; what lies there at the end by their names takes their places.
+    """A temporary directory beside the targets; what lies there at the end by their names takes
+    their places.
 
     Nothing is changed if the block raises, nor if a rename fails: what was there is put back.
     """

@@ -1,4 +1,6 @@
-"""Custom gradients in a SavedModel: those that TensorFlow saves, and marks of those that it does not."""
+"""Custom gradients in a SavedModel: those that TensorFlow saves, and marks of those that it does
+not.
+"""
 
 import pathlib
 
@@ -8,11 +10,12 @@ _MARK = "_gradient_op_type"
 
 
 def drop_unsaved(path: pathlib.Path) -> None:
-    """Takes the marks of custom gradients that were not saved from a SavedModel; changes nothing where all were.
+    """Takes the marks of custom gradients that were not saved from a SavedModel; changes nothing
+    where all were.
 
-    TensorFlow saves the custom gradients of what is in a graph, but not those of the gradients themselves (a BatchNorm with
-    second derivatives of its own), and every load would warn of each. Without its mark an operation has TensorFlow's own
-    derivative.
+    TensorFlow saves the custom gradients of what is in a graph, but not those of the gradients
+    themselves (a BatchNorm with second derivatives of its own), and every load would warn of each.
+    Without its mark an operation has TensorFlow's own derivative.
     """
     file = path / "saved_model.pb"
     saved = saved_model_pb2.SavedModel.FromString(file.read_bytes())
@@ -26,4 +29,6 @@ def drop_unsaved(path: pathlib.Path) -> None:
         del node.attr[_MARK]
     if marked:
         file.write_bytes(saved.SerializeToString(deterministic=True))
-        (path / "fingerprint.pb").unlink(missing_ok=True)  # of another content; loading does not need it
+        (path / "fingerprint.pb").unlink(
+            missing_ok=True
+        )  # of another content; loading does not need it

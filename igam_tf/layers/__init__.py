@@ -1,9 +1,11 @@
-"""Keras layers of the original networks: input bounds, normalisations, BatchNorm, activation, shortcut.
+"""Keras layers of the original networks: input bounds, normalisations, BatchNorm, activation,
+shortcut.
 
-Whether `BatchNorm` runs on its moving averages or on the statistics of the batch at hand is an argument
-of `igam_tf.gradients.logits_of`, and never depends on `trainable` (`igam_tf.modes`).
+Whether `BatchNorm` runs on its moving averages or on the statistics of the batch at hand is an
+argument of `igam_tf.gradients.logits_of`, and never depends on `trainable` (`igam_tf.core.modes`).
 """
 
+from igam_tf.core.settings.choices import NORMALIZATIONS, STATISTICS
 from igam_tf.layers.batch_norm import (
     BatchNorm,
     batch_norms,
@@ -18,7 +20,6 @@ from igam_tf.layers.normalization import (
     normalization,
 )
 from igam_tf.layers.pixels import PixelRange, bounds_of
-from igam_tf.settings.choices import NORMALIZATIONS, STATISTICS
 
 __all__ = [
     "NORMALIZATIONS",

@@ -5,19 +5,20 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from igam_tf import modes
-from igam_tf.errors import InputError
+from igam_tf.core import modes
+from igam_tf.core.errors import InputError
+from igam_tf.core.settings.choices import STATISTICS
+from igam_tf.core.structure import walk
 from igam_tf.layers import fused_norm
-from igam_tf.settings.choices import STATISTICS
-from igam_tf.structure import walk
 
 
 def check_statistics(statistics: str, model: Any = None) -> str:
     """The mode, if it is one and the model (where its layers can be seen) can run in it.
 
     Raises:
-      InputError: no such mode; `"moving"` on a model without moving averages; `"batch"` on one with stock
-        BatchNormalization layers, which cannot use the batch's statistics without updating their moving averages.
+      InputError: no such mode; `"moving"` on a model without moving averages; `"batch"` on one with
+        stock BatchNormalization layers, which cannot use the batch's statistics without updating
+        their moving averages.
     """
     if statistics not in STATISTICS:
         raise InputError(f"statistics: expected one of {', '.join(STATISTICS)}, got {statistics!r}")
@@ -34,29 +35,37 @@ def check_statistics(statistics: str, model: Any = None) -> str:
 
 @keras.saving.register_keras_serializable("igam_tf")
 class BatchNorm(keras.layers.Layer):
-    """Batch normalisation over all axes but the last, with a statistics mode that is always explicit.
+    """Batch normalisation over all axes but the last, with a statistics mode that is always
+    explicit.
 
-    * `training=True`: the batch's mean and biased variance; the moving averages are updated in the forward pass, the
-      moving variance with the unbiased one (x N/(N-1)), as TensorFlow 1's fused kernel did.
-    * `training=False` inside `igam_tf.modes.in_mode(batch_statistics=True)`: the batch's statistics, nothing is updated.
+    * `training=True`: the batch's mean and biased variance; the moving averages are updated in the
+      forward pass, the moving variance with the unbiased one (x N/(N-1)), as TensorFlow 1's fused
+      kernel did.
+    * `training=False` inside `igam_tf.core.modes.in_mode(batch_statistics=True)`: the batch's
+      statistics, nothing is updated.
     * `training=False` otherwise: the moving averages.
 
-    `trainable` plays no part (stock Keras BatchNormalization turns to its moving averages when frozen). Derivatives are
-    right to second order: in closed form (`igam_tf.layers.fused_norm`) where TensorFlow's fused kernels serve. (The stock
-    layer cuts the gradient through the mean in its variance, so that double backpropagation through batch statistics is off
-    by 1-3 %.)
+    `trainable` plays no part (stock Keras BatchNormalization turns to its moving averages when
+    frozen). Derivatives are right to second order: in closed form (`igam_tf.layers.fused_norm`)
+    where TensorFlow's fused kernels serve. (The stock layer cuts the gradient through the mean in
+    its variance, so that double backpropagation through batch statistics is off by 1-3 %.)
 
     Args:
       momentum: decay of the moving averages.
       epsilon: added to the variance.
-      moving_averages: False for networks whose checkpoint holds none; asking such a layer for them is an error.
+      moving_averages: False for networks whose checkpoint holds none; asking such a layer for them
+        is an error.
 
     Raises:
       InputError: moving averages are asked for and there are none.
     """
 
     def __init__(
-        self, momentum: float = 0.9, epsilon: float = 1e-3, moving_averages: bool = True, **kwargs: Any
+        self,
+        momentum: float = 0.9,
+        epsilon: float = 1e-3,
+        moving_averages: bool = True,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.momentum = float(momentum)
@@ -67,7 +76,11 @@ class BatchNorm(keras.layers.Layer):
         # autocast=False: under mixed precision the statistics and the affine part stay float32.
         def weight(name: str, initializer: str, trainable: bool) -> Any:
             return self.add_weight(
-                shape=(input_shape[-1],), name=name, initializer=initializer, trainable=trainable, autocast=False
+                shape=(input_shape[-1],),
+                name=name,
+                initializer=initializer,
+                trainable=trainable,
+                autocast=False,
             )
 
         self.gamma = weight("gamma", "ones", True)
@@ -93,7 +106,9 @@ class BatchNorm(keras.layers.Layer):
                 average.assign_sub((average - tf.stop_gradient(value)) * (1.0 - self.momentum))
         return outputs
 
-    def _normalize_by_moving_averages(self, inputs: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> tf.Tensor:
+    def _normalize_by_moving_averages(
+        self, inputs: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor
+    ) -> tf.Tensor:
         self.require_moving_averages()
         scale = gamma * tf.math.rsqrt(self.moving_variance + self.epsilon)
         shift = beta - self.moving_mean * scale
@@ -141,15 +156,18 @@ def stock_batchnorms(model: Any) -> list[str]:
 
 
 def exact_batchnorm(model: keras.Model) -> keras.Model:
-    """A copy of a model with `BatchNorm` in place of every stock Keras BatchNormalization; same weights.
+    """A copy of a model with `BatchNorm` in place of every stock Keras BatchNormalization; same
+    weights.
 
-    Inference is unchanged. In training the moving variance is fed the unbiased variance, as the fused kernel does.
+    Inference is unchanged. In training the moving variance is fed the unbiased variance, as the
+    fused kernel does.
 
     Args:
       model: a functional or sequential Keras model; nested models are converted too.
 
     Raises:
-      InputError: a stock layer that ours cannot stand for: another axis than the last, or without gamma or beta.
+      InputError: a stock layer that ours cannot stand for: another axis than the last, or without
+        gamma or beta.
     """
 
     def clone(layer: Any) -> Any:

@@ -10,7 +10,9 @@ _LEAST = 2.0**-126  # the least normal number of float32 and bfloat16
 
 @keras.saving.register_keras_serializable("igam_tf")
 class LeakyReLU(keras.layers.Layer):
-    """max(x, slope * x) whose derivative at exactly 0 is 1, as the original code's `where(x < 0, ...)` has it."""
+    """max(x, slope * x) whose derivative at exactly 0 is 1, as the original code's `where(x < 0,
+    ...)` has it.
+    """
 
     def __init__(self, slope: float = 0.1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -23,8 +25,11 @@ class LeakyReLU(keras.layers.Layer):
         @tf.custom_gradient
         def activation(x: tf.Tensor) -> Any:
             def gradient(upstream: tf.Tensor) -> tf.Tensor:
-                # TensorFlow's own kernel has the slope at 0; less than anything else, this addend moves 0 alone past it.
-                return tf.raw_ops.LeakyReluGrad(gradients=upstream, features=x + _LEAST, alpha=self.slope)
+                # TensorFlow's own kernel has the slope at 0; less than anything else, this addend
+                # moves 0 alone past it.
+                return tf.raw_ops.LeakyReluGrad(
+                    gradients=upstream, features=x + _LEAST, alpha=self.slope
+                )
 
             return tf.nn.leaky_relu(x, self.slope), gradient
 

@@ -1,12 +1,14 @@
 """Batch normalisation by TensorFlow's fused kernels, its second derivatives in closed form.
 
-The kernels bring first derivatives. TensorFlow derives those by rebuilding them from elementary operations: right, but some
-thirty passes over the activations. With the normalised x^ = (x - mean) r, r = 1/sqrt(variance + epsilon), and means over a
-channel's n values, the first derivative for an upstream g is
+The kernels bring first derivatives. TensorFlow derives those by rebuilding them from elementary
+operations: right, but some thirty passes over the activations. With the normalised x^ = (x - mean)
+r, r = 1/sqrt(variance + epsilon), and means over a channel's n values, the first derivative for an
+upstream g is
 
     dx = gamma r (g - a - x^ b),   dgamma = n b,   dbeta = n a,   a = mean(g),   b = mean(g x^)
 
-and that of <u, dx> + <s, dgamma> + <t, dbeta>, with c = mean(u x^) and m = mean(u g) - mean(u) a - b c,
+and that of <u, dx> + <s, dgamma> + <t, dbeta>, with c = mean(u x^) and m = mean(u g) - mean(u) a -
+b c,
 
     for g:      gamma r (u - mean(u) - x^ c) + s x^ + t
     for gamma:  n r m
@@ -25,10 +27,12 @@ LEAST_EPSILON = 1.001e-5  # cuDNN takes no smaller one
 def batch_norm(
     inputs: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Outputs, mean and unbiased variance of float32 or bfloat16 inputs [B, H, W, C]; gamma and beta are float32 [C].
+    """Outputs, mean and unbiased variance of float32 or bfloat16 inputs [B, H, W, C]; gamma and
+    beta are float32 [C].
 
     epsilon is at least `LEAST_EPSILON`.
-    No gradient flows through the mean and variance returned. Third derivatives raise NotImplementedError.
+    No gradient flows through the mean and variance returned. Third derivatives raise
+    NotImplementedError.
     """
 
     @tf.custom_gradient
@@ -58,7 +62,9 @@ def _backward(
     n = tf.cast(tf.size(x) // tf.size(gamma), gamma.dtype)
 
     def kernel(g: tf.Tensor) -> list[tf.Tensor]:
-        spaces = dict(zip(("reserve_space_1", "reserve_space_2", "reserve_space_3"), reserved, strict=True))
+        spaces = dict(
+            zip(("reserve_space_1", "reserve_space_2", "reserve_space_3"), reserved, strict=True)
+        )
         return tf.raw_ops.FusedBatchNormGradV3(
             y_backprop=g, x=x, scale=gamma, **spaces, epsilon=epsilon, is_training=True
         )[:3]
@@ -72,11 +78,21 @@ def _backward(
             du, dgamma_u, dbeta_u = kernel(u)
             r = tf.math.rsqrt(unbiased * (tf.maximum(n - 1.0, 1.0) / n) + epsilon)
             a, b, c = dbeta / n, dgamma / n, dgamma_u / n
-            m = tf.reduce_mean(tf.cast(u, r.dtype) * tf.cast(g, r.dtype), [0, 1, 2]) - dbeta_u / n * a - b * c
+            m = (
+                tf.reduce_mean(tf.cast(u, r.dtype) * tf.cast(g, r.dtype), [0, 1, 2])
+                - dbeta_u / n * a
+                - b * c
+            )
             by_x = -gamma * r**3 * m
             for_g = du
-            for_x = [-r * b * tf.cast(du, r.dtype), -r * c * tf.cast(dx, r.dtype), by_x * (tf.cast(x, r.dtype) - mean)]
-            if not (_is_zero(s) and _is_zero(t)):  # they are where only the inputs' gradient is derived
+            for_x = [
+                -r * b * tf.cast(du, r.dtype),
+                -r * c * tf.cast(dx, r.dtype),
+                by_x * (tf.cast(x, r.dtype) - mean),
+            ]
+            if not (
+                _is_zero(s) and _is_zero(t)
+            ):  # they are where only the inputs' gradient is derived
                 normalized = (tf.cast(x, r.dtype) - mean) * r
                 for_g = tf.cast(tf.cast(du, r.dtype) + s * normalized + t, du.dtype)
                 for_x.append(s * r * (tf.cast(g, r.dtype) - a - normalized * b))
@@ -95,4 +111,6 @@ def _is_zero(tensor: tf.Tensor) -> bool:
 
 
 def _third(*_: Any) -> Any:
-    raise NotImplementedError("BatchNorm has no third derivatives with the batch's statistics in float32")
+    raise NotImplementedError(
+        "BatchNorm has no third derivatives with the batch's statistics in float32"
+    )

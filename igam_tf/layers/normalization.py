@@ -5,14 +5,16 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from igam_tf.errors import InputError
-from igam_tf.precision import FloatLayer
-from igam_tf.settings.choices import NORMALIZATIONS
+from igam_tf.core.errors import InputError
+from igam_tf.core.precision import FloatLayer
+from igam_tf.core.settings.choices import NORMALIZATIONS
 
 
 @keras.saving.register_keras_serializable("igam_tf")
 class PerImageStandardization(FloatLayer):
-    """`(x - mean) / max(std, 1/sqrt(n))` over all n pixels and channels of an image (MadryLab's CIFAR-10 input)."""
+    """`(x - mean) / max(std, 1/sqrt(n))` over all n pixels and channels of an image (MadryLab's
+    CIFAR-10 input).
+    """
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         axes = list(range(1, inputs.shape.rank))
@@ -24,10 +26,11 @@ class PerImageStandardization(FloatLayer):
 
 @keras.saving.register_keras_serializable("igam_tf")
 class UnitNorm(FloatLayer):
-    """An image divided by its l2 norm, its one scalar mean subtracted before if `zero_mean` (the release's input).
+    """An image divided by its l2 norm, its one scalar mean subtracted before if `zero_mean` (the
+    release's input).
 
-    The squared norm is clamped below at 1e-12. There is no sqrt(n) factor: pixels come out near 0.02, so the first
-    BatchNorm's variances lie far below its epsilon, which therefore matters.
+    The squared norm is clamped below at 1e-12. There is no sqrt(n) factor: pixels come out near
+    0.02, so the first BatchNorm's variances lie far below its epsilon, which therefore matters.
     """
 
     def __init__(self, zero_mean: bool = True, **kwargs: Any) -> None:
@@ -45,7 +48,9 @@ class UnitNorm(FloatLayer):
 
 
 def normalization(kind: str, **kwargs: Any) -> keras.layers.Layer:
-    """`"per_image"` (MadryLab), `"unit_norm"` (zero mean, then l2: the release) or `"l2"` (l2 alone)."""
+    """`"per_image"` (MadryLab), `"unit_norm"` (zero mean, then l2: the release) or `"l2"` (l2
+    alone).
+    """
     if kind == "per_image":
         return PerImageStandardization(**kwargs)
     if kind in ("unit_norm", "l2"):

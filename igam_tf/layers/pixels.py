@@ -5,10 +5,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from igam_tf.bounds import Bounds
-from igam_tf.errors import InputError
-from igam_tf.precision import FloatLayer
-from igam_tf.structure import walk
+from igam_tf.core.bounds import Bounds
+from igam_tf.core.errors import InputError
+from igam_tf.core.precision import FloatLayer
+from igam_tf.core.structure import walk
 
 
 @keras.saving.register_keras_serializable("igam_tf")

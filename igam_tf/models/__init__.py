@@ -1,8 +1,18 @@
-"""The networks. Each function builds a Keras model that returns logits and carries its pixel range; nothing else."""
+"""The networks. Each function builds a Keras model that returns logits and carries its pixel range;
+nothing else.
+"""
 
 from igam_tf.models.composition import adapted, renormalized, source_view, with_new_head
 from igam_tf.models.discriminator import discriminator
 from igam_tf.models.mnist_cnn import mnist_cnn
 from igam_tf.models.wide_resnet import wide_resnet
 
-__all__ = ["adapted", "discriminator", "mnist_cnn", "renormalized", "source_view", "wide_resnet", "with_new_head"]
+__all__ = [
+    "adapted",
+    "discriminator",
+    "mnist_cnn",
+    "renormalized",
+    "source_view",
+    "wide_resnet",
+    "with_new_head",
+]

@@ -6,18 +6,18 @@ import keras
 import tensorflow as tf
 
 from igam_tf import layers
-from igam_tf.bounds import Bounds
-from igam_tf.errors import InputError
+from igam_tf.core.bounds import Bounds
+from igam_tf.core.errors import InputError
+from igam_tf.core.precision import full_precision
 from igam_tf.layers import PixelRange
-from igam_tf.precision import full_precision
 
 
 @keras.saving.register_keras_serializable("igam_tf")
 class TargetHead(keras.layers.Layer):
     """A logit layer over `[features, source_logits]` that reads only the features.
 
-    Taking the source head's output as well keeps that head in the model; its product is pruned from compiled graphs.
-    Weights start like the original's: uniform(+-sqrt(3 / fan_in)), zero bias.
+    Taking the source head's output as well keeps that head in the model; its product is pruned from
+    compiled graphs. Weights start like the original's: uniform(+-sqrt(3 / fan_in)), zero bias.
     """
 
     def __init__(self, units: int, **kwargs: Any) -> None:
@@ -26,7 +26,9 @@ class TargetHead(keras.layers.Layer):
 
     def build(self, input_shape: Any) -> None:
         initial = keras.initializers.VarianceScaling(1.0, mode="fan_in", distribution="uniform")
-        self.kernel = self.add_weight(shape=(input_shape[0][-1], self.units), initializer=initial, name="kernel")
+        self.kernel = self.add_weight(
+            shape=(input_shape[0][-1], self.units), initializer=initial, name="kernel"
+        )
         self.bias = self.add_weight(shape=(self.units,), initializer="zeros", name="bias")
 
     def call(self, inputs: Any) -> tf.Tensor:
@@ -37,16 +39,20 @@ class TargetHead(keras.layers.Layer):
 
 
 def with_new_head(model: keras.Model, num_classes: int) -> keras.Model:
-    """The same network and weights with a fresh logit layer for `num_classes` classes beside its own (paper, Eq. 6).
+    """The same network and weights with a fresh logit layer for `num_classes` classes beside its
+    own (paper, Eq. 6).
 
-    The layers below are shared with `model`, not copied. The old head stays in the new model as the layer
-    `source_logits`; the new one is `logits`.
+    The layers below are shared with `model`, not copied. The old head stays in the new model as the
+    layer `source_logits`; the new one is `logits`.
 
     Raises:
       InputError: the model is not a functional one that ends in a dense layer.
     """
     head = model.layers[-1] if getattr(model, "layers", None) else None
-    if not isinstance(head, (keras.layers.Dense, TargetHead)) or len(getattr(model, "outputs", [])) != 1:
+    if (
+        not isinstance(head, (keras.layers.Dense, TargetHead))
+        or len(getattr(model, "outputs", [])) != 1
+    ):
         raise InputError(
             f"{model.name}: expected a functional Keras model with one output that ends in a Dense logit layer"
         )
@@ -60,16 +66,21 @@ def with_new_head(model: keras.Model, num_classes: int) -> keras.Model:
 
 
 def source_view(model: keras.Model) -> keras.Model:
-    """A fine-tuned teacher's logits of its source task, on the same input (behind its adapter where it has one).
+    """A fine-tuned teacher's logits of its source task, on the same input (behind its adapter where
+    it has one).
 
     Raises:
       InputError: there is no layer `source_logits`.
     """
     names = [layer.name for layer in getattr(model, "layers", [])]
     if "source_logits" in names:
-        return keras.Model(model.input, model.get_layer("source_logits").output, name=f"source_{model.name}")
+        return keras.Model(
+            model.input, model.get_layer("source_logits").output, name=f"source_{model.name}"
+        )
     if not names or not getattr(model.layers[-1], "layers", None):
-        raise InputError(f"{getattr(model, 'name', model)}: no fine-tuned teacher, it has no source head")
+        raise InputError(
+            f"{getattr(model, 'name', model)}: no fine-tuned teacher, it has no source head"
+        )
     inputs = keras.Input(model.input_shape[1:])
     x = inputs
     for layer in model.layers[1:-1]:
@@ -78,12 +89,14 @@ def source_view(model: keras.Model) -> keras.Model:
 
 
 def renormalized(model: keras.Model, normalization: str) -> keras.Model:
-    """A copy of a network with the same weights and another input normalisation (`igam_tf.layers.normalization`).
+    """A copy of a network with the same weights and another input normalisation
+    (`igam_tf.layers.normalization`).
 
     The release does this to its Tiny-ImageNet teacher: trained on `unit_norm`, rebuilt on `l2`.
 
     Raises:
-      InputError: the network has no layer of the name `normalization`, or there is no such normalisation.
+      InputError: the network has no layer of the name `normalization`, or there is no such
+        normalisation.
     """
     if not any(layer.name == "normalization" for layer in model.layers):
         raise InputError(f"{model.name}: there is no layer `normalization` to replace")
@@ -99,7 +112,10 @@ def renormalized(model: keras.Model, normalization: str) -> keras.Model:
 
 
 def adapted(
-    model: keras.Model, adapter: keras.layers.Layer | None, input_shape: tuple[int, ...], bounds: Bounds
+    model: keras.Model,
+    adapter: keras.layers.Layer | None,
+    input_shape: tuple[int, ...],
+    bounds: Bounds,
 ) -> keras.Model:
     """`model` behind `adapter`, as one model on target images [B, *input_shape] in `bounds`.
 
@@ -109,7 +125,9 @@ def adapted(
     inputs = keras.Input(input_shape, name="images")
     x = PixelRange(bounds.low, bounds.high, name="pixels")(inputs)
     x = x if adapter is None else adapter(x)
-    if any(side not in (None, found) for side, found in zip(model.input_shape, x.shape, strict=True)):
+    if any(
+        side not in (None, found) for side, found in zip(model.input_shape, x.shape, strict=True)
+    ):
         raise InputError(
             f"adapter: it gives {tuple(x.shape[1:])} for {tuple(input_shape)} images, the model takes {model.input_shape[1:]}"
         )

@@ -2,18 +2,22 @@
 
 import keras
 
-from igam_tf.bounds import UNIT
+from igam_tf.core.bounds import UNIT
+from igam_tf.core.precision import full_precision
 from igam_tf.layers import PixelRange
-from igam_tf.precision import full_precision
 
 
 def mnist_cnn(
-    num_classes: int = 10, channels: tuple[int, int] = (32, 64), hidden: int = 1024, name: str = "mnist_cnn"
+    num_classes: int = 10,
+    channels: tuple[int, int] = (32, 64),
+    hidden: int = 1024,
+    name: str = "mnist_cnn",
 ) -> keras.Model:
-    """float32 images [B, 28, 28, 1] in [0, 1] to logits [B, num_classes]; no normalisation, no BatchNorm.
+    """float32 images [B, 28, 28, 1] in [0, 1] to logits [B, num_classes]; no normalisation, no
+    BatchNorm.
 
-    `channels` and `hidden` are the challenge's by default. Initial weights: normal truncated at two standard deviations
-    (0.1), biases 0.1, as in mnist_challenge/model.py.
+    `channels` and `hidden` are the challenge's by default. Initial weights: normal truncated at two
+    standard deviations (0.1), biases 0.1, as in mnist_challenge/model.py.
     """
 
     def initial() -> dict[str, keras.initializers.Initializer]:
@@ -25,7 +29,9 @@ def mnist_cnn(
     inputs = keras.Input((28, 28, 1), name="images")
     x = PixelRange(UNIT.low, UNIT.high, name="pixels")(inputs)
     for index, width in enumerate(channels, 1):
-        x = keras.layers.Conv2D(width, 5, padding="same", activation="relu", name=f"conv{index}", **initial())(x)
+        x = keras.layers.Conv2D(
+            width, 5, padding="same", activation="relu", name=f"conv{index}", **initial()
+        )(x)
         x = keras.layers.MaxPooling2D(2, padding="same", name=f"pool{index}")(x)
     x = keras.layers.Flatten(name="flatten")(x)
     x = keras.layers.Dense(hidden, activation="relu", name="hidden", **initial())(x)

@@ -6,10 +6,10 @@ import keras
 import tensorflow as tf
 
 from igam_tf import layers
-from igam_tf.bounds import PIXELS
-from igam_tf.errors import InputError
+from igam_tf.core.bounds import PIXELS
+from igam_tf.core.errors import InputError
+from igam_tf.core.precision import full_precision
 from igam_tf.layers import BatchNorm, LeakyReLU, PaddedShortcut, PixelRange
-from igam_tf.precision import full_precision
 
 STEM_CHANNELS = 16
 
@@ -26,10 +26,11 @@ def wide_resnet(
 ) -> keras.Model:
     """float32 images [B, H, W, C] in [0, 255] to logits [B, num_classes].
 
-    A pre-activation network of three stages of `blocks` two-convolution units with 16, 32 and 64 times `width` channels;
-    strides 1, 2, 2; leaky ReLU of slope 0.1; parameter-free shortcuts; global average pooling. Normalisation is inside:
-    `"per_image"` (MadryLab), `"unit_norm"` (the release's student) or `"l2"` (its Tiny-ImageNet teacher as IGAM uses it).
-    BatchNorm uses the mode of `igam_tf.layers.BatchNorm`; `moving_averages=False` builds a network without them.
+    A pre-activation network of three stages of `blocks` two-convolution units with 16, 32 and 64
+    times `width` channels; strides 1, 2, 2; leaky ReLU of slope 0.1; parameter-free shortcuts;
+    global average pooling. Normalisation is inside: `"per_image"` (MadryLab), `"unit_norm"` (the
+    release's student) or `"l2"` (its Tiny-ImageNet teacher as IGAM uses it). BatchNorm uses the
+    mode of `igam_tf.layers.BatchNorm`; `moving_averages=False` builds a network without them.
 
     Raises:
       InputError: unknown normalisation, or a size that is not positive.
@@ -46,16 +47,27 @@ def wide_resnet(
     for stage, (base, first_stride) in enumerate(((16, 1), (32, 2), (64, 2)), 1):
         for unit in range(blocks):
             stride = first_stride if unit == 0 else 1
-            x = _unit(x, f"unit_{stage}_{unit}", base * width, stride, activated, shared=(stage, unit) == (1, 0))
+            x = _unit(
+                x,
+                f"unit_{stage}_{unit}",
+                base * width,
+                stride,
+                activated,
+                shared=(stage, unit) == (1, 0),
+            )
     x = activated(x, "unit_last")
     x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
     dense_initial = keras.initializers.VarianceScaling(1.0, mode="fan_in", distribution="uniform")
-    logits = keras.layers.Dense(num_classes, kernel_initializer=dense_initial, name="logits", dtype=full_precision())(x)
+    logits = keras.layers.Dense(
+        num_classes, kernel_initializer=dense_initial, name="logits", dtype=full_precision()
+    )(x)
     return keras.Model(inputs, logits, name=name)
 
 
 def _conv(name: str, channels: int, stride: int = 1) -> keras.layers.Layer:
-    initial = keras.initializers.VarianceScaling(2.0, mode="fan_out", distribution="untruncated_normal")
+    initial = keras.initializers.VarianceScaling(
+        2.0, mode="fan_out", distribution="untruncated_normal"
+    )
     return keras.layers.Conv2D(
         channels, 3, stride, padding="same", use_bias=False, kernel_initializer=initial, name=name
     )
@@ -78,7 +90,8 @@ def _unit(
     shared: bool,
 ) -> tf.Tensor:
     residual = activated(x, f"{name}_1")
-    # Only the very first unit lets its skip start behind the activation (the original's "shared_activation").
+    # Only the very first unit lets its skip start behind the activation (the original's
+    # "shared_activation").
     skip = residual if shared else x
     residual = _conv(f"{name}_conv1", channels, stride)(residual)
     residual = activated(residual, f"{name}_2")

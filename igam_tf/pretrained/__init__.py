@@ -1,10 +1,13 @@
-"""Small trained models that come with the package, to try attacks, exports and reports on in seconds.
+"""Small trained models that come with the package, to try attacks, exports and reports on in
+seconds.
 
-Each is a run directory of Table 1 at the preset `demo`, seed 0, on embedded data: its configuration, what it was made with,
-and its weights. Examples to try commands on; as evidence they are worth what README says of the demo.
+Each is a run directory of Table 1 at the preset `demo`, seed 0, on embedded data: its
+configuration, what it was made with, and its weights. Examples to try commands on; as evidence they
+are worth what README says of the demo.
 
     source      the robust teacher on `shapes28`, before its new head
-    teacher     the same behind its adapter with a head for `shapes32`: takes [B, 32, 32, 3] in [0, 255]
+    teacher     the same behind its adapter with a head for `shapes32`: takes [B, 32, 32, 3] in [0,
+      255]
     standard    the student's network, plainly trained
     igam        the student
     pgd7        the student's network, adversarially trained
@@ -13,7 +16,7 @@ and its weights. Examples to try commands on; as evidence they are worth what RE
 import pathlib
 from typing import TYPE_CHECKING
 
-from igam_tf.errors import InputError
+from igam_tf.core.errors import InputError
 
 if TYPE_CHECKING:
     import keras
@@ -33,7 +36,8 @@ def path(name: str) -> pathlib.Path:
 
 
 def load(name: str) -> "keras.Model":
-    """A model, from images [B, H, W, C] in the pixel range that it carries to logits; starts TensorFlow.
+    """A model, from images [B, H, W, C] in the pixel range that it carries to logits; starts
+    TensorFlow.
 
     Raises:
       InputError: no such model.

@@ -12,6 +12,11 @@ def progress(label: str) -> Progress | None:
 
     def show(mode: str, done: int, total: int, accuracy: float) -> None:
         end = "\n" if done == total else ""
-        print(f"\r{label} ({mode}): {done}/{total}, {100 * accuracy:.1f} %", end=end, file=sys.stderr, flush=True)
+        print(
+            f"\r{label} ({mode}): {done}/{total}, {100 * accuracy:.1f} %",
+            end=end,
+            file=sys.stderr,
+            flush=True,
+        )
 
     return show

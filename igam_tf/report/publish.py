@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from igam_tf.experiments.configs import Table, Weights
 from igam_tf.experiments.options import Options
 from igam_tf.experiments.reproduce import Result
-from igam_tf.report import pictures
-from igam_tf.report.data import document
+from igam_tf.experiments.summary import summarise, summary_text
+from igam_tf.report import illustrations
 from igam_tf.report.html import report_html
 from igam_tf.report.markdown import report_markdown
+from igam_tf.report.plain_text import document_text
 from igam_tf.report.schema import report_json
-from igam_tf.report.text import document_text
-from igam_tf.summary import summarise, summary_text
+from igam_tf.report.table_document import document
 
 
 def rendered(
@@ -41,6 +41,6 @@ def rendered(
     elif format == "json":
         content = report_json(documents, summary)
     else:
-        drawn = {s: pictures.of_table(tables[s], results[s], weights, options) for s in tables}
+        drawn = {s: illustrations.of_table(tables[s], results[s], weights, options) for s in tables}
         content = report_html(documents, summary, drawn)
     return content.rstrip("\n") + "\n"

@@ -1,9 +1,12 @@
-"""The report as JSON: a stable shape with a version, of which `docs/reports.md` says what every field is.
+"""The report as JSON: a stable shape with a version, of which `docs/reports.md` says what every
+field is.
 
-    {"schema": "igam_tf.report", "version": 1, "tables": [Document, ...], "summary": Summary or null}
+    {"schema": "igam_tf.report", "version": 1, "tables": [Document, ...], "summary": Summary or
+    null}
 
-Fields are those of the dataclasses in `igam_tf.report.data`, `igam_tf.records`, `igam_tf.claims` and `igam_tf.summary`.
-Fields may be added within a version; a field that goes or changes its meaning raises it.
+Fields are those of the dataclasses in `igam_tf.report.table_document`,
+`igam_tf.evaluation.records`, `igam_tf.experiments.claims` and `igam_tf.experiments.summary`. Fields
+may be added within a version; a field that goes or changes its meaning raises it.
 """
 
 import dataclasses
@@ -12,8 +15,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from igam_tf.report.data import Document
-from igam_tf.summary import Summary
+from igam_tf.experiments.summary import Summary
+from igam_tf.report.table_document import Document
 
 SCHEMA, VERSION = "igam_tf.report", 1
 

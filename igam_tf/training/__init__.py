@@ -1,6 +1,6 @@
 """Training: robust teachers, fine-tuned teachers, students by input gradient adversarial matching."""
 
-from igam_tf.settings.training import PROTOCOLS, Protocol
+from igam_tf.core.settings.training import PROTOCOLS, Protocol
 from igam_tf.training.adversarial import AdversarialTrainer
 from igam_tf.training.head import HeadTrainer, finetune
 from igam_tf.training.igam import Igam

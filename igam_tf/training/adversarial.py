@@ -5,12 +5,13 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from igam_tf import gradients, losses, randomness
+from igam_tf import gradients, losses
 from igam_tf.attacks import ascent
-from igam_tf.errors import InputError
+from igam_tf.core import randomness
+from igam_tf.core.errors import InputError
+from igam_tf.core.settings import constructor
+from igam_tf.core.settings.training import AdversarialSettings
 from igam_tf.layers import bounds_of
-from igam_tf.settings import constructor
-from igam_tf.settings.training import AdversarialSettings
 from igam_tf.training.trainer import Parts, Trainer, regularized
 
 
@@ -18,9 +19,10 @@ from igam_tf.training.trainer import Parts, Trainer, regularized
 class AdversarialTrainer(Trainer):
     """Trains `model` in place on adversarial images made anew for every batch.
 
-    Inner attack: uniform random start, `steps` sign steps on the summed cross-entropy, with the batch's
-    BatchNorm statistics and no update of the moving averages (MadryLab's code attacks its training-mode
-    graph, which updates them on each step too). The update itself runs in training mode.
+    Inner attack: uniform random start, `steps` sign steps on the summed cross-entropy, with the
+    batch's BatchNorm statistics and no update of the moving averages (MadryLab's code attacks its
+    training-mode graph, which updates them on each step too). The update itself runs in training
+    mode.
 
     `loss`, `xent` and `accuracy` are of the adversarial images in training, of clean ones in
     `evaluate` and `validation_data`; `RobustValidation` validates under an attack.
@@ -30,8 +32,8 @@ class AdversarialTrainer(Trainer):
       {settings}
 
     Raises:
-      InputError: a setting out of its range, or a model that does not say its pixel range, ends in a
-        softmax or computes in float16.
+      InputError: a setting out of its range, or a model that does not say its pixel range, ends in
+        a softmax or computes in float16.
     """
 
     def __init__(self, model: keras.Model, **settings: Any) -> None:
@@ -45,7 +47,9 @@ class AdversarialTrainer(Trainer):
                 f"adversarial training: {self.settings.steps} steps need an epsilon above 0; steps=0 trains plainly"
             )
 
-    def _train(self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None) -> tuple[Parts, tf.Tensor]:
+    def _train(
+        self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None
+    ) -> tuple[Parts, tf.Tensor]:
         if self.settings.steps:
             x = self._adversarial(x, y)
         with tf.GradientTape() as tape:
@@ -55,7 +59,9 @@ class AdversarialTrainer(Trainer):
         self.optimizer.apply(tape.gradient(scaled, self.trained_variables), self.trained_variables)
         return parts, logits
 
-    def _validate(self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None) -> tuple[Parts, tf.Tensor]:
+    def _validate(
+        self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None
+    ) -> tuple[Parts, tf.Tensor]:
         logits = gradients.logits_of(self.model, x)
         return self._objective(y, logits, weights), logits
 
@@ -66,7 +72,9 @@ class AdversarialTrainer(Trainer):
 
     def _adversarial(self, x: Any, y: Any) -> tf.Tensor:
         iteration = tf.convert_to_tensor(self.iteration)
-        share = tf.minimum(1.0, tf.cast(iteration + 1, tf.float32) / max(self.settings.ramp_steps, 1))
+        share = tf.minimum(
+            1.0, tf.cast(iteration + 1, tf.float32) / max(self.settings.ramp_steps, 1)
+        )
         epsilon = share * self.epsilon
         seed = randomness.key(self.settings.seed, "training_start", iteration)
         start = x + epsilon * tf.random.stateless_uniform(tf.shape(x), seed, -1.0, 1.0)

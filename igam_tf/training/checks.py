@@ -10,10 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from igam_tf.attacks import inputs
-from igam_tf.bounds import Bounds
-from igam_tf.errors import InputError
+from igam_tf.core.bounds import Bounds
+from igam_tf.core.errors import InputError
+from igam_tf.core.structure import walk
 from igam_tf.layers import bounds_of
-from igam_tf.structure import walk
 
 
 def require_trainable(model: keras.Model) -> None:
@@ -50,21 +50,26 @@ def require_batch(model: keras.Model, bounds: Bounds, data: Any) -> None:
     x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
     inputs.checked(model, x, y, bounds)
     if weights is not None and np.shape(weights) != np.shape(y):
-        raise InputError(f"sample_weight: expected one number per image, shape {np.shape(y)}, got {np.shape(weights)}")
+        raise InputError(
+            f"sample_weight: expected one number per image, shape {np.shape(y)}, got {np.shape(weights)}"
+        )
 
 
 class FirstBatchChecked:
     """A step function of Keras that checks the first batch of each `fit` or `evaluate`.
 
-    Keras hands its step function an iterator; compiled, the step takes the batches from that iterator
-    inside its graph. So the first batches are drawn here, checked as NumPy arrays, and handed on in an
-    iterator of the same type. Later calls cost nothing, and nothing is traced twice.
+    Keras hands its step function an iterator; compiled, the step takes the batches from that
+    iterator inside its graph. So the first batches are drawn here, checked as NumPy arrays, and
+    handed on in an iterator of the same type. Later calls cost nothing, and nothing is traced
+    twice.
 
     Attributes:
       due: whether the next call checks.
     """
 
-    def __init__(self, step: Callable[[Any], Any], check: Callable[[Any], None], batches: int) -> None:
+    def __init__(
+        self, step: Callable[[Any], Any], check: Callable[[Any], None], batches: int
+    ) -> None:
         self.due = True
         self._step, self._check, self._batches = step, check, batches
 
@@ -81,11 +86,17 @@ class FirstBatchChecked:
             self._check(batch)
         if not isinstance(iterator, tf.data.Iterator):
             return iter(first)
-        return iter(tf.data.Dataset.from_generator(lambda: first, output_signature=_present(iterator.element_spec)))
+        return iter(
+            tf.data.Dataset.from_generator(
+                lambda: first, output_signature=_present(iterator.element_spec)
+            )
+        )
 
 
 def _present(parts: Any) -> Any:
     """Without what a user's data leave out: Keras puts an empty `Optional` in its place."""
     if not isinstance(parts, tuple):
         return parts
-    return tuple(part for part in parts if not isinstance(part, (tf.experimental.Optional, tf.OptionalSpec)))
+    return tuple(
+        part for part in parts if not isinstance(part, (tf.experimental.Optional, tf.OptionalSpec))
+    )

@@ -6,12 +6,13 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from igam_tf import gradients, losses, models, runtime
-from igam_tf.bounds import PIXELS, Bounds
+from igam_tf import gradients, losses, models
+from igam_tf.core import runtime
+from igam_tf.core.bounds import PIXELS, Bounds
+from igam_tf.core.settings import constructor
+from igam_tf.core.settings.training import FinetuneSettings
 from igam_tf.data.batches import training_batches
 from igam_tf.data.splits import Dataset, Split
-from igam_tf.settings import constructor
-from igam_tf.settings.training import FinetuneSettings
 from igam_tf.training.trainer import Parts, Trainer, regularized
 
 
@@ -42,14 +43,18 @@ class HeadTrainer(Trainer):
     def trained_variables(self) -> list[keras.Variable]:
         return [variable for layer in self.head for variable in layer.trainable_variables]
 
-    def _train(self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None) -> tuple[Parts, tf.Tensor]:
+    def _train(
+        self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None
+    ) -> tuple[Parts, tf.Tensor]:
         with tf.GradientTape() as tape:
             parts, logits = self._validate(x, y, weights)
             scaled = self.optimizer.scale_loss(parts["loss"])
         self.optimizer.apply(tape.gradient(scaled, self.trained_variables), self.trained_variables)
         return parts, logits
 
-    def _validate(self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None) -> tuple[Parts, tf.Tensor]:
+    def _validate(
+        self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None
+    ) -> tuple[Parts, tf.Tensor]:
         logits = gradients.logits_of(self.model, x, self.settings.statistics)
         xent = losses.mean_cross_entropy(y, logits, weights)
         return {"loss": regularized(xent, *self.head), "xent": xent}, logits
@@ -63,7 +68,8 @@ def head_trainer(
     bounds: Bounds,
     **settings: Any,
 ) -> HeadTrainer:
-    """The trainer of a new head, and of what the adapter learns; its `model` is the fine-tuned teacher to be.
+    """The trainer of a new head, and of what the adapter learns; its `model` is the fine-tuned
+    teacher to be.
 
     Args:
       teacher: the robust model; its layers are shared, its weights stay as they are.
@@ -95,12 +101,14 @@ def finetune(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     verbose: Any = 0,
 ) -> keras.Model:
-    """Phase 1 in one call: a teacher's logits for another task, as `bin/finetune_teacher` trains them.
+    """Phase 1 in one call: a teacher's logits for another task, as `bin/finetune_teacher` trains
+    them.
 
     The new head's initial weights follow `keras.utils.set_random_seed`.
 
     Args:
-      teacher: the robust model, images to logits; its layers are shared, its weights stay as they are.
+      teacher: the robust model, images to logits; its layers are shared, its weights stay as they
+        are.
       data: the target task: a `Dataset` (its training split), a `Split`, or images [N, H, W, C] and
         integer labels [N] as a pair.
       adapter: affine map from a target image to the teacher's input (`igam_tf.adapters`).
@@ -124,9 +132,15 @@ def finetune(
     else:
         split = Split.of(data)
         num_classes = int(split.labels.max()) + 1
-    trainer = head_trainer(teacher, num_classes, adapter, split.images.shape[1:], bounds, statistics=statistics)
-    trainer.compile(optimizer or keras.optimizers.Adam(0.001, epsilon=1e-8))  # TensorFlow 1's epsilon
+    trainer = head_trainer(
+        teacher, num_classes, adapter, split.images.shape[1:], bounds, statistics=statistics
+    )
+    trainer.compile(
+        optimizer or keras.optimizers.Adam(0.001, epsilon=1e-8)
+    )  # TensorFlow 1's epsilon
     stream = training_batches(split, batch_size, seed, bounds, augmented=augmented)
     with runtime.repeatable_graphs():
-        trainer.fit(stream, steps_per_epoch=steps, shuffle=False, callbacks=list(callbacks), verbose=verbose)
+        trainer.fit(
+            stream, steps_per_epoch=steps, shuffle=False, callbacks=list(callbacks), verbose=verbose
+        )
     return trainer.model

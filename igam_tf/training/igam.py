@@ -9,9 +9,9 @@ import keras
 import tensorflow as tf
 
 from igam_tf import adapters, gradients, layers, losses
-from igam_tf.errors import InputError
-from igam_tf.settings import constructor
-from igam_tf.settings.training import IgamSettings
+from igam_tf.core.errors import InputError
+from igam_tf.core.settings import constructor
+from igam_tf.core.settings.training import IgamSettings
 from igam_tf.training import checks
 from igam_tf.training.optimizers import Momentum, SteppedSchedule
 from igam_tf.training.trainer import Parts, Trainer, regularized
@@ -32,34 +32,37 @@ class Igam(Trainer):
 
         mean cross-entropy + weight_decay * decay + lambda_adv * L_adv + lambda_diff * L_diff
 
-    then, on every `disc_every`-th iteration (counted from 0), a discriminator step on the same batch. The student runs
-    with batch statistics and updates its moving averages; the teacher is only read.
+    then, on every `disc_every`-th iteration (counted from 0), a discriminator step on the same
+    batch. The student runs with batch statistics and updates its moving averages; the teacher is
+    only read.
 
     Args:
       student: Keras model, images [B, H, W, C] to logits.
       teacher: frozen model of the same classes. Without `adapter` it takes the student's images.
       discriminator: input gradients to two logits (`igam_tf.models.discriminator`).
-      adapter: affine map from the student's images to the teacher's input; J_t is taken through it, with respect to the
-        student's pixels. A random pad, here or in the teacher, draws a place at each iteration.
+      adapter: affine map from the student's images to the teacher's input; J_t is taken through it,
+        with respect to the student's pixels. A random pad, here or in the teacher, draws a place at
+        each iteration.
       {settings}
 
-    Published lambdas hold for images in [0, 255] only: gradients with respect to [0, 1] pixels are 255 times larger.
+    Published lambdas hold for images in [0, 255] only: gradients with respect to [0, 1] pixels are
+    255 times larger.
 
-    The objects given are trained in place. `optimizer` is the student's: callbacks that set a learning
-    rate reach it, and leave the discriminator's as it is. The teacher and its adapter are no part of
-    the trainer's weights and checkpoints.
+    The objects given are trained in place. `optimizer` is the student's: callbacks that set a
+    learning rate reach it, and leave the discriminator's as it is. The teacher and its adapter are
+    no part of the trainer's weights and checkpoints.
 
-    Sample and class weights multiply each image's cross-entropy and its share of L_diff; L_adv and the
-    discriminator's step stay unweighted.
+    Sample and class weights multiply each image's cross-entropy and its share of L_diff; L_adv and
+    the discriminator's step stay unweighted.
 
     `evaluate` and `validation_data` give the whole objective at any iteration, also before matching
-    begins: the student with its moving averages, the teacher in the protocol's mode with random pads at
-    the centre, the discriminator with the batch's statistics. Under the release's sums `diff` grows with
-    the batch.
+    begins: the student with its moving averages, the teacher in the protocol's mode with random
+    pads at the centre, the discriminator with the batch's statistics. Under the release's sums
+    `diff` grows with the batch.
 
     Raises:
-      InputError: a setting out of its range, models whose shapes do not fit together, or one that ends
-        in a softmax or computes in float16.
+      InputError: a setting out of its range, models whose shapes do not fit together, or one that
+        ends in a softmax or computes in float16.
     """
 
     _product = "student"
@@ -112,11 +115,15 @@ class Igam(Trainer):
         image = self.student.input_shape[1:]
         batch = keras.KerasTensor((None, *image), dtype="float32")
         window = (
-            batch if self.settings.gradient_crop is None else adapters.CenterCrop(self.settings.gradient_crop)(batch)
+            batch
+            if self.settings.gradient_crop is None
+            else adapters.CenterCrop(self.settings.gradient_crop)(batch)
         )
         seen = tuple(window.shape[1:])
         if tuple(self.discriminator.input_shape[1:]) != seen:
-            raise InputError(f"discriminator: it takes {self.discriminator.input_shape[1:]}, the gradients are {seen}")
+            raise InputError(
+                f"discriminator: it takes {self.discriminator.input_shape[1:]}, the gradients are {seen}"
+            )
         taken = tuple((batch if self.adapter is None else self.adapter(batch)).shape[1:])
         if tuple(self.teacher.input_shape[1:]) != taken:
             raise InputError(
@@ -133,29 +140,42 @@ class Igam(Trainer):
     ) -> None:
         """Sets the two optimisers (TensorFlow 1's momentum 0.9 at rate 0.1 by default).
 
-        Further arguments as `Trainer.compile`. A learning-rate schedule is called with the optimiser's own
-        update count; `discriminator_schedule` translates the student's schedule for the discriminator,
-        which steps less often.
+        Further arguments as `Trainer.compile`. A learning-rate schedule is called with the
+        optimiser's own update count; `discriminator_schedule` translates the student's schedule for
+        the discriminator, which steps less often.
 
         Raises:
           InputError: as `Trainer.compile`; one optimiser for both.
         """
         optimizers = keras.optimizers.Optimizer
-        shared = student_optimizer is discriminator_optimizer and isinstance(student_optimizer, optimizers)
+        shared = student_optimizer is discriminator_optimizer and isinstance(
+            student_optimizer, optimizers
+        )
         if "optimizer" in kwargs or shared:
-            raise InputError("compile: expected student_optimizer and discriminator_optimizer, one of its own for each")
+            raise InputError(
+                "compile: expected student_optimizer and discriminator_optimizer, one of its own for each"
+            )
         super().compile(student_optimizer, **kwargs)
         self.discriminator_optimizer = keras.optimizers.get(discriminator_optimizer or Momentum())
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
 
     def discriminator_schedule(self, values: list[float], boundaries: list[int]) -> SteppedSchedule:
-        """The release's: the student's schedule at the trainer's iteration, whose count the student step has just raised."""
-        first = -(-self.settings.steps_before_matching // self.settings.disc_every) * self.settings.disc_every
+        """The release's: the student's schedule at the trainer's iteration, whose count the student
+        step has just raised.
+        """
+        first = (
+            -(-self.settings.steps_before_matching // self.settings.disc_every)
+            * self.settings.disc_every
+        )
         return SteppedSchedule(values, boundaries, every=self.settings.disc_every, start=first + 1)
 
-    def _train(self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None) -> tuple[Parts, tf.Tensor]:
+    def _train(
+        self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None
+    ) -> tuple[Parts, tf.Tensor]:
         iteration = tf.convert_to_tensor(self.iteration)
-        if not self.settings.steps_before_matching:  # known before tracing, which then has one step to trace
+        if (
+            not self.settings.steps_before_matching
+        ):  # known before tracing, which then has one step to trace
             return self._matching_step(x, y, weights, iteration)
         return tf.cond(
             iteration < self.settings.steps_before_matching,
@@ -167,11 +187,15 @@ class Igam(Trainer):
         """Means of what only matching has are over the iterations that matched."""
         return {name: parts["matching"] for name in PARTS if name not in _ALWAYS}
 
-    def _plain_step(self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None) -> tuple[Parts, tf.Tensor]:
+    def _plain_step(
+        self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None
+    ) -> tuple[Parts, tf.Tensor]:
         with tf.GradientTape() as tape:
             logits = self.student(x, training=True)
             xent = losses.mean_cross_entropy(y, logits, weights)
-            loss = regularized(xent + self.settings.weight_decay * losses.weight_decay(self.student), self.student)
+            loss = regularized(
+                xent + self.settings.weight_decay * losses.weight_decay(self.student), self.student
+            )
             scaled = self.optimizer.scale_loss(loss)
         self.optimizer.apply(tape.gradient(scaled, self.trained_variables), self.trained_variables)
         parts = {"loss": loss, "xent": xent}
@@ -180,7 +204,8 @@ class Igam(Trainer):
     def _matching_step(
         self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None, iteration: tf.Tensor
     ) -> tuple[Parts, tf.Tensor]:
-        # Outside the tape: nothing flows into the teacher, and its weight gradients are never formed.
+        # Outside the tape: nothing flows into the teacher, and its weight gradients are never
+        # formed.
         teacher_gradient = self._teacher_gradient(x, y)
         with tf.GradientTape() as tape:
             logits, student_gradient = self._student_gradient(x, y)
@@ -193,27 +218,44 @@ class Igam(Trainer):
             lambda: self._discriminator_step(x, y, student_gradient, teacher_gradient),
             lambda: tf.zeros(()),
         )
-        return {**parts, "matching": tf.ones(()), **_geometry(student_gradient, teacher_gradient)}, logits
+        return {
+            **parts,
+            "matching": tf.ones(()),
+            **_geometry(student_gradient, teacher_gradient),
+        }, logits
 
-    def _validate(self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None) -> tuple[Parts, tf.Tensor]:
+    def _validate(
+        self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None
+    ) -> tuple[Parts, tf.Tensor]:
         teacher_gradient = self._teacher_gradient(x, y)
         logits, student_gradient = self._student_gradient(x, y, training=False)
-        parts = self._objective(y, logits, student_gradient, teacher_gradient, weights, training=False)
+        parts = self._objective(
+            y, logits, student_gradient, teacher_gradient, weights, training=False
+        )
         return {**parts, **_geometry(student_gradient, teacher_gradient)}, logits
 
     def _teacher_gradient(self, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
         if self.settings.matched_to == "zero":
             return tf.zeros_like(x)
         gradient = gradients.input_gradient(
-            self.teacher, x, y, self.protocol.gradient_of, self.protocol.teacher_statistics, self.adapter
+            self.teacher,
+            x,
+            y,
+            self.protocol.gradient_of,
+            self.protocol.teacher_statistics,
+            self.adapter,
         )
         return tf.roll(gradient, 1, 0) if self.settings.matched_to == "other_images" else gradient
 
-    def _student_gradient(self, x: tf.Tensor, y: tf.Tensor, training: bool = True) -> tuple[tf.Tensor, tf.Tensor]:
+    def _student_gradient(
+        self, x: tf.Tensor, y: tf.Tensor, training: bool = True
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Logits and input gradient from one forward pass."""
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(x)
-            logits = self.student(x, training=True) if training else gradients.logits_of(self.student, x)
+            logits = (
+                self.student(x, training=True) if training else gradients.logits_of(self.student, x)
+            )
             target = gradients.summed_target(self.protocol.gradient_of, y, logits)
         return logits, tape.gradient(target, x)
 
@@ -268,7 +310,9 @@ class Igam(Trainer):
             _, student_gradient = self._student_gradient(x, y)
         variables = self.discriminator.trainable_variables
         with tf.GradientTape() as tape:
-            judged = self._discriminator_logits(tf.stop_gradient(student_gradient), teacher_gradient)
+            judged = self._discriminator_logits(
+                tf.stop_gradient(student_gradient), teacher_gradient
+            )
             loss = losses.discriminator_loss(judged)
             loss += self.settings.weight_decay * losses.weight_decay(self.discriminator)
             loss = regularized(loss, self.discriminator)
@@ -282,7 +326,9 @@ def _geometry(student_gradient: tf.Tensor, teacher_gradient: tf.Tensor) -> dict[
     student = tf.reshape(student_gradient, [tf.shape(student_gradient)[0], -1])
     teacher = tf.reshape(teacher_gradient, [tf.shape(teacher_gradient)[0], -1])
     student_norm, teacher_norm = tf.norm(student, axis=-1), tf.norm(teacher, axis=-1)
-    cosine = tf.math.divide_no_nan(tf.reduce_sum(student * teacher, -1), student_norm * teacher_norm)
+    cosine = tf.math.divide_no_nan(
+        tf.reduce_sum(student * teacher, -1), student_norm * teacher_norm
+    )
     return {
         "cosine": tf.reduce_mean(cosine),
         "student_norm": tf.reduce_mean(student_norm),

@@ -6,18 +6,21 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from igam_tf.errors import InputError
+from igam_tf.core.errors import InputError
 
 
 @keras.saving.register_keras_serializable("igam_tf")
 class Momentum(keras.optimizers.Optimizer):
     """`a = momentum * a + g; w -= lr * a`, no Nesterov: TensorFlow 1's MomentumOptimizer.
 
-    Keras' SGD keeps the learning rate inside its velocity. The two agree while the rate is constant; when it drops tenfold
-    SGD goes on with a velocity ten times too large, this one does not.
+    Keras' SGD keeps the learning rate inside its velocity. The two agree while the rate is
+    constant; when it drops tenfold SGD goes on with a velocity ten times too large, this one does
+    not.
     """
 
-    def __init__(self, learning_rate: Any = 0.1, momentum: float = 0.9, name: str = "momentum", **kwargs: Any) -> None:
+    def __init__(
+        self, learning_rate: Any = 0.1, momentum: float = 0.9, name: str = "momentum", **kwargs: Any
+    ) -> None:
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
         self.momentum = float(momentum)
 
@@ -49,13 +52,21 @@ def _handle(variable: Any) -> tf.Tensor:
 
 @keras.saving.register_keras_serializable("igam_tf")
 class SteppedSchedule(keras.optimizers.schedules.LearningRateSchedule):
-    """Piecewise constant rate; the boundary step itself still has the earlier value, as in TensorFlow 1.
+    """Piecewise constant rate; the boundary step itself still has the earlier value, as in
+    TensorFlow 1.
 
-    An optimiser that steps only now and then counts its own updates. `every` and `start` translate them into the
-    trainer's iterations (`start + every * updates`), which is what the boundaries are in.
+    An optimiser that steps only now and then counts its own updates. `every` and `start` translate
+    them into the trainer's iterations (`start + every * updates`), which is what the boundaries are
+    in.
     """
 
-    def __init__(self, values: Sequence[float], boundaries: Sequence[int] = (), every: int = 1, start: int = 0) -> None:
+    def __init__(
+        self,
+        values: Sequence[float],
+        boundaries: Sequence[int] = (),
+        every: int = 1,
+        start: int = 0,
+    ) -> None:
         if len(values) != len(boundaries) + 1 or list(boundaries) != sorted(boundaries):
             raise InputError(
                 f"schedule: {len(values)} learning rates need {len(values) - 1} rising boundaries, got {list(boundaries)}"
@@ -65,8 +76,15 @@ class SteppedSchedule(keras.optimizers.schedules.LearningRateSchedule):
 
     def __call__(self, step: Any) -> tf.Tensor:
         iteration = self.start + self.every * tf.cast(step, tf.int64)
-        passed = tf.reduce_sum(tf.cast(iteration > tf.constant(self.boundaries, tf.int64), tf.int32))
+        passed = tf.reduce_sum(
+            tf.cast(iteration > tf.constant(self.boundaries, tf.int64), tf.int32)
+        )
         return tf.gather(tf.constant(self.values, tf.float32), passed)
 
     def get_config(self) -> dict[str, Any]:
-        return {"values": self.values, "boundaries": self.boundaries, "every": self.every, "start": self.start}
+        return {
+            "values": self.values,
+            "boundaries": self.boundaries,
+            "every": self.every,
+            "start": self.start,
+        }

@@ -8,9 +8,9 @@ from typing import Any, NoReturn
 import keras
 import tensorflow as tf
 
-from igam_tf import modes
-from igam_tf.errors import InputError
-from igam_tf.precision import full_precision
+from igam_tf.core import modes
+from igam_tf.core.errors import InputError
+from igam_tf.core.precision import full_precision
 from igam_tf.training import checks
 from igam_tf.training.optimizers import Momentum
 
@@ -20,18 +20,18 @@ Parts = dict[str, tf.Tensor]
 class Trainer(keras.Model, abc.ABC):
     """A Keras model that trains another in place; calling it calls that model.
 
-    `fit`, `evaluate`, `train_on_batch` and `test_on_batch` take images in the model's pixel range and
-    integer labels [B] in any form that Keras takes. The first batch of each call is checked.
+    `fit`, `evaluate`, `train_on_batch` and `test_on_batch` take images in the model's pixel range
+    and integer labels [B] in any form that Keras takes. The first batch of each call is checked.
 
     * `optimizer` is the model's, so callbacks that set a learning rate reach it.
-    * `evaluate` and `validation_data` give the parts of the loss and the accuracy on clean images, in
-      inference mode, each averaged over the images.
+    * `evaluate` and `validation_data` give the parts of the loss and the accuracy on clean images,
+      in inference mode, each averaged over the images.
     * `sample_weight` and `class_weight` multiply each image's cross-entropy, not its accuracy.
     * Losses of the model's regularisers are added to `loss`.
     * `metrics` of `compile` are computed on the step's logits, beside `accuracy`.
     * Parts built under `mixed_bfloat16` are trained as they are; losses are float32.
-    * A trainer is not saved: save its model. Its weights are (`save_weights`, `ModelCheckpoint` with
-      `save_weights_only=True`).
+    * A trainer is not saved: save its model. Its weights are (`save_weights`, `ModelCheckpoint`
+      with `save_weights_only=True`).
 
     Args:
       model: the model.
@@ -64,11 +64,15 @@ class Trainer(keras.Model, abc.ABC):
         return self.model.trainable_variables
 
     @abc.abstractmethod
-    def _train(self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None) -> tuple[Parts, tf.Tensor]:
+    def _train(
+        self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None
+    ) -> tuple[Parts, tf.Tensor]:
         """One update on images, labels and weights [B], if any: what to report, and the logits."""
 
     @abc.abstractmethod
-    def _validate(self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None) -> tuple[Parts, tf.Tensor]:
+    def _validate(
+        self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None
+    ) -> tuple[Parts, tf.Tensor]:
         """The same of clean images in inference mode, without an update."""
 
     def _counts(self, parts: Parts) -> Mapping[str, tf.Tensor]:
@@ -78,26 +82,37 @@ class Trainer(keras.Model, abc.ABC):
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
         """Keras' own tracker of the loss gives way to the trainer's."""
-        return [*self._trackers.values(), *(m for m in super().metrics if m.name not in self._trackers)]
+        return [
+            *self._trackers.values(),
+            *(m for m in super().metrics if m.name not in self._trackers),
+        ]
 
     def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         return self.model(inputs, training=training)
 
     def compile(
-        self, optimizer: Any = None, loss: None = None, *, metrics: Sequence[Any] | None = None, **kwargs: Any
+        self,
+        optimizer: Any = None,
+        loss: None = None,
+        *,
+        metrics: Sequence[Any] | None = None,
+        **kwargs: Any,
     ) -> None:
-        """Sets the optimiser (TensorFlow 1's momentum 0.9 at rate 0.1 by default); further as Keras.
+        """Sets the optimiser (TensorFlow 1's momentum 0.9 at rate 0.1 by default); further as
+        Keras.
 
         XLA is off unless `jit_compile=True`: Keras' own default turns it on by itself on a GPU.
 
         Raises:
-          InputError: a `loss`, which a trainer brings; moving averages of weights (`use_ema`) where the
-            optimiser trains a part of the trainable weights only.
+          InputError: a `loss`, which a trainer brings; moving averages of weights (`use_ema`) where
+            the optimiser trains a part of the trainable weights only.
         """
         if loss is not None:
             raise InputError(f"compile: {self.name} has its own loss; leave out loss={loss!r}")
         if (replicas := tf.distribute.get_strategy().num_replicas_in_sync) > 1:
-            raise InputError(f"compile: {self.name} trains on one device, got a strategy of {replicas} replicas")
+            raise InputError(
+                f"compile: {self.name} trains on one device, got a strategy of {replicas} replicas"
+            )
         kwargs.setdefault("jit_compile", False)
         # By Keras' own metric, whose direction callbacks know without `mode="max"`.
         accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy")
@@ -121,7 +136,9 @@ class Trainer(keras.Model, abc.ABC):
     def _first_batch_checked(self, step: Any) -> checks.FirstBatchChecked:
         """Keras asks for its step functions at the start of each call, and keeps them."""
         if not isinstance(step, checks.FirstBatchChecked):
-            check = functools.partial(checks.require_batch, self.model, checks.bounds_or_all(self.model))
+            check = functools.partial(
+                checks.require_batch, self.model, checks.bounds_or_all(self.model)
+            )
             step = checks.FirstBatchChecked(step, check, self.steps_per_execution)
         step.due = True
         return step
@@ -152,7 +169,11 @@ class Trainer(keras.Model, abc.ABC):
         for name, value in parts.items():
             self._trackers[name].update_state(value, sample_weight=counts.get(name))
         results = self.compute_metrics(x, y, logits, weights)
-        return {name: value for name, value in results.items() if name in parts or name not in self._trackers}
+        return {
+            name: value
+            for name, value in results.items()
+            if name in parts or name not in self._trackers
+        }
 
     def save(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Raises an InputError: a trainer is not saved."""

@@ -15,9 +15,9 @@ import keras
 import numpy as np
 
 from igam_tf import attacks
-from igam_tf.bounds import Amount
+from igam_tf.core.bounds import Amount
+from igam_tf.core.errors import InputError
 from igam_tf.data.splits import Split
-from igam_tf.errors import InputError
 from igam_tf.layers import check_statistics
 from igam_tf.training.trainer import Trainer
 
@@ -26,8 +26,8 @@ class RobustValidation(keras.callbacks.Callback):
     """Adds accuracy under an attack to the logs of every epoch, as `val_NAME`: `val_pgd10`.
 
     It stands before the callbacks that read it, such as `EarlyStopping` or `ModelCheckpoint` with
-    `monitor="val_pgd10", mode="max"`. Its cost by default is that of 20 batches of input gradients an
-    epoch. The attack starts from the same points in every epoch, so that epochs can be compared.
+    `monitor="val_pgd10", mode="max"`. Its cost by default is that of 20 batches of input gradients
+    an epoch. The attack starts from the same points in every epoch, so that epochs can be compared.
 
     Args:
       data: images in the model's pixel range and integer labels, as a pair or a `Split`. Held out:
@@ -41,7 +41,8 @@ class RobustValidation(keras.callbacks.Callback):
       seed: of the attack.
 
     Raises:
-      InputError: no such attack or mode, data of another form; out of `fit`, what the attack raises.
+      InputError: no such attack or mode, data of another form; out of `fit`, what the attack
+        raises.
     """
 
     def __init__(
@@ -77,8 +78,8 @@ class RobustValidation(keras.callbacks.Callback):
 class BestWeights(keras.callbacks.EarlyStopping):
     """Gives a trainer back its weights of the best epoch when `fit` ends; it never stops `fit`.
 
-    Keras' `EarlyStopping` without the stop. A run that may be killed keeps its best weights on disk with
-    Keras' `ModelCheckpoint(save_best_only=True, save_weights_only=True)`.
+    Keras' `EarlyStopping` without the stop. A run that may be killed keeps its best weights on disk
+    with Keras' `ModelCheckpoint(save_best_only=True, save_weights_only=True)`.
 
     Args:
       monitor: what the best epoch is best in.

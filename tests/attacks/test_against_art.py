@@ -1,6 +1,8 @@
-"""Auto-PGD and Square beside those of IBM's Adversarial Robustness Toolbox, at the same radius and budget.
+"""Auto-PGD and Square beside those of IBM's Adversarial Robustness Toolbox, at the same radius and
+budget.
 
-Needs `adversarial-robustness-toolbox` (the extra `bench`) and some minutes: `pytest -m slow tests/attacks`.
+Needs `adversarial-robustness-toolbox` (the extra `bench`) and some minutes: `pytest -m slow
+tests/attacks`.
 """
 
 import functools
@@ -54,7 +56,10 @@ def network(kind: str, residual: bool) -> keras.Model:
     if kind == "standard":
         trainer, steps = AdversarialTrainer(model), 150
     else:
-        trainer, steps = AdversarialTrainer(model, epsilon=8, step_size=4, steps=3, ramp_steps=120), 240
+        trainer, steps = (
+            AdversarialTrainer(model, epsilon=8, step_size=4, steps=3, ramp_steps=120),
+            240,
+        )
     rate = 0.1 if residual else 0.01
     trainer.compile(Momentum(SteppedSchedule([rate, rate / 10], [steps * 3 // 4])))
     batches = data.training_batches(task().train, 32, 0, task().bounds, augmented=False)
@@ -87,7 +92,9 @@ def theirs(model: keras.Model, attack: str, epsilon: float) -> np.ndarray:
     )
     np.random.seed(0)  # noqa: NPY002  # where ART draws from
     if attack == "square":
-        made = evasion.SquareAttack(classifier, eps=epsilon, max_iter=QUERIES, batch_size=NUM_EXAMPLES, verbose=False)
+        made = evasion.SquareAttack(
+            classifier, eps=epsilon, max_iter=QUERIES, batch_size=NUM_EXAMPLES, verbose=False
+        )
     else:
         made = evasion.AutoProjectedGradientDescent(
             classifier,
@@ -121,5 +128,7 @@ def test_ours_are_as_strong(kind: str, attack: str, art: Callable[..., np.ndarra
     for x in found.values():
         assert np.abs(x - task().test.pixels()).max() <= epsilon + 1e-3
     left = {name: accuracy(model, x) for name, x in found.items()}
-    print(f"{kind} {epsilon}/255 {attack}: clean {clean:.1%}, ours {left['ours']:.1%}, ART's {left['theirs']:.1%}")
+    print(
+        f"{kind} {epsilon}/255 {attack}: clean {clean:.1%}, ours {left['ours']:.1%}, ART's {left['theirs']:.1%}"
+    )
     assert left["ours"] <= left["theirs"] + TOLERANCE

@@ -1,4 +1,6 @@
-"""Auto-PGD against a loop in NumPy; its promises on what it returns, ball, range, seeds, batches, traces and memory."""
+"""Auto-PGD against a loop in NumPy; its promises on what it returns, ball, range, seeds, batches,
+traces and memory.
+"""
 
 import gc
 import math
@@ -9,9 +11,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from igam_tf import attacks, gradients, randomness
+from igam_tf import attacks, gradients
 from igam_tf.attacks import LINF
-from igam_tf.errors import InputError
+from igam_tf.core import randomness
+from igam_tf.core.errors import InputError
 
 from .. import tiny
 
@@ -37,7 +40,9 @@ def right(x: np.ndarray) -> np.ndarray:
     return network(x).numpy().argmax(1) == Y
 
 
-def value_and_gradient(x: np.ndarray, label: int, target: int, loss: str) -> tuple[float, np.ndarray, bool]:
+def value_and_gradient(
+    x: np.ndarray, label: int, target: int, loss: str
+) -> tuple[float, np.ndarray, bool]:
     """Of one image, by hand; and whether it is classified right."""
     inner = x.ravel() @ HIDDEN
     z = np.sin(inner) @ OUT
@@ -52,7 +57,11 @@ def value_and_gradient(x: np.ndarray, label: int, target: int, loss: str) -> tup
         value = margin / spread
         spreading = unit[order[0]] - (unit[low[0]] + unit[low[1]]) / 2
         residual = (unit[rival] - unit[label]) / spread - margin / spread**2 * spreading
-    return value, (residual @ OUT.T * np.cos(inner) @ HIDDEN.T).reshape(x.shape), z.argmax() == label
+    return (
+        value,
+        (residual @ OUT.T * np.cos(inner) @ HIDDEN.T).reshape(x.shape),
+        z.argmax() == label,
+    )
 
 
 def auto_pgd(
@@ -110,8 +119,11 @@ def test_the_loop_is_that_of_the_paper(loss: str) -> None:
     clean, survives = right(X), np.array([ok for _, ok, _ in expected])
     np.testing.assert_array_equal(found[~clean], X[~clean])
     np.testing.assert_array_equal(right(found), clean & survives)
-    # Within three of the last steps (2 epsilon / 2^8): at a maximum the gradient's sign is a matter of rounding.
-    np.testing.assert_allclose(found[clean], np.stack([at for at, _, _ in expected])[clean], atol=0.1)
+    # Within three of the last steps (2 epsilon / 2^8): at a maximum the gradient's sign is a matter
+    # of rounding.
+    np.testing.assert_allclose(
+        found[clean], np.stack([at for at, _, _ in expected])[clean], atol=0.1
+    )
     # Or this test would tell little:
     assert 5 < np.sum(clean & survives) < np.sum(clean) - 5
     assert len({halvings for _, ok, halvings in expected if ok}) > 1
@@ -122,7 +134,9 @@ def test_later_runs_take_what_the_earlier_left() -> None:
     fooled = ~right(few)
     np.testing.assert_array_equal(many[fooled], few[fooled])
     assert not np.any(right(many) & fooled)
-    one, all_ = (attacks.apgd(network, X, Y, loss="targeted_dlr", num_targets=n, **SETTINGS) for n in (1, 9))
+    one, all_ = (
+        attacks.apgd(network, X, Y, loss="targeted_dlr", num_targets=n, **SETTINGS) for n in (1, 9)
+    )
     fooled = ~right(one)
     np.testing.assert_array_equal(all_[fooled], one[fooled])
     assert right(all_).sum() < right(one).sum()
@@ -145,13 +159,17 @@ def test_targets_are_the_likeliest_classes_in_turn() -> None:
 
 @pytest.mark.parametrize("statistics", ["moving", "batch"])
 @pytest.mark.parametrize("loss", ["xent", "dlr"])
-def test_keras_models_are_attacked_in_ball_and_range_and_left_alone(statistics: str, loss: str) -> None:
+def test_keras_models_are_attacked_in_ball_and_range_and_left_alone(
+    statistics: str, loss: str
+) -> None:
     model = tiny.classifier()
     x, _ = tiny.batch(32)
     x[:8] = 255 * (x[:8] > 128)
     y = np.asarray(gradients.logits_of(model, x, statistics)).argmax(1)
     before = tiny.values(model)
-    found = attacks.apgd(model, x, y, epsilon="8/255", steps=10, loss=loss, statistics=statistics, seed=0)
+    found = attacks.apgd(
+        model, x, y, epsilon="8/255", steps=10, loss=loss, statistics=statistics, seed=0
+    )
     assert tiny.equal(tiny.values(model), before)
     assert found.dtype == np.float32
     assert 7.9 < np.abs(found - x).max() <= 8 + 2.55e-4
@@ -168,8 +186,13 @@ def test_it_is_as_strong_as_pgd(loss: str) -> None:
     y = np.asarray(gradients.logits_of(model, x)).argmax(1)
     for epsilon in (2, 4, 8):
         auto = attacks.apgd(model, x, y, epsilon=epsilon, steps=20, loss=loss, seed=0)
-        plain = attacks.pgd(model, x, y, epsilon=epsilon, step_size=epsilon / 4, steps=20, loss=loss, seed=0)
-        rights = [np.sum(np.asarray(gradients.logits_of(model, at)).argmax(1) == y) for at in (auto, plain)]
+        plain = attacks.pgd(
+            model, x, y, epsilon=epsilon, step_size=epsilon / 4, steps=20, loss=loss, seed=0
+        )
+        rights = [
+            np.sum(np.asarray(gradients.logits_of(model, at)).argmax(1) == y)
+            for at in (auto, plain)
+        ]
         assert rights[0] <= rights[1] < len(y)
 
 
@@ -184,7 +207,9 @@ def test_batches_make_no_difference_and_no_second_trace() -> None:
         found = np.empty_like(X)
         for i in range(0, len(X), size):
             some = order[i : i + size]
-            found[some] = attacks.apgd(counted, X[some], Y[some], restarts=2, indices=100 + some, **SETTINGS)
+            found[some] = attacks.apgd(
+                counted, X[some], Y[some], restarts=2, indices=100 + some, **SETTINGS
+            )
         return found
 
     places = np.arange(len(X))

@@ -23,7 +23,10 @@ def network(x: tf.Tensor) -> tf.Tensor:
 
 ATTACKS: dict[str, tuple[str, Callable[..., np.ndarray]]] = {
     **{
-        f"pgd-{norm}-{loss}": (norm, functools.partial(attacks.pgd, norm=norm, loss=loss, restarts=2))
+        f"pgd-{norm}-{loss}": (
+            norm,
+            functools.partial(attacks.pgd, norm=norm, loss=loss, restarts=2),
+        )
         for norm in ("linf", "l2")
         for loss in ("xent", "margin", "dlr")
     },
@@ -49,14 +52,24 @@ share = strategies.floats(0, 1)
 )
 @pytest.mark.parametrize("name", ATTACKS)
 def test_no_example_leaves_ball_or_range(
-    name: str, bounds: tuple[int, int], epsilon: float, step: float, steps: int, edges: float, seed: int
+    name: str,
+    bounds: tuple[int, int],
+    epsilon: float,
+    step: float,
+    steps: int,
+    edges: float,
+    seed: int,
 ) -> None:
-    """By more than a millionth of the range; in l2 by that times the root of the number of pixels, as they add up."""
+    """By more than a millionth of the range; in l2 by that times the root of the number of pixels,
+    as they add up.
+    """
     norm, attack = ATTACKS[name]
     low, high = bounds
     rng = np.random.default_rng(seed)
     x = rng.uniform(low, high, (SIZE, *SHAPE))
-    x = np.where(rng.random(x.shape) < edges, rng.choice([low, high], x.shape), x).astype(np.float32)
+    x = np.where(rng.random(x.shape) < edges, rng.choice([low, high], x.shape), x).astype(
+        np.float32
+    )
     y = network(x).numpy().argmax(1)  # so that the attack begins on every image
     root = np.sqrt(np.prod(SHAPE)) if norm == "l2" else 1
     epsilon, step = (amount * (high - low) * root for amount in (epsilon, step))

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from igam_tf.attacks.balls import BALLS, LINF, Ball, ball_of
-from igam_tf.bounds import PIXELS, UNIT, Bounds
-from igam_tf.errors import InputError
+from igam_tf.core.bounds import PIXELS, UNIT, Bounds
+from igam_tf.core.errors import InputError
 
 RGB = (32, 32, 3)
 DIAGONAL = float(np.sqrt(32 * 32 * 3))
@@ -24,7 +24,9 @@ DIAGONAL = float(np.sqrt(32 * 32 * 3))
         (Bounds(-1, 1), 2 * DIAGONAL, "l2", RGB, 2 * DIAGONAL),
     ],
 )
-def test_radii(bounds: Bounds, value: object, norm: str, shape: tuple[int, ...], radius: float) -> None:
+def test_radii(
+    bounds: Bounds, value: object, norm: str, shape: tuple[int, ...], radius: float
+) -> None:
     assert ball_of(norm).radius(value, bounds, shape) == radius
     if norm == "linf":
         assert ball_of(norm).radius(value, bounds, shape) == bounds.amount(value)
@@ -33,7 +35,11 @@ def test_radii(bounds: Bounds, value: object, norm: str, shape: tuple[int, ...],
 @pytest.mark.parametrize(
     ("value", "norm", "message"),
     [
-        (1.01, "linf", r"^step_size: expected 0 to 1, the width of the pixel range \[0, 1\], got 1.01$"),
+        (
+            1.01,
+            "linf",
+            r"^step_size: expected 0 to 1, the width of the pixel range \[0, 1\], got 1.01$",
+        ),
         (2.01, "l2", r"^step_size: expected 0 to 2, the diagonal of images in \[0, 1\], got 2.01$"),
         ("3/1", "l2", r"^step_size: expected 0 to 2, the diagonal of images in \[0, 1\], got 3/1$"),
         (-1, "l2", "^step_size: expected 0 to 2"),

@@ -7,8 +7,8 @@ import pytest
 
 from igam_tf import evaluation
 from igam_tf.attacks import APGD, FGSM, PGD, Chain, Square, Transfer
-from igam_tf.bounds import PIXELS
-from igam_tf.errors import InputError
+from igam_tf.core.bounds import PIXELS
+from igam_tf.core.errors import InputError
 
 from .. import tiny
 

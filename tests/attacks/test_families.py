@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from igam_tf import adapters, attacks, evaluation, models
 from igam_tf.attacks import APGD, FGSM, PGD, Attack, Square
-from igam_tf.bounds import PIXELS, UNIT, Bounds
+from igam_tf.core.bounds import PIXELS, UNIT, Bounds
 from igam_tf.layers import bounds_of
 
 from .. import tiny
@@ -34,7 +34,9 @@ def residual() -> keras.Model:
 def fine_tuned() -> keras.Model:
     """A new head behind an adapter, as phase 1 leaves it."""
     body = models.with_new_head(tiny.classifier(3, (6, 6, 1), 1.0), 4)
-    adapter = keras.Sequential([adapters.ChannelMean(), adapters.CenterCrop(6), adapters.Scale(1 / 255)])
+    adapter = keras.Sequential(
+        [adapters.ChannelMean(), adapters.CenterCrop(6), adapters.Scale(1 / 255)]
+    )
     return models.adapted(body, adapter, (8, 8, 3), PIXELS)
 
 
@@ -131,7 +133,9 @@ def test_a_name_an_object_and_a_function_agree_bit_for_bit(family: str, attack: 
     np.testing.assert_array_equal(by_name.perturb(model, x, y, seed=3, **call), result.x_adv)
     np.testing.assert_array_equal(function(model, x, y, **settings, seed=3, **call), result.x_adv)
     images: dict[str, np.ndarray] = {}
-    record = evaluation.evaluate(model, (x, y), attacks=[by_object], bounds=bounds, batch_size=7, seed=3, images=images)
+    record = evaluation.evaluate(
+        model, (x, y), attacks=[by_object], bounds=bounds, batch_size=7, seed=3, images=images
+    )
     np.testing.assert_array_equal(images[f"moving/{attack}"], result.x_adv)
     np.testing.assert_array_equal(record.right(attack), result.correct)
     never_fooled = None if result.never_fooled is None else int(result.never_fooled.sum())
@@ -139,7 +143,9 @@ def test_a_name_an_object_and_a_function_agree_bit_for_bit(family: str, attack: 
 
 
 def test_bounds_are_the_models_own() -> None:
-    assert [bounds_of(subject(name)[0]) for name in ("MNIST CNN", "wide ResNet", "fine-tuned, adapted")] == [
+    assert [
+        bounds_of(subject(name)[0]) for name in ("MNIST CNN", "wide ResNet", "fine-tuned, adapted")
+    ] == [
         UNIT,
         PIXELS,
         PIXELS,

@@ -1,4 +1,6 @@
-"""What every attack begins with: checked inputs, logits, seeds, and what is compiled once per model."""
+"""What every attack begins with: checked inputs, logits, seeds, and what is compiled once per
+model.
+"""
 
 import gc
 import weakref
@@ -13,8 +15,8 @@ import tensorflow as tf
 from igam_tf import gradients
 from igam_tf.attacks import inputs, programs
 from igam_tf.attacks.inputs import AttackInputs
-from igam_tf.bounds import PIXELS, UNIT
-from igam_tf.errors import InputError
+from igam_tf.core.bounds import PIXELS, UNIT
+from igam_tf.core.errors import InputError
 
 from .. import tiny
 
@@ -26,7 +28,9 @@ def linear(x: tf.Tensor) -> tf.Tensor:
 
 
 def test_inputs_become_float32_and_int64() -> None:
-    bounds, images, labels = inputs.checked(tiny.classifier(), X.astype(np.uint8), Y.astype(np.uint8), None)
+    bounds, images, labels = inputs.checked(
+        tiny.classifier(), X.astype(np.uint8), Y.astype(np.uint8), None
+    )
     assert bounds == PIXELS
     np.testing.assert_array_equal(images, np.floor(X), strict=True)
     np.testing.assert_array_equal(labels, Y.astype(np.int64), strict=True)
@@ -38,12 +42,16 @@ def test_a_rounding_error_outside_the_range_is_none() -> None:
     x[0, 0, 0, 0] = 255.0001
     assert inputs.checked(linear, x, Y, PIXELS)[1].max() == np.float32(255.0001)
     x[0, 0, 0, 0] = 255.001
-    with pytest.raises(InputError, match=r"^images: expected pixels within \[0, 255\], got .* to 255.001$"):
+    with pytest.raises(
+        InputError, match=r"^images: expected pixels within \[0, 255\], got .* to 255.001$"
+    ):
         inputs.checked(linear, x, Y, PIXELS)
 
 
 def ending(layer: keras.layers.Layer) -> keras.Model:
-    return keras.Sequential([keras.Input(tiny.SHAPE), keras.layers.Flatten(), keras.layers.Dense(3), layer], name="it")
+    return keras.Sequential(
+        [keras.Input(tiny.SHAPE), keras.layers.Flatten(), keras.layers.Dense(3), layer], name="it"
+    )
 
 
 @pytest.mark.parametrize(
@@ -54,8 +62,12 @@ def ending(layer: keras.layers.Layer) -> keras.Model:
         lambda: keras.layers.Dense(3, activation="softmax"),
     ],
 )
-def test_models_that_say_that_they_give_probabilities(last: Callable[[], keras.layers.Layer]) -> None:
-    with pytest.raises(InputError, match=r"^it: the model gives probabilities, attacks need logits; end it before"):
+def test_models_that_say_that_they_give_probabilities(
+    last: Callable[[], keras.layers.Layer],
+) -> None:
+    with pytest.raises(
+        InputError, match=r"^it: the model gives probabilities, attacks need logits; end it before"
+    ):
         inputs.checked(ending(last()), X, Y, PIXELS)
     inputs.checked(ending(keras.layers.Dense(3)), X, Y, PIXELS)
 
@@ -77,7 +89,9 @@ def test_targets_that_are_none(targets: Any, message: str) -> None:
 
 
 def test_targets() -> None:
-    aims = AttackInputs.of(tiny.classifier(), X, Y, targets=np.array([0, 1, 2, 0, 1], np.uint8)).targets
+    aims = AttackInputs.of(
+        tiny.classifier(), X, Y, targets=np.array([0, 1, 2, 0, 1], np.uint8)
+    ).targets
     np.testing.assert_array_equal(aims, np.array([0, 1, 2, 0, 1], np.int64), strict=True)
     far = AttackInputs.of(linear, X, Y, bounds=PIXELS, targets=[7] * 5).targets
     assert far.tolist() == [7] * 5  # a callable does not say its classes
@@ -96,7 +110,9 @@ def test_batches_are_consecutive_and_carry_everything() -> None:
         list(whole.batches(0))
 
 
-@pytest.mark.parametrize(("statistics", "expected"), [("moving", [1, 3]), ("batch", [0, 1, 2, 3, 4])])
+@pytest.mark.parametrize(
+    ("statistics", "expected"), [("moving", [1, 3]), ("batch", [0, 1, 2, 3, 4])]
+)
 def test_survivors(statistics: str, expected: list[int]) -> None:
     batch = AttackInputs.of(tiny.classifier(), X, Y, statistics=statistics)
     assert batch.survivors(np.array([0, 1, 0, 1, 0], bool)).tolist() == expected
@@ -115,7 +131,9 @@ def test_logits(statistics: str) -> None:
     model = tiny.classifier()
     before = tiny.values(model)
     found = programs.logits(model, X, statistics)
-    np.testing.assert_allclose(found, gradients.logits_of(model, X, statistics), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        found, gradients.logits_of(model, X, statistics), rtol=1e-5, atol=1e-5
+    )
     other = programs.logits(model, X, "batch" if statistics == "moving" else "moving")
     assert np.abs(found - other).max() > 1e-2
     assert tiny.equal(tiny.values(model), before)
@@ -129,7 +147,9 @@ def test_logits_are_traced_once_for_all_batches() -> None:
         return linear(x)
 
     for size in (5, 2, 1):
-        np.testing.assert_array_equal(programs.logits(counted, X[:size], "moving"), linear(X[:size]))
+        np.testing.assert_array_equal(
+            programs.logits(counted, X[:size], "moving"), linear(X[:size])
+        )
     assert [tuple(shape) for shape in calls] == [(None, *tiny.SHAPE)]
 
 
@@ -139,7 +159,10 @@ def test_logits_are_traced_once_for_all_batches() -> None:
         (lambda x: linear(x) + np.nan, "its logits are not all finite$"),
         (lambda x: tf.where(x[:, :2, 0, 0] > 100, np.inf, 0.0), "its logits are not all finite$"),
         (lambda x: linear(x)[:, 0], r"its logits have the shape \(5,\), expected \[B, classes\]$"),
-        (lambda x: linear(x)[:, None], r"its logits have the shape \(5, 1, 4\), expected \[B, classes\]$"),
+        (
+            lambda x: linear(x)[:, None],
+            r"its logits have the shape \(5, 1, 4\), expected \[B, classes\]$",
+        ),
     ],
 )
 def test_outputs_that_are_no_logits(model: Any, message: str) -> None:

@@ -1,4 +1,6 @@
-"""Attacks against a loop in NumPy; their promises on ball, range, seeds, batches, traces and memory."""
+"""Attacks against a loop in NumPy; their promises on ball, range, seeds, batches, traces and
+memory.
+"""
 
 import gc
 import logging
@@ -10,9 +12,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from igam_tf import attacks, gradients, layers, losses, randomness
+from igam_tf import attacks, gradients, layers, losses
 from igam_tf.attacks import programs
-from igam_tf.errors import InputError
+from igam_tf.core import randomness
+from igam_tf.core.errors import InputError
 
 from .. import tiny
 
@@ -27,7 +30,9 @@ def network(x: tf.Tensor) -> tf.Tensor:
     return tf.sin(tf.reshape(x, (-1, 9)) @ HIDDEN) @ OUT
 
 
-def logits_and_gradient(x: np.ndarray, loss: str, labels: np.ndarray = Y) -> tuple[np.ndarray, np.ndarray]:
+def logits_and_gradient(
+    x: np.ndarray, loss: str, labels: np.ndarray = Y
+) -> tuple[np.ndarray, np.ndarray]:
     """By hand: of the summed loss with respect to the images."""
     inner = x.reshape(-1, 9) @ HIDDEN
     logits = np.sin(inner) @ OUT
@@ -39,7 +44,9 @@ def logits_and_gradient(x: np.ndarray, loss: str, labels: np.ndarray = Y) -> tup
     return logits, (residual @ OUT.T * np.cos(inner) @ HIDDEN.T).reshape(x.shape)
 
 
-def trajectory(start: np.ndarray, epsilon: float, step_size: float, steps: int, loss: str = "xent") -> list[np.ndarray]:
+def trajectory(
+    start: np.ndarray, epsilon: float, step_size: float, steps: int, loss: str = "xent"
+) -> list[np.ndarray]:
     found = [start]
     for _ in range(steps):
         moved = found[-1] + step_size * np.sign(logits_and_gradient(found[-1], loss)[1])
@@ -64,7 +71,9 @@ def test_the_loop_is_that_of_the_paper(random_start: bool, loss: str) -> None:
     np.testing.assert_allclose(found, trajectory(start, 60, 25, 4, loss)[-1], rtol=1e-5, atol=1e-4)
 
 
-def l2_trajectory(start: np.ndarray, epsilon: float, step_size: float, steps: int, loss: str) -> list[np.ndarray]:
+def l2_trajectory(
+    start: np.ndarray, epsilon: float, step_size: float, steps: int, loss: str
+) -> list[np.ndarray]:
     """One image after the other."""
     found = [start]
     for _ in range(steps):
@@ -99,7 +108,9 @@ def test_l2_steps_have_their_length_whatever_the_gradients() -> None:
     def faint(x: tf.Tensor) -> tf.Tensor:
         return 1e-24 * network(x) * tf.cast(tf.range(len(X))[:, None] > 0, tf.float32)
 
-    found = attacks.pgd(faint, X, Y, steps=1, norm="l2", random_start=False, **{**SETTINGS, "bounds": (-300, 600)})
+    found = attacks.pgd(
+        faint, X, Y, steps=1, norm="l2", random_start=False, **{**SETTINGS, "bounds": (-300, 600)}
+    )
     lengths = np.linalg.norm((found - X).reshape(len(X), -1), axis=1)
     np.testing.assert_allclose(lengths, [0, *[25] * (len(X) - 1)], rtol=1e-4)
 
@@ -116,12 +127,20 @@ def test_l2_starts_are_uniform_in_the_ball() -> None:
     volumes = np.sort(lengths**9)  # of the ball inside: uniform
     assert np.abs(volumes - (np.arange(count) + 0.5) / count).max() < 0.04
     towards = noise / lengths[:, None]
-    np.testing.assert_allclose(towards.T @ towards / count, np.eye(9) / 9, atol=0.02)  # no direction is preferred
+    np.testing.assert_allclose(
+        towards.T @ towards / count, np.eye(9) / 9, atol=0.02
+    )  # no direction is preferred
     assert np.abs(towards.mean(0)).max() < 0.03
 
 
 def test_an_l2_radius_may_exceed_the_range() -> None:
-    settings = {"step_size": 300, "steps": 3, "bounds": (0, 255), "norm": "l2", "random_start": False}
+    settings = {
+        "step_size": 300,
+        "steps": 3,
+        "bounds": (0, 255),
+        "norm": "l2",
+        "random_start": False,
+    }
     found = attacks.pgd(network, X, Y, epsilon=500, **settings)
     assert 255 < np.linalg.norm((found - X).reshape(len(X), -1), axis=1).max() <= 500 + 1e-3
     with pytest.raises(InputError, match="epsilon: expected 0 to 765, the diagonal"):
@@ -158,28 +177,47 @@ BYTES = np.random.default_rng(0).choice([0, 3, 8, 100, 250, 255], X.shape).astyp
 def test_the_first_step_in_8_bits(steps: int) -> None:
     """As the release: `x += step` on bytes, then clipped to the ball; what follows is in floats."""
     first = BYTES.copy()
-    change = (8 * np.sign(logits_and_gradient(BYTES.astype(np.float32), "xent")[1])).astype(np.int64)
+    change = (8 * np.sign(logits_and_gradient(BYTES.astype(np.float32), "xent")[1])).astype(
+        np.int64
+    )
     np.add(first, change, out=first, casting="unsafe")
     low, high = np.maximum(BYTES - 8.0, 0), np.minimum(BYTES + 8.0, 255)
     at = np.clip(first.astype(np.float32), low, high).astype(np.float32)
     for _ in range(steps - 1):
-        at = np.clip(at + 8 * np.sign(logits_and_gradient(at, "xent")[1]), low, high).astype(np.float32)
+        at = np.clip(at + 8 * np.sign(logits_and_gradient(at, "xent")[1]), low, high).astype(
+            np.float32
+        )
     settings = {"epsilon": 8, "bounds": (0, 255)}
     rule = {"step_rule": attacks.Uint8FirstStep(), "random_start": False}
     found = attacks.pgd(network, BYTES, Y, step_size=8, steps=steps, **rule, **settings)
     np.testing.assert_array_equal(found, at)
     if steps == 1:
-        np.testing.assert_array_equal(attacks.fgsm(network, BYTES, Y, uint8_first_step=True, **settings), at)
+        np.testing.assert_array_equal(
+            attacks.fgsm(network, BYTES, Y, uint8_first_step=True, **settings), at
+        )
         assert np.all(found[(BYTES == 3) & (change < 0)] == 11)  # 3 - 8 is 251
         assert np.all(found[(BYTES == 250) & (change > 0)] == 242)  # 250 + 8 is 2
         assert np.any(found != attacks.fgsm(network, BYTES, Y, epsilon=8, bounds=(0, 255)))
 
 
-@pytest.mark.parametrize("arguments", [{"random_start": True}, {"bounds": (0, 256)}, {"x": X / 255, "bounds": (0, 1)}])
+@pytest.mark.parametrize(
+    "arguments", [{"random_start": True}, {"bounds": (0, 256)}, {"x": X / 255, "bounds": (0, 1)}]
+)
 def test_where_8_bits_make_no_sense(arguments: dict[str, Any]) -> None:
-    given = {"x": X, "epsilon": 1, "step_size": 1, "bounds": (0, 255), "random_start": False, **arguments}
-    with pytest.raises(InputError, match=r"^uint8_first_step: it is for pixels in \[0, 255\] and no random start"):
-        attacks.pgd(network, given.pop("x"), Y, steps=1, step_rule=attacks.Uint8FirstStep(), **given)
+    given = {
+        "x": X,
+        "epsilon": 1,
+        "step_size": 1,
+        "bounds": (0, 255),
+        "random_start": False,
+        **arguments,
+    }
+    with pytest.raises(
+        InputError, match=r"^uint8_first_step: it is for pixels in \[0, 255\] and no random start"
+    ):
+        attacks.pgd(
+            network, given.pop("x"), Y, steps=1, step_rule=attacks.Uint8FirstStep(), **given
+        )
 
 
 def test_fgsm_is_one_step_of_epsilon() -> None:
@@ -196,7 +234,9 @@ def test_curves_read_one_trajectory_at_many_steps() -> None:
     for k in at:
         np.testing.assert_array_equal(curve.last[k], states[k])
         np.testing.assert_array_equal(curve.any[k], right(X) & states[: k + 1].all(0))
-        np.testing.assert_array_equal(curve.last[k], right(attacks.pgd(network, X, Y, steps=k, **SETTINGS)))
+        np.testing.assert_array_equal(
+            curve.last[k], right(attacks.pgd(network, X, Y, steps=k, **SETTINGS))
+        )
     assert any((curve.last[k] != curve.any[k]).any() for k in at)  # or this test would tell nothing
     np.testing.assert_array_equal(curve.last[9], right(curve.x_adv))
 
@@ -227,7 +267,9 @@ def normalised() -> keras.Model:
 
 
 @pytest.mark.parametrize("statistics", ["moving", "batch"])
-def test_restarts_are_for_those_that_they_can_change(monkeypatch: pytest.MonkeyPatch, statistics: str) -> None:
+def test_restarts_are_for_those_that_they_can_change(
+    monkeypatch: pytest.MonkeyPatch, statistics: str
+) -> None:
     """Against each restart on its own, on everyone; batch statistics need everyone."""
     compiled, sizes = programs.compiled, []
 
@@ -244,7 +286,10 @@ def test_restarts_are_for_those_that_they_can_change(monkeypatch: pytest.MonkeyP
     settings = {"epsilon": 6, "step_size": 6, "record_at": at, "statistics": statistics}
     found = attacks.pgd_curve(model, x, y, restarts=restarts, seed=3, **settings)
     used = list(sizes)
-    alone = [attacks.pgd_curve(model, x, y, seed=randomness.restart_seed(3, r), **settings) for r in range(restarts)]
+    alone = [
+        attacks.pgd_curve(model, x, y, seed=randomness.restart_seed(3, r), **settings)
+        for r in range(restarts)
+    ]
     for k in at:
         np.testing.assert_array_equal(found.last[k], np.all([one.last[k] for one in alone], 0))
         np.testing.assert_array_equal(found.any[k], np.all([one.any[k] for one in alone], 0))
@@ -257,27 +302,43 @@ def test_restarts_are_for_those_that_they_can_change(monkeypatch: pytest.MonkeyP
     if statistics == "batch":
         assert used == [len(x)] * restarts
     else:
-        left = [np.any([np.all([one.last[k] for one in alone[:r]], 0) for k in at], 0) for r in range(1, restarts)]
+        left = [
+            np.any([np.all([one.last[k] for one in alone[:r]], 0) for k in at], 0)
+            for r in range(1, restarts)
+        ]
         assert used == [len(x), *(int(some.sum()) for some in left)]
         assert 0 < used[-1] < used[1] < len(x)
 
 
 @pytest.mark.parametrize("statistics", ["moving", "batch"])
 @pytest.mark.parametrize("loss", ["xent", "margin"])
-def test_keras_models_are_attacked_in_ball_and_range_and_left_alone(statistics: str, loss: str) -> None:
+def test_keras_models_are_attacked_in_ball_and_range_and_left_alone(
+    statistics: str, loss: str
+) -> None:
     model = tiny.classifier()
     x, y = tiny.batch(16)
     x[:4] = 255 * (x[:4] > 128)
     before = tiny.values(model)
     found = attacks.pgd(
-        model, x, y, epsilon="8/255", step_size="2/255", steps=7, statistics=statistics, loss=loss, seed=0
+        model,
+        x,
+        y,
+        epsilon="8/255",
+        step_size="2/255",
+        steps=7,
+        statistics=statistics,
+        loss=loss,
+        seed=0,
     )
     assert tiny.equal(tiny.values(model), before)
     assert found.dtype == np.float32
     assert 7.9 < np.abs(found - x).max() <= 8 + 1e-4
     assert found.min() >= 0
     assert found.max() <= 255
-    gain = [np.mean(losses.attack_loss(loss)(y, gradients.logits_of(model, at, statistics))) for at in (x, found)]
+    gain = [
+        np.mean(losses.attack_loss(loss)(y, gradients.logits_of(model, at, statistics)))
+        for at in (x, found)
+    ]
     assert gain[1] > gain[0] + 0.01
 
 
@@ -285,7 +346,9 @@ def test_an_attack_on_batch_statistics_is_another_one() -> None:
     x, y = tiny.batch()
     settings = {"epsilon": 8, "step_size": 2, "steps": 3, "random_start": False}
     model = tiny.classifier()
-    first, second = (attacks.pgd(model, x, y, statistics=s, **settings) for s in ("moving", "batch"))
+    first, second = (
+        attacks.pgd(model, x, y, statistics=s, **settings) for s in ("moving", "batch")
+    )
     assert np.abs(first - second).max() > 1
 
 
@@ -300,7 +363,12 @@ def test_batches_make_no_difference_and_no_second_trace() -> None:
         return np.concatenate(
             [
                 attacks.pgd(
-                    counted, X[i : i + size], Y[i : i + size], steps=4, indices=places[i : i + size], **SETTINGS
+                    counted,
+                    X[i : i + size],
+                    Y[i : i + size],
+                    steps=4,
+                    indices=places[i : i + size],
+                    **SETTINGS,
                 )
                 for i in range(0, len(X), size)
             ]
@@ -329,10 +397,14 @@ def test_the_seed_decides() -> None:
 
 def test_starts_fill_the_ball() -> None:
     x = np.full((400, *SHAPE), 100.0)
-    start = attacks.pgd(network, x, np.zeros(400, int), steps=0, epsilon=10, step_size=1, bounds=(95, 255), seed=0)
+    start = attacks.pgd(
+        network, x, np.zeros(400, int), steps=0, epsilon=10, step_size=1, bounds=(95, 255), seed=0
+    )
     assert start.min() == 95
     assert start.max() == pytest.approx(110, abs=0.1)
-    assert np.mean(start == 95) == pytest.approx(0.25, abs=0.03)  # clipped to the range, not redrawn
+    assert np.mean(start == 95) == pytest.approx(
+        0.25, abs=0.03
+    )  # clipped to the range, not redrawn
 
 
 def test_integer_images_are_taken() -> None:
@@ -340,7 +412,8 @@ def test_integer_images_are_taken() -> None:
     x = np.array(X // 64 * 85, np.uint8)
     settings = {"epsilon": 8, "bounds": (0, 255)}
     np.testing.assert_array_equal(
-        attacks.fgsm(network, x, Y, **settings), attacks.fgsm(network, x.astype(np.float32), Y, **settings)
+        attacks.fgsm(network, x, Y, **settings),
+        attacks.fgsm(network, x.astype(np.float32), Y, **settings),
     )
 
 
@@ -368,7 +441,10 @@ def test_a_callable_without_weak_references_is_attacked_too() -> None:
     ("arguments", "message"),
     [
         ({"epsilon": 256}, r"epsilon: expected 0 to 255, .* \[0, 255\], got 256"),
-        ({"epsilon": "eight"}, "epsilon: expected a number or a fraction such as 8/255, got 'eight'"),
+        (
+            {"epsilon": "eight"},
+            "epsilon: expected a number or a fraction such as 8/255, got 'eight'",
+        ),
         ({"step_size": -1}, "step_size: expected 0 to 255"),
         ({"steps": -1}, "pgd: expected steps >= 0 and restarts >= 1"),
         ({"restarts": 0}, "pgd: expected steps >= 0 and restarts >= 1"),
@@ -394,7 +470,9 @@ def test_errors(arguments: dict[str, object], message: str) -> None:
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("arguments", [{"record_at": ()}, {"record_at": (5,), "steps": 4}, {"record_at": (-1, 3)}])
+@pytest.mark.parametrize(
+    "arguments", [{"record_at": ()}, {"record_at": (5,), "steps": 4}, {"record_at": (-1, 3)}]
+)
 def test_curve_errors(arguments: dict[str, object]) -> None:
     with pytest.raises(InputError, match="expected 0 <= record_at <= steps"):
         attacks.pgd_curve(network, X, Y, **SETTINGS, **arguments)
@@ -414,7 +492,16 @@ def test_tracing_an_attack_logs_nothing() -> None:
     tf.get_logger().addHandler(handler)
     try:
         for statistics in ("moving", "batch"):
-            attacks.pgd(tiny.classifier(), x, y, epsilon=8, step_size=2, steps=1, seed=0, statistics=statistics)
+            attacks.pgd(
+                tiny.classifier(),
+                x,
+                y,
+                epsilon=8,
+                step_size=2,
+                steps=1,
+                seed=0,
+                statistics=statistics,
+            )
     finally:
         tf.get_logger().removeHandler(handler)
     assert not messages

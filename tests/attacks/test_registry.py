@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from igam_tf.attacks import APGD, FGSM, PGD, Attack, Chain, Square, Transfer, resolve, resolve_all
-from igam_tf.bounds import PIXELS, UNIT, Amount, Bounds
-from igam_tf.errors import InputError
+from igam_tf.core.bounds import PIXELS, UNIT, Amount, Bounds
+from igam_tf.core.errors import InputError
 
 NAMES: dict[str, Attack] = {
     "fgsm": FGSM(),
@@ -154,7 +154,11 @@ EPS = "linf, eps 8/255 (8 of [0, 255])"
 @pytest.mark.parametrize(
     ("name", "bounds", "line"),
     [
-        ("fgsm", PIXELS, f"{EPS}, 1 steps of 8, no random start, loss xent, right at the last step"),
+        (
+            "fgsm",
+            PIXELS,
+            f"{EPS}, 1 steps of 8, no random start, loss xent, right at the last step",
+        ),
         (
             "fgsm-uint8",
             PIXELS,
@@ -206,7 +210,12 @@ def test_all_of_an_attack_in_one_line(name: str, bounds: Bounds, line: str) -> N
         ("apgd-ce", "8/255", "2/255", []),
         ("square", "8/255", 100, []),
         ("strong", "8/255", 100, []),
-        ("transfer-pgd3", "8/255", "2/255", ["transfer-pgd3: 3 steps of 2 do not reach its radius 8"]),
+        (
+            "transfer-pgd3",
+            "8/255",
+            "2/255",
+            ["transfer-pgd3: 3 steps of 2 do not reach its radius 8"],
+        ),
     ],
 )
 def test_doubts(name: str, epsilon: Amount, step_size: Amount, doubts: list[str]) -> None:
@@ -218,7 +227,9 @@ def test_amounts_are_in_the_ranges_unit_and_in_l2_up_to_the_images_diagonal() ->
     assert PGD().amounts(UNIT) == (8 / 255, 2 / 255)
     wide = PGD(epsilon=3, step_size=2, steps=5, norm="l2")
     assert wide.amounts(UNIT, (2, 2, 3)) == (3.0, 2.0)
-    assert wide.describe(UNIT, (2, 2, 3)).startswith("l2, eps 765/255 (3 of [0, 1]), 5 steps of 2, ")
+    assert wide.describe(UNIT, (2, 2, 3)).startswith(
+        "l2, eps 765/255 (3 of [0, 1]), 5 steps of 2, "
+    )
     assert wide.doubts(UNIT, (2, 2, 3)) == []
     for attack, shape, message in (
         (wide, (2, 2, 1), "epsilon: expected 0 to 2"),

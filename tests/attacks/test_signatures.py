@@ -1,4 +1,6 @@
-"""The functions show every setting of their classes, with the same defaults, and all that `run` takes."""
+"""The functions show every setting of their classes, with the same defaults, and all that `run`
+takes.
+"""
 
 import dataclasses
 import inspect
@@ -36,6 +38,12 @@ def test_signatures(function: Callable[..., Any], kind: type[Attack], extra: set
     amounts = {"epsilon", "step_size"}  # a function has none of its own
     for name in set(settings) - amounts - {"steps"}:
         assert parameters[name].default == settings[name].default
-    assert all(parameters[name].default is inspect.Parameter.empty for name in amounts & set(settings))
+    assert all(
+        parameters[name].default is inspect.Parameter.empty for name in amounts & set(settings)
+    )
     assert function.__doc__
-    assert all(f"{name}" in function.__doc__ for name in set(settings) - {"steps"} if function is not attacks.pgd_curve)
+    assert all(
+        f"{name}" in function.__doc__
+        for name in set(settings) - {"steps"}
+        if function is not attacks.pgd_curve
+    )

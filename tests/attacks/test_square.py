@@ -1,4 +1,6 @@
-"""Square Attack against a loop in NumPy; its schedule and promises on ball, seeds, queries, batches, traces and memory."""
+"""Square Attack against a loop in NumPy; its schedule and promises on ball, seeds, queries,
+batches, traces and memory.
+"""
 
 import gc
 import weakref
@@ -8,9 +10,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from igam_tf import attacks, gradients, randomness
+from igam_tf import attacks, gradients
 from igam_tf.attacks.square import BLOCK, _sides, _squares
-from igam_tf.errors import InputError
+from igam_tf.core import randomness
+from igam_tf.core.errors import InputError
 
 from .. import tiny
 
@@ -37,7 +40,16 @@ def right(x: np.ndarray) -> np.ndarray:
 def share_by_query(query: int, queries: int, p_init: float) -> float:
     """As the paper's appendix lists it for 10,000 queries."""
     at = query * 10_000 // queries
-    for last, divisor in ((10, 1), (50, 2), (200, 4), (500, 8), (1000, 16), (2000, 32), (4000, 64), (6000, 128)):
+    for last, divisor in (
+        (10, 1),
+        (50, 2),
+        (200, 4),
+        (500, 8),
+        (1000, 16),
+        (2000, 32),
+        (4000, 64),
+        (6000, 128),
+    ):
         if at <= last:
             return p_init / divisor
     return p_init / (256 if at <= 8000 else 512)
@@ -60,7 +72,9 @@ def random_search(i: int, epsilon: float, queries: int) -> np.ndarray:
         return np.clip(np.clip(at, X[i] - epsilon, X[i] + epsilon), 0, 255).astype(np.float32)
 
     (height, width, channels), draws = SHAPE, {}
-    best = project(X[i] + epsilon * np.where(uniform("stripes", 0, i, 1, width, channels) < 0, -1, 1))
+    best = project(
+        X[i] + epsilon * np.where(uniform("stripes", 0, i, 1, width, channels) < 0, -1, 1)
+    )
     highest = margin(best)
     for query in range(1, queries):
         if highest > 0:
@@ -71,7 +85,10 @@ def random_search(i: int, epsilon: float, queries: int) -> np.ndarray:
         top, left, *signs = draws[block][query % BLOCK]
         area = share_by_query(query - 1, queries, 0.8) * height * width
         side = min(max(round(np.sqrt(area)), 1), height, width)
-        top, left = int((top + 1) / 2 * (height - side + 1)), int((left + 1) / 2 * (width - side + 1))
+        top, left = (
+            int((top + 1) / 2 * (height - side + 1)),
+            int((left + 1) / 2 * (width - side + 1)),
+        )
         tried, window = best.copy(), np.s_[top : top + side, left : left + side]
         tried[window] = project(X[i] + epsilon * np.where(np.array(signs) < 0, -1, 1))[window]
         if margin(tried) > highest:
@@ -83,7 +100,9 @@ def test_the_loop_is_that_of_the_paper() -> None:
     found = attacks.square(network, X, Y, **SETTINGS)
     np.testing.assert_array_equal(found[~right(X)], X[~right(X)])
     for i in np.flatnonzero(right(X)):
-        np.testing.assert_array_equal(found[i], random_search(i, SETTINGS["epsilon"], SETTINGS["queries"]))
+        np.testing.assert_array_equal(
+            found[i], random_search(i, SETTINGS["epsilon"], SETTINGS["queries"])
+        )
     assert 3 < right(found).sum() < right(X).sum() - 3  # or this test would tell little
 
 
@@ -102,12 +121,16 @@ def test_squares_lie_anywhere_inside_the_image() -> None:
         masks = _squares(draws, tf.constant(side), 4, 6).numpy()[..., 0]
         np.testing.assert_array_equal(masks.sum((1, 2)), side**2)
         places = {tuple(np.argwhere(mask)[0]) for mask in masks}
-        assert places == {(top, left) for top in range(4 - side + 1) for left in range(6 - side + 1)}
+        assert places == {
+            (top, left) for top in range(4 - side + 1) for left in range(6 - side + 1)
+        }
 
 
 def test_the_first_query_is_of_stripes() -> None:
     x = np.full((8, *SHAPE), 100, np.float32)
-    found = attacks.square(network, x, network(x).numpy().argmax(1), **{**SETTINGS, "queries": 1, "epsilon": 1e-3})
+    found = attacks.square(
+        network, x, network(x).numpy().argmax(1), **{**SETTINGS, "queries": 1, "epsilon": 1e-3}
+    )
     noise = found - x
     np.testing.assert_array_equal(noise, np.broadcast_to(noise[:, :1], noise.shape))
     np.testing.assert_allclose(np.abs(noise), 1e-3, atol=1e-5)
@@ -124,7 +147,10 @@ def test_models_without_gradients_are_attacked() -> None:
 
 
 def test_more_queries_fool_more() -> None:
-    rights = [right(attacks.square(network, X, Y, **{**SETTINGS, "queries": n})).sum() for n in (1, 30, 1000)]
+    rights = [
+        right(attacks.square(network, X, Y, **{**SETTINGS, "queries": n})).sum()
+        for n in (1, 30, 1000)
+    ]
     assert right(X).sum() > rights[0] > rights[1] > rights[2]
 
 
@@ -144,7 +170,10 @@ def test_keras_models_are_attacked_in_ball_and_range_and_left_alone(statistics: 
     assert np.abs(found - x).max() <= 8 + 2.55e-4
     assert found.min() >= 0
     assert found.max() <= 255
-    assert np.mean(np.asarray(gradients.logits_of(model, found, statistics)).argmax(1) == y) < clean.mean() - 0.1
+    assert (
+        np.mean(np.asarray(gradients.logits_of(model, found, statistics)).argmax(1) == y)
+        < clean.mean() - 0.1
+    )
 
 
 def test_batches_make_no_difference_and_no_second_trace() -> None:
@@ -210,6 +239,8 @@ def test_errors(arguments: dict[str, Any], message: str) -> None:
 
 def test_images_of_one_channel() -> None:
     x, y = tiny.batch(4, (8, 8, 1), 1.0)
-    found = attacks.square(tiny.classifier(shape=(8, 8, 1), high=1.0), x, y, epsilon=0.3, queries=20, seed=0)
+    found = attacks.square(
+        tiny.classifier(shape=(8, 8, 1), high=1.0), x, y, epsilon=0.3, queries=20, seed=0
+    )
     assert found.shape == x.shape
     assert np.abs(found - x).max() <= 0.3 + 1e-6

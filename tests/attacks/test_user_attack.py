@@ -14,9 +14,9 @@ import tensorflow as tf
 
 from igam_tf import attacks, evaluation
 from igam_tf.attacks import PGD, resolve
-from igam_tf.bounds import PIXELS
 from igam_tf.cli import evaluate as command
-from igam_tf.errors import InputError
+from igam_tf.core.bounds import PIXELS
+from igam_tf.core.errors import InputError
 
 from .. import tiny
 
@@ -110,7 +110,11 @@ def labels(model: Any) -> np.ndarray:
 
 def test_from_python(user: Any) -> None:
     model = tiny.classifier()
-    objects = [user.momentum(8, 2), dataclasses.replace(user.red, epsilon=20, step_size=5), user.Darken(30)]
+    objects = [
+        user.momentum(8, 2),
+        dataclasses.replace(user.red, epsilon=20, step_size=5),
+        user.Darken(30),
+    ]
     images: dict[str, np.ndarray] = {}
     record = evaluation.evaluate(model, (X, labels(model)), attacks=objects, seed=1, images=images)
     names = ["clean", "mi-fgsm", "pgd5-least_true_logit-red", "darken"]
@@ -123,7 +127,11 @@ def test_from_python(user: Any) -> None:
     # The user's own `correct` is not believed: the model judges.
     judged = model(images["moving/darken"], training=False).numpy().argmax(1) == labels(model)
     np.testing.assert_array_equal(record.right("darken"), judged)
-    assert record.attacks["darken"] == {"name": "darken", "attack": "Darken", "shown": "all pixels darker by 30"}
+    assert record.attacks["darken"] == {
+        "name": "darken",
+        "attack": "Darken",
+        "shown": "all pixels darker by 30",
+    }
     assert record.attacks["mi-fgsm"]["step_rule"] == "MomentumStep(decay=1.0)"
 
 
@@ -170,7 +178,10 @@ def test_paths_that_lead_nowhere(user: Any, path: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("x_adv", "message"),
     [
-        (X[:-1], r"attacks: odd: expected images of the shape \(16, 8, 8, 3\), got \(15, 8, 8, 3\)"),
+        (
+            X[:-1],
+            r"attacks: odd: expected images of the shape \(16, 8, 8, 3\), got \(15, 8, 8, 3\)",
+        ),
         (X - 1, r"attacks: odd: expected pixels within \[0, 255\], got -"),
         (np.full_like(X, np.nan), r"attacks: odd: expected pixels within \[0, 255\], got nan"),
     ],
@@ -195,7 +206,9 @@ class Nudge(attacks.StepRule):
     def __init__(self, factor: float) -> None:
         object.__setattr__(self, "factor", factor)
 
-    def move(self, images: Any, gradient: Any, ball: Any, step_size: Any, index: Any, state: Any) -> Any:
+    def move(
+        self, images: Any, gradient: Any, ball: Any, step_size: Any, index: Any, state: Any
+    ) -> Any:
         return images + self.factor * step_size * ball.direction(gradient), state
 
 
@@ -243,8 +256,14 @@ class Unhashable:
         (lambda: Far(), r"attacks: far: expected pixels within \[0, 255\]"),
         (lambda: Images(), "attacks: images: expected run to return an AttackResult, got ndarray"),
         (lambda: PGD(loss=Unhashable()), "loss: expected a hashable callable"),
-        (lambda: attacks.Chain(stages=("pgd1",)), "attacks: expected a name, or an object .* got 'pgd1'"),
-        (lambda: attacks.Transfer(attack="pgd1"), "attacks: expected a name, or an object .* got 'pgd1'"),
+        (
+            lambda: attacks.Chain(stages=("pgd1",)),
+            "attacks: expected a name, or an object .* got 'pgd1'",
+        ),
+        (
+            lambda: attacks.Transfer(attack="pgd1"),
+            "attacks: expected a name, or an object .* got 'pgd1'",
+        ),
     ],
 )
 def test_parts_that_do_not_fit(attack: Any, message: str) -> None:
@@ -254,15 +273,21 @@ def test_parts_that_do_not_fit(attack: Any, message: str) -> None:
 
 def test_a_users_object_is_a_stage_and_a_transfer_attack(user: Any) -> None:
     model = tiny.classifier()
-    chain = attacks.Chain(stages=(user.Darken(30), attacks.Chain(stages=(PGD(steps=2), attacks.FGSM()))))
+    chain = attacks.Chain(
+        stages=(user.Darken(30), attacks.Chain(stages=(PGD(steps=2), attacks.FGSM())))
+    )
     assert [stage.name for stage in chain.stages] == ["darken", "pgd2", "fgsm"]
     transfer = attacks.Transfer(attack=user.Darken(30), surrogate=tiny.classifier(1))
     record = evaluation.evaluate(model, (X, labels(model)), attacks=[chain, transfer])
-    assert record.count("transfer-darken").correct == record.count("darken+pgd2+fgsm: darken").correct
+    assert (
+        record.count("transfer-darken").correct == record.count("darken+pgd2+fgsm: darken").correct
+    )
 
 
 def test_a_file_with_postponed_annotations(tmp_path: pathlib.Path) -> None:
-    """Dataclasses look their module up by its name; a file that failed is read anew once it is mended."""
+    """Dataclasses look their module up by its name; a file that failed is read anew once it is
+    mended.
+    """
     file = tmp_path / "late.py"
     file.write_text("nonsense")
     with pytest.raises(InputError, match=r"failed .NameError"):
@@ -279,12 +304,18 @@ def test_a_loss_that_is_a_mean_is_refused() -> None:
     def mean_loss(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         return tf.reduce_mean(logits)
 
-    for attack in (PGD(loss=mean_loss), attacks.APGD(loss=mean_loss), attacks.Square(loss=mean_loss)):
+    for attack in (
+        PGD(loss=mean_loss),
+        attacks.APGD(loss=mean_loss),
+        attacks.Square(loss=mean_loss),
+    ):
         with pytest.raises(InputError, match=r"^loss: expected one value per example \[B\]"):
             attack.perturb(tiny.classifier(), X, labels(tiny.classifier()))
 
 
-def test_from_the_command_line(user: Any, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_from_the_command_line(
+    user: Any, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     from igam_tf import pretrained
 
     arguments = [str(pretrained.path("standard")), "--num_examples=20", "--epsilon=16/255"]

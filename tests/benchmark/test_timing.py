@@ -37,7 +37,11 @@ def test_a_call_is_timed_and_its_result_kept() -> None:
 
 def test_contenders_take_turns_and_nobody_always_follows_the_same() -> None:
     clock = FakeClock()
-    calls = {"a": clock.contender("a", 1), "b": clock.contender("b", 2, 4), "c": clock.contender("c", 8)}
+    calls = {
+        "a": clock.contender("a", 1),
+        "b": clock.contender("b", 2, 4),
+        "c": clock.contender("c", 8),
+    }
     assert timing.alternate(calls, 4, clock) == {"a": (1,) * 4, "b": (2, 4, 2, 4), "c": (8,) * 4}
     assert "".join(clock.called) == "abcbcacababc"
 
@@ -62,7 +66,10 @@ def test_a_contenders_times() -> None:
 
 
 def test_ratios_are_of_medians() -> None:
-    timings = {name: timing.Timing(0.0, rounds, 1) for name, rounds in (("a", (1.0, 2.0, 90.0)), ("b", (5.0,)))}
+    timings = {
+        name: timing.Timing(0.0, rounds, 1)
+        for name, rounds in (("a", (1.0, 2.0, 90.0)), ("b", (5.0,)))
+    }
     assert timing.ratios(timings, "a") == {"a": 1, "b": 2.5}
     assert timing.ratios(timings, "b") == {"a": 0.4, "b": 1}
     assert timing.ratios(timings, "c") == {}

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from igam_tf.benchmark import attacks, peers
+from igam_tf.benchmark import attack_speed, peers
 from igam_tf.cli import benchmark
 
 from . import test_verbs
@@ -36,7 +36,9 @@ def test_training_steps_with_all_that_can_be_measured_of_them(
     assert errors == ""
     assert printed.startswith("training steps: width 1, blocks 1, batches of 2, float32\n")
     assert re.search(r"^the paper: IGAM 347 s an epoch, PGD7 815 s: 0.43$", printed, re.M)
-    assert re.search(r"^2 plain steps a round: fit reaches [\d.]+% of a bare loop's throughput; ", printed, re.M)
+    assert re.search(
+        r"^2 plain steps a round: fit reaches [\d.]+% of a bare loop's throughput; ", printed, re.M
+    )
     assert len(re.findall(r"^(plain|attack|gradients): [\d.]+ GB at most, ", printed, re.M)) == 3
 
     (found,) = json.loads(output.read_text())["results"]
@@ -56,13 +58,15 @@ def test_tables_and_record(
     tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(peers, "version", lambda _: None)
-    monkeypatch.setattr(attacks, "SET", (1, 3))
+    monkeypatch.setattr(attack_speed, "SET", (1, 3))
     output = tmp_path / "deep/record.json"
     arguments = [*TINY, "--batch_sizes=2,1", "--images=3", "--contenders=floor,ours,art", "--curve"]
     assert benchmark.main(["attacks", *arguments, f"--output={output}"]) == 0
     printed, errors = capsys.readouterr()
     assert errors == ""
-    titles = re.findall(r"^width 1, blocks 1; PGD of (.*) steps of 2, .* n = 3 in batches of (\d)$", printed, re.M)
+    titles = re.findall(
+        r"^width 1, blocks 1; PGD of (.*) steps of 2, .* n = 3 in batches of (\d)$", printed, re.M
+    )
     assert titles == [("2", "2"), ("1, 3", "2"), ("2", "1"), ("1, 3", "1")]
     for name in ("floor", "ours", "ours-set", "art"):
         assert len(re.findall(rf"^{name} ", printed, re.M)) == (2 if name.startswith("ours") else 4)
@@ -72,7 +76,10 @@ def test_tables_and_record(
     record = json.loads(output.read_text())
     assert (record["what"], record["rounds"]) == ("attacks", 2)
     assert record["environment"]["tensorflow"]
-    shape = [(found["width"], found["blocks"], found["batch_size"], found["steps"]) for found in record["results"]]
+    shape = [
+        (found["width"], found["blocks"], found["batch_size"], found["steps"])
+        for found in record["results"]
+    ]
     assert shape == [(1, 1, 2, [2]), (1, 1, 2, [1, 3]), (1, 1, 1, [2]), (1, 1, 1, [1, 3])]
     for found in record["results"]:
         assert found["n"] == 3
@@ -96,19 +103,34 @@ def test_a_batch_of_images_by_default(capsys: pytest.CaptureFixture[str]) -> Non
         (["training"], "what: expected one of attacks, train, got 'training'"),
         (["attacks", "extra"], "unexpected argument 'extra'"),
         (["attacks", "--width=1"], "Unknown command line flag 'width'"),
-        (["attacks", "--widths=0"], "widths: expected a list of whole numbers of at least 1, got '0'"),
+        (
+            ["attacks", "--widths=0"],
+            "widths: expected a list of whole numbers of at least 1, got '0'",
+        ),
         (
             ["attacks", "--batch_sizes=16,big"],
             "batch_sizes: expected a list of whole numbers of at least 1, got '16,big'",
         ),
-        (["attacks", "--batch_sizes=-4"], "batch_sizes: expected a list of whole numbers of at least 1, got '-4'"),
+        (
+            ["attacks", "--batch_sizes=-4"],
+            "batch_sizes: expected a list of whole numbers of at least 1, got '-4'",
+        ),
         (["attacks", "--rounds=0"], "rounds: expected a whole number of at least 1, got '0'"),
         (["attacks", "--steps=0"], "steps: expected a whole number of at least 1, got '0'"),
         (["attacks", "--images=0"], "images: expected a whole number of at least 1, got '0'"),
         (["attacks", "--blocks=0"], "blocks: expected a whole number of at least 1, got '0'"),
-        (["attacks", "--contenders=ours,torch"], "contenders: expected some of floor, ours, .*, got 'ours,torch'"),
-        (["train", "--contenders=ours"], "contenders: expected some of plain, pgd7, .*, got 'ours'"),
-        (["train", "--precision=float16"], "precision: expected one of float32, bfloat16, got 'float16'"),
+        (
+            ["attacks", "--contenders=ours,torch"],
+            "contenders: expected some of floor, ours, .*, got 'ours,torch'",
+        ),
+        (
+            ["train", "--contenders=ours"],
+            "contenders: expected some of plain, pgd7, .*, got 'ours'",
+        ),
+        (
+            ["train", "--precision=float16"],
+            "precision: expected one of float32, bfloat16, got 'float16'",
+        ),
     ],
     ids=lambda part: " ".join(part) if isinstance(part, list) else None,
 )

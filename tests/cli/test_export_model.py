@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
-from igam_tf import evaluation, settings
+from igam_tf import evaluation
 from igam_tf.cli import export_model
+from igam_tf.core import settings
 
 from .. import tiny
 from ..experiments import small
@@ -64,10 +65,15 @@ def test_a_run_is_exported_and_serves_a_folder(
     assert export_model.main(["run", "student", "--class_names=names.txt", "--gradients=both"]) == 0
     text, errors = capsys.readouterr()
     assert errors == ""
-    images, answers = "[B, 8, 8, 3]", "logits: float32 [B, 3], probabilities: float32 [B, 3], labels: int64 [B]"
+    images, answers = (
+        "[B, 8, 8, 3]",
+        "logits: float32 [B, 3], probabilities: float32 [B, 3], labels: int64 [B]",
+    )
     asked = f"images: float32 {images}, labels: int64 [B]"
     lines = text.splitlines()
-    assert re.fullmatch(r"student: SavedModel of functional\S*, 323 parameters, 3 classes", lines[0])
+    assert re.fullmatch(
+        r"student: SavedModel of functional\S*, 323 parameters, 3 classes", lines[0]
+    )
     assert lines[1:-3] == [
         f"images {images} with pixels in [0, 255]; BatchNorm statistics: moving; evaluation records: evaluation-1.json",
         f"  serve(images: float32 {images}) -> {answers}",
@@ -78,12 +84,19 @@ def test_a_run_is_exported_and_serves_a_folder(
         "",
     ]
     exec("\n".join(lines[-3:]), {})  # what it says of calling the model is so
-    assert re.fullmatch(r"tf.Tensor\(\[\d\], shape=\(1,\), dtype=int64\)\n", capsys.readouterr().out)
-    assert json.loads((where / "student/assets/metadata.json").read_text())["origin"]["config"]["type"] == "StudentRun"
+    assert re.fullmatch(
+        r"tf.Tensor\(\[\d\], shape=\(1,\), dtype=int64\)\n", capsys.readouterr().out
+    )
+    assert (
+        json.loads((where / "student/assets/metadata.json").read_text())["origin"]["config"]["type"]
+        == "StudentRun"
+    )
 
     example = serve_folder()
     model = tf.saved_model.load("student")
-    small_, large = (tf.cast(tf.reshape(tf.range(n * n * 3) * 7 % 256, (n, n, 3)), tf.uint8) for n in (8, 20))
+    small_, large = (
+        tf.cast(tf.reshape(tf.range(n * n * 3) * 7 % 256, (n, n, 3)), tf.uint8) for n in (8, 20)
+    )
     (where / "photos").mkdir()
     (where / "photos/b.png").write_bytes(tf.io.encode_png(small_).numpy())
     (where / "photos/a.JPG").write_bytes(tf.io.encode_jpeg(large).numpy())
@@ -105,7 +118,10 @@ def test_a_run_is_exported_and_serves_a_folder(
         (["student", "nowhere"], "nowhere: no such folder"),
         (["student", "run"], "run: no PNG or JPEG images in it"),
         (["run", "photos"], "run: no SavedModel of bin/export_model"),
-        (["student", "photos", "--batch_size=0"], "flag --batch_size=0: 0 is not a positive integer"),
+        (
+            ["student", "photos", "--batch_size=0"],
+            "flag --batch_size=0: 0 is not a positive integer",
+        ),
         (["student"], "usage: serve_folder MODEL FOLDER"),
     ):
         assert example.main(arguments) == 2
@@ -114,8 +130,12 @@ def test_a_run_is_exported_and_serves_a_folder(
 
 def test_the_examples_help_starts_no_tensorflow() -> None:
     script = f"import runpy, sys; sys.argv = ['x', '--help']; runpy.run_path({str(EXAMPLE)!r}, run_name='__main__')"
-    script = f"import atexit, sys; atexit.register(lambda: print('tensorflow' in sys.modules)); {script}"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    script = (
+        f"import atexit, sys; atexit.register(lambda: print('tensorflow' in sys.modules)); {script}"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("Classifies the PNG and JPEG images")
     assert done.stdout.endswith("usage: serve_folder MODEL FOLDER [--batch_size=32]\nFalse\n")
@@ -151,7 +171,10 @@ def test_other_formats(
         (["run", "run"], "run: is there already; --overwrite replaces it"),
         (["run", "run", "--overwrite"], "run: is no such export and is not replaced"),
         (["run", "out.keras"], "out.keras: a SavedModel is a directory"),
-        (["run", "out", "--format=onnx"], "format: expected one of savedmodel, keras, weights, got 'onnx'"),
+        (
+            ["run", "out", "--format=onnx"],
+            "format: expected one of savedmodel, keras, weights, got 'onnx'",
+        ),
         (["run", "out", "--bounds=0"], "bounds: expected a list of 2 numbers, got '0'"),
         (["run", "out", "--bounds=0,wide"], "bounds: expected a list of 2 numbers, got '0,wide'"),
         (["run", "out", "--adapter=mean"], "adapter: it needs image_shape"),

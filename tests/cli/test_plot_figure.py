@@ -1,4 +1,6 @@
-"""plot_figure: help at once, one line for every mistake, files where they are asked for; the second time nothing is trained."""
+"""plot_figure: help at once, one line for every mistake, files where they are asked for; the second
+time nothing is trained.
+"""
 
 import dataclasses
 import pathlib
@@ -8,10 +10,10 @@ from matplotlib.figure import Figure
 
 from igam_tf import evaluation
 from igam_tf.cli import plot_figure
-from igam_tf.experiments import pictures, runs, tables
-from igam_tf.figures import draw, style
+from igam_tf.experiments import paper_figures, runs, tables
+from igam_tf.report.figures import draw, style
 
-from ..figures import test_draw
+from ..report.figures import test_draw
 from . import test_verbs
 
 
@@ -38,22 +40,36 @@ def test_as_every_verb(check) -> None:
         (["--num_images=21"], "num_images: expected 1 to 20, got 21"),
         (["--num_images=many"], "num_images: expected a whole number of at least 1, got 'many'"),
         (["--num_images=3", "--figure=7"], "num_images: it is for --figure=1 or 4 or 6, not for 7"),
-        (["--num_examples=0", "--figure=5"], "num_examples: expected a whole number of at least 1, got '0'"),
+        (
+            ["--num_examples=0", "--figure=5"],
+            "num_examples: expected a whole number of at least 1, got '0'",
+        ),
         (["--num_examples=5"], "num_examples: it is for --figure=5 or curves, not for 1"),
         (["--resolution=5"], "resolution: it is for --figure=7, not for 1"),
-        (["--resolution=4", "--figure=7"], "resolution: expected an odd number of 3 or more, got 4"),
+        (
+            ["--resolution=4", "--figure=7"],
+            "resolution: expected an odd number of 3 or more, got 4",
+        ),
         (["--table=2"], "table: it is for --figure=curves, not for 1"),
         (["--figure=curves", "--table=6"], "table: expected one of 1, 2, 3, 4, 5, figure5, "),
         (["--figure=7", "--statistics=batch"], "statistics: figure 7 has moving alone"),
-        (["--statistics=recalibrated"], "statistics: expected one of moving, batch, got 'recalibrated'"),
+        (
+            ["--statistics=recalibrated"],
+            "statistics: expected one of moving, batch, got 'recalibrated'",
+        ),
         (["--rows=IGAM-MNIST"], "rows: figure 1 has Standard, PGD7-trained, not IGAM-MNIST"),
         (["--figure=5", "--rows=FT"], "rows: table figure5 has Standard, "),
         (["--output=FILE"], "FILE is no directory"),
         (["--output=FILE/below"], "FILE is no directory"),
-        (["--figure=1", "--preset=cpu", "--data_dir=NOWHERE"], "dataset cifar10: not found under NOWHERE"),
+        (
+            ["--figure=1", "--preset=cpu", "--data_dir=NOWHERE"],
+            "dataset cifar10: not found under NOWHERE",
+        ),
     ],
 )
-def test_mistakes_are_one_line(arguments: list[str], message: str, tmp_path, monkeypatch, capsys) -> None:
+def test_mistakes_are_one_line(
+    arguments: list[str], message: str, tmp_path, monkeypatch, capsys
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "FILE").write_text("mine")
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
@@ -69,8 +85,12 @@ def test_mistakes_are_one_line(arguments: list[str], message: str, tmp_path, mon
 @pytest.fixture
 def declared(monkeypatch) -> None:
     """Tiny rows in place of the paper's, and small files."""
-    monkeypatch.setattr(pictures, "picture", lambda name, *_: dataclasses.replace(test_draw.PICTURE, name=name))
-    monkeypatch.setattr(tables, "table", lambda name, *_: dataclasses.replace(test_draw.TABLE, name=name))
+    monkeypatch.setattr(
+        paper_figures, "picture", lambda name, *_: dataclasses.replace(test_draw.PICTURE, name=name)
+    )
+    monkeypatch.setattr(
+        tables, "table", lambda name, *_: dataclasses.replace(test_draw.TABLE, name=name)
+    )
     monkeypatch.setattr(style, "DPI", 40)
 
 
@@ -89,7 +109,9 @@ def test_the_second_time_nothing_is_trained(tmp_path, monkeypatch, capsys) -> No
             assert "left out: Unwritten: not at this preset" in lines
             assert all(line.startswith("written: ") for line in lines[-2:])
         contents.append({file.name: file.read_bytes() for file in (tmp_path / "output").iterdir()})
-    names = {f"figure{number}-demo-seed0.{suffix}" for number in (5, 6) for suffix in ("png", "pdf")}
+    names = {
+        f"figure{number}-demo-seed0.{suffix}" for number in (5, 6) for suffix in ("png", "pdf")
+    }
     assert set(contents[0]) == names
     assert contents[0] == contents[1]
 
@@ -97,18 +119,43 @@ def test_the_second_time_nothing_is_trained(tmp_path, monkeypatch, capsys) -> No
 @pytest.mark.parametrize(
     ("arguments", "name", "drawn", "asked"),
     [
-        (["--figure=4", "--num_images=2"], "figure4-demo-seed0", "gradient_figure", (("PGD",), 2, "moving")),
-        (["--statistics=batch", "--seed=4"], "figure1-demo-seed4-batch", "gradient_figure", (("PGD",), None, "batch")),
+        (
+            ["--figure=4", "--num_images=2"],
+            "figure4-demo-seed0",
+            "gradient_figure",
+            (("PGD",), 2, "moving"),
+        ),
+        (
+            ["--statistics=batch", "--seed=4"],
+            "figure1-demo-seed4-batch",
+            "gradient_figure",
+            (("PGD",), None, "batch"),
+        ),
         (["--figure=7", "--seed=2"], "figure7-demo-seed2", "landscape_figure", (("PGD",), 2, 81)),
-        (["--figure=7", "--resolution=5"], "figure7-demo-seed0", "landscape_figure", (("PGD",), 0, 5)),
+        (
+            ["--figure=7", "--resolution=5"],
+            "figure7-demo-seed0",
+            "landscape_figure",
+            (("PGD",), 0, 5),
+        ),
         (
             ["--figure=5", "--preset=cpu", "--num_examples=5"],
             "figure5-cpu-seed0",
             "bar_figure",
             ("moving", ("PGD",), 5),
         ),
-        (["--figure=curves"], "curves-table1-demo-seed0", "curve_figure", ("moving", ("PGD",), None)),
-        (["--figure=curves", "--table=3"], "curves-table3-demo-seed0", "curve_figure", ("moving", ("PGD",), None)),
+        (
+            ["--figure=curves"],
+            "curves-table1-demo-seed0",
+            "curve_figure",
+            ("moving", ("PGD",), None),
+        ),
+        (
+            ["--figure=curves", "--table=3"],
+            "curves-table3-demo-seed0",
+            "curve_figure",
+            ("moving", ("PGD",), None),
+        ),
         (
             ["--figure=curves", "--table=figure5", "--statistics=batch"],
             "curves-figure5-demo-seed0-batch",
@@ -119,9 +166,17 @@ def test_the_second_time_nothing_is_trained(tmp_path, monkeypatch, capsys) -> No
 )
 @pytest.mark.usefixtures("declared")
 def test_every_figure(
-    arguments: list[str], name: str, drawn: str, asked: tuple[object, ...], tmp_path, monkeypatch, capsys
+    arguments: list[str],
+    name: str,
+    drawn: str,
+    asked: tuple[object, ...],
+    tmp_path,
+    monkeypatch,
+    capsys,
 ) -> None:
-    """What is drawn is asked for with the flags' values, and written under a name that says what it is."""
+    """What is drawn is asked for with the flags' values, and written under a name that says what it
+    is.
+    """
     calls = []
 
     def draw_it(subject, options, *given, progress=None, **named):
@@ -131,9 +186,18 @@ def test_every_figure(
 
     monkeypatch.setattr(draw, drawn, draw_it)
     monkeypatch.chdir(tmp_path)
-    assert plot_figure.main([*arguments, "--rows=PGD", f"--runs_dir={tmp_path / 'runs'}", "--data_dir=DATA"]) == 0
+    assert (
+        plot_figure.main(
+            [*arguments, "--rows=PGD", f"--runs_dir={tmp_path / 'runs'}", "--data_dir=DATA"]
+        )
+        == 0
+    )
     files = [pathlib.Path("figures", f"{name}.{suffix}") for suffix in ("png", "pdf")]
     assert capsys.readouterr().out.splitlines() == [f"written: {file}" for file in files]
     assert sorted(pathlib.Path("figures").iterdir()) == sorted(files)
-    table = name.split("-")[1].removeprefix("table") if drawn == "curve_figure" else name.split("-")[0]
-    assert calls == [(table if drawn.startswith(("curve", "bar")) else table.removeprefix("figure"), asked)]
+    table = (
+        name.split("-")[1].removeprefix("table") if drawn == "curve_figure" else name.split("-")[0]
+    )
+    assert calls == [
+        (table if drawn.startswith(("curve", "bar")) else table.removeprefix("figure"), asked)
+    ]

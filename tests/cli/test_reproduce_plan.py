@@ -1,4 +1,6 @@
-"""`reproduce_table --list` and `--dry_run`: what there is and what it would take, with nothing trained or written."""
+"""`reproduce_table --list` and `--dry_run`: what there is and what it would take, with nothing
+trained or written.
+"""
 
 import pathlib
 import re
@@ -16,14 +18,25 @@ def said(capsys: pytest.CaptureFixture[str], *flags: str) -> str:
 def test_list(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
     runs = tmp_path / "runs"
     text = said(capsys, "--table=2", f"--runs_dir={runs}", "--list")
-    for row in ("Standard", "FT-TinyImagenet", "IGAM-TransposeConv", "IGAM-RandomPad", "IGAM-Pad", "IGAM-Upsize"):
-        assert re.search(rf"^  {row}: training to do, scoring to do: \w+-[0-9a-f]+$", text, re.MULTILINE)
+    for row in (
+        "Standard",
+        "FT-TinyImagenet",
+        "IGAM-TransposeConv",
+        "IGAM-RandomPad",
+        "IGAM-Pad",
+        "IGAM-Upsize",
+    ):
+        assert re.search(
+            rf"^  {row}: training to do, scoring to do: \w+-[0-9a-f]+$", text, re.MULTILINE
+        )
     assert not runs.exists()
 
 
 def test_dry_run_of_every_seed(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
     runs = tmp_path / "runs"
-    text = said(capsys, "--table=1", "--rows=FT-MNIST", "--seed=0,1", f"--runs_dir={runs}", "--dry_run")
+    text = said(
+        capsys, "--table=1", "--rows=FT-MNIST", "--seed=0,1", f"--runs_dir={runs}", "--dry_run"
+    )
     assert text.count("shapes28: embedded") == 2
     assert text.count("in all") == 2
     assert all(float(hours) > 0 for hours in re.findall(r"([\d.e-]+)  in all", text))
@@ -31,7 +44,9 @@ def test_dry_run_of_every_seed(tmp_path: pathlib.Path, capsys: pytest.CaptureFix
     assert not runs.exists()
 
 
-def test_dry_run_says_which_data_is_missing(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_dry_run_says_which_data_is_missing(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     text = said(
         capsys,
         "--table=3",
@@ -45,6 +60,13 @@ def test_dry_run_says_which_data_is_missing(tmp_path: pathlib.Path, capsys: pyte
     assert "tfds build cifar100" in text
 
 
-def test_mistakes_come_before_the_calibration(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert reproduce_table.main(["--table=1", "--rows=FT-Mnist", "--dry_run", f"--runs_dir={tmp_path}"]) == 2
+def test_mistakes_come_before_the_calibration(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        reproduce_table.main(
+            ["--table=1", "--rows=FT-Mnist", "--dry_run", f"--runs_dir={tmp_path}"]
+        )
+        == 2
+    )
     assert "not FT-Mnist" in capsys.readouterr().err

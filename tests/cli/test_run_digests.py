@@ -1,11 +1,13 @@
-"""Flags to the digest that names a run's directory: the same as before the flags followed from settings."""
+"""Flags to the digest that names a run's directory: the same as before the flags followed from
+settings.
+"""
 
 import importlib
 import shlex
 
 import pytest
 
-from igam_tf import settings
+from igam_tf.core import settings
 from igam_tf.experiments import runs, trained
 from igam_tf.experiments.configs import Run, Weights
 
@@ -21,12 +23,14 @@ f171ee91c2 train_robust
 2352a4cb96 train_student --teacher=x
 ba4e8d5bb9 train_student --teacher=x --lambda_adv=2 --lambda_diff=3.5 --disc_every=2 --disc_layers=3 --disc_channels=4 --gradient_crop=28 --protocol=paper --gradient_of=softmax --matched_to=zero --adapter=mean --steps_before_matching=7
 31f07b43cb train_student --teacher=x --diff_reduction=mean --adversarial_reduction=sum --discriminator_update=same_gradients --teacher_statistics=moving --width=4 --weight_decay=1e-3
-"""  # noqa: E501
+"""
 LINES = [tuple(line.split(maxsplit=1)) for line in DIGESTS.strip().splitlines()]
 
 
 @pytest.mark.parametrize(("digest", "line"), LINES, ids=[digest for digest, _ in LINES])
-def test_a_command_line_keeps_its_digest(digest: str, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_line_keeps_its_digest(
+    digest: str, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     digests = []
 
     def train(run: Run, *_: object) -> None:

@@ -29,7 +29,9 @@ def test_there_are_commands() -> None:
 def test_help(command: str) -> None:
     script = HELP.format(path=str(BIN / command), directory=str(BIN))
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert (done.returncode, done.stderr) == (0, "")
     assert "usage: " in done.stdout

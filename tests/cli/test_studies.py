@@ -1,3 +1,4 @@
+# ruff: noqa: F811  a fixture is imported under the name of an argument
 """`--from`: tables and figures from a study alone; every mistake is one line."""
 
 import json
@@ -11,7 +12,7 @@ from igam_tf import report
 from igam_tf.cli import plot_figure, reproduce_table
 from igam_tf.experiments import collect, configs
 from igam_tf.experiments.study import Study
-from igam_tf.figures import style
+from igam_tf.report.figures import style
 
 from ..experiments import test_study
 from ..experiments.test_study import TABLE, options, study  # noqa: F401, a fixture needs the other
@@ -20,7 +21,12 @@ NAME = "study.json"
 
 
 @pytest.fixture(autouse=True)
-def place(study: Study, options: collect.Options, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def place(
+    study: Study,
+    options: collect.Options,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A directory with a study of Table 1 with seeds 4 and 5, one of two tables, and an empty one."""
     monkeypatch.chdir(tmp_path)
     results = test_study.results(options)
@@ -32,7 +38,10 @@ def place(study: Study, options: collect.Options, tmp_path: pathlib.Path, monkey
     pathlib.Path("torn.json").write_text("{")
 
 
-def test_text_of_all_seeds_with_their_means(study: Study, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: F811
+def test_text_of_all_seeds_with_their_means(
+    study: Study,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert reproduce_table.main([f"--from={NAME}"]) == 0
     text = capsys.readouterr().out
     tables, results = study.read("1")
@@ -41,7 +50,12 @@ def test_text_of_all_seeds_with_their_means(study: Study, capsys: pytest.Capture
 
 
 def test_one_seed_one_row_and_a_file(capsys: pytest.CaptureFixture[str]) -> None:
-    assert reproduce_table.main([f"--from={NAME}", "--seed=4", "--rows=FT-MNIST", "--output=new/table.txt"]) == 0
+    assert (
+        reproduce_table.main(
+            [f"--from={NAME}", "--seed=4", "--rows=FT-MNIST", "--output=new/table.txt"]
+        )
+        == 0
+    )
     assert capsys.readouterr().out == "written: new/table.txt\n"
     text = pathlib.Path("new/table.txt").read_text()
     assert "Standard  not run: not asked for" in text
@@ -74,17 +88,37 @@ def test_every_table_of_a_study(capsys: pytest.CaptureFixture[str]) -> None:
         (["--from=empty.json"], "from: empty.json has no table"),
         ([f"--from={NAME}", "--table=2"], "table: the study has 1, not 2"),
         ([f"--from={NAME}", "--seed=6"], "seed: the study has 4, 5 of table 1, not 6"),
-        ([f"--from={NAME}", "--seed=4,4"], "seed: expected one or more different numbers, got '4,4'"),
-        ([f"--from={NAME}", "--rows=None"], "rows: table 1 has Standard, FT-MNIST, Absent, not None"),
-        ([f"--from={NAME}", "--num_examples=3"], "num_examples: not with --from, which shows what is recorded"),
-        ([f"--from={NAME}", "--save_study=b.json"], "save_study: not with --from, which shows what is recorded"),
+        (
+            [f"--from={NAME}", "--seed=4,4"],
+            "seed: expected one or more different numbers, got '4,4'",
+        ),
+        (
+            [f"--from={NAME}", "--rows=None"],
+            "rows: table 1 has Standard, FT-MNIST, Absent, not None",
+        ),
+        (
+            [f"--from={NAME}", "--num_examples=3"],
+            "num_examples: not with --from, which shows what is recorded",
+        ),
+        (
+            [f"--from={NAME}", "--save_study=b.json"],
+            "save_study: not with --from, which shows what is recorded",
+        ),
         ([f"--from={NAME}", f"--output={NAME}/table.txt"], "is no directory"),
-        (["--from=two.json", "--format=md"], "table: two.json has 1, 2; --format=md takes one of them"),
+        (
+            ["--from=two.json", "--format=md"],
+            "table: two.json has 1, 2; --format=md takes one of them",
+        ),
         (["--save_study=torn.json"], "torn.json: not JSON (Expecting property name"),
-        ([f"--save_study={NAME}", "--preset=cpu"], "preset: the study has table 1 at demo, and cannot take cpu too"),
+        (
+            [f"--save_study={NAME}", "--preset=cpu"],
+            "preset: the study has table 1 at demo, and cannot take cpu too",
+        ),
     ],
 )
-def test_mistakes_in_tables(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_mistakes_in_tables(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert reproduce_table.main(arguments) == 2
     _, errors = capsys.readouterr()
     assert errors.startswith("reproduce_table: ")
@@ -112,13 +146,24 @@ def test_figures(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
         (["--figure=1"], "figure: 1 is drawn from models; with --from there are 5 and curves"),
         (["--figure=5", "--seed=4"], "table: the study has 1, not figure5"),
         (["--figure=curves"], "seed: the study has 4, 5 of table 1, not 0"),
-        (["--figure=curves", "--seed=4", "--preset=cpu"], "preset: not with --from, which shows what is recorded"),
-        (["--figure=curves", "--seed=4", "--rows=Absent"], f"from: {NAME} has no record of table 1, seed 4"),
-        (["--figure=curves", "--seed=4", "--from=two.json"], "table: two.json has 1, 2; --table chooses one of them"),
+        (
+            ["--figure=curves", "--seed=4", "--preset=cpu"],
+            "preset: not with --from, which shows what is recorded",
+        ),
+        (
+            ["--figure=curves", "--seed=4", "--rows=Absent"],
+            f"from: {NAME} has no record of table 1, seed 4",
+        ),
+        (
+            ["--figure=curves", "--seed=4", "--from=two.json"],
+            "table: two.json has 1, 2; --table chooses one of them",
+        ),
         (["--figure=curves", "--seed=4", f"--output={NAME}"], "is no directory"),
     ],
 )
-def test_mistakes_in_figures(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_mistakes_in_figures(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert plot_figure.main([f"--from={NAME}", *arguments]) == 2
     _, errors = capsys.readouterr()
     assert errors.startswith("plot_figure: ")

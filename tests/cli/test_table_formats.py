@@ -8,7 +8,7 @@ import pytest
 
 from igam_tf.cli import reproduce_table
 from igam_tf.experiments import reproduce, tables
-from igam_tf.report import pictures
+from igam_tf.report import illustrations
 
 from ..report import samples
 
@@ -20,7 +20,7 @@ def found(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setitem(tables.TABLES, "1", lambda preset, seed, teacher: samples.TABLE)
     monkeypatch.setattr(reproduce, "reproduce", made)
-    monkeypatch.setattr(pictures, "of_table", lambda *_: samples.PICTURES)
+    monkeypatch.setattr(illustrations, "of_table", lambda *_: samples.PICTURES)
 
 
 def run(where: pathlib.Path, *arguments: str) -> int:
@@ -28,8 +28,19 @@ def run(where: pathlib.Path, *arguments: str) -> int:
 
 
 @pytest.mark.parametrize("format", ["md", "json", "html"])
-def test_beside_the_text(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str], format: str) -> None:
-    assert run(tmp_path, f"--format={format}", "--seed=3", "--num_examples=9", "--statistics=batch,moving") == 0
+def test_beside_the_text(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str], format: str
+) -> None:
+    assert (
+        run(
+            tmp_path,
+            f"--format={format}",
+            "--seed=3",
+            "--num_examples=9",
+            "--statistics=batch,moving",
+        )
+        == 0
+    )
     text, errors = capsys.readouterr()
     assert errors == ""
     file = tmp_path / f"table1-demo-seed3.{format}"
@@ -40,7 +51,9 @@ def test_beside_the_text(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[s
     assert command in re.sub("<.*?>", "", file.read_text())
 
 
-def test_several_seeds_are_in_one_file(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_several_seeds_are_in_one_file(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(tmp_path, "--format=json", "--seed=3,5") == 0
     file = tmp_path / "table1-demo-seeds3-5.json"
     assert capsys.readouterr().out.endswith(f"written: {file}\n")
@@ -66,7 +79,9 @@ def test_weights_are_part_of_the_command_of_their_row_alone(tmp_path: pathlib.Pa
     assert run(tmp_path, "--format=json", f"--weights=Standard={model}", f"--teacher={model}") == 0
     (table,) = json.loads((tmp_path / "table1-demo-seed0.json").read_text())["tables"]
     commands = {row["name"]: row["command"] for row in table["rows"]}
-    assert commands["Standard"].endswith(f"--rows=Standard '--teacher={model}' '--weights=Standard={model}'")
+    assert commands["Standard"].endswith(
+        f"--rows=Standard '--teacher={model}' '--weights=Standard={model}'"
+    )
     assert "--weights" not in commands["IGAM-MNIST"]
 
 
@@ -75,7 +90,10 @@ def test_weights_are_part_of_the_command_of_their_row_alone(tmp_path: pathlib.Pa
     [
         (["--format=pdf"], "format: expected one of text, md, json, html, got 'pdf'"),
         (["--output={}"], "output: {} is a directory, expected a file's name"),
-        (["--output={}/file/page.html"], "output: {}/file/page.html cannot be written, {}/file is no directory"),
+        (
+            ["--output={}/file/page.html"],
+            "output: {}/file/page.html cannot be written, {}/file is no directory",
+        ),
     ],
 )
 def test_mistakes_show_before_anything_is_made(
@@ -83,5 +101,7 @@ def test_mistakes_show_before_anything_is_made(
 ) -> None:
     (tmp_path / "file").touch()
     assert run(tmp_path / "runs", *(argument.format(tmp_path) for argument in arguments)) == 2
-    assert re.fullmatch(f"reproduce_table: {message.replace('{}', str(tmp_path))}\n", capsys.readouterr().err)
+    assert re.fullmatch(
+        f"reproduce_table: {message.replace('{}', str(tmp_path))}\n", capsys.readouterr().err
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

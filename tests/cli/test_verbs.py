@@ -1,4 +1,6 @@
-"""The verbs: help at once, one line for every mistake, and the whole path in seconds; also killed and resumed."""
+"""The verbs: help at once, one line for every mistake, and the whole path in seconds; also killed
+and resumed.
+"""
 
 import csv
 import dataclasses
@@ -17,10 +19,19 @@ import keras
 import numpy as np
 import pytest
 
-from igam_tf import evaluation, settings
+from igam_tf import evaluation
+from igam_tf.core import settings
+from igam_tf.core.settings.flags import flags_of
 from igam_tf.experiments import runs, tables, trained
-from igam_tf.experiments.configs import Adversary, Data, FinetuneRun, Network, RobustRun, Schedule, StudentRun
-from igam_tf.settings.flags import flags_of
+from igam_tf.experiments.configs import (
+    Adversary,
+    Data,
+    FinetuneRun,
+    Network,
+    RobustRun,
+    Schedule,
+    StudentRun,
+)
 
 from .. import tiny
 from ..experiments import small, test_reproduce
@@ -46,12 +57,14 @@ def module(verb: str) -> ModuleType:
 @verbs
 def test_help_of_the_command(verb: str) -> None:
     """Every flag with its default."""
-    done = subprocess.run([sys.executable, ROOT / "bin" / verb, "--help"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, ROOT / "bin" / verb, "--help"], capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[0].startswith(f"{verb}: ")
     shown = " ".join(done.stdout.split())
-    flags = list(flags_of(module(verb).Flags))
+    flags = list(flags_of(module(verb).COMMAND.settings))
     assert len(flags) >= 8
     for flag in flags:
         assert " ".join(flag.help().split()) in shown
@@ -64,7 +77,9 @@ def test_help_does_not_start_tensorflow(verb: str) -> None:
         f"assert importlib.import_module('igam_tf.cli.{verb}').main(['--help']) == 0\n"
         "assert not {'tensorflow', 'keras', 'tensorflow_datasets', 'numpy'} & set(sys.modules)\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -90,16 +105,44 @@ TEACHER = f"--teacher={NOWHERE}"
         ("train_robust", ["--stepz=3"], UNKNOWN),
         ("train_robust", ["extra"], EXTRA),
         ("train_robust", ["--steps=0"], "steps: expected a whole number of at least 1, got '0'"),
-        ("train_robust", ["--steps=many"], "steps: expected a whole number of at least 1, got 'many'"),
-        ("train_robust", ["--network=vgg"], "network: expected one of wide_resnet, mnist_cnn, got 'vgg'"),
-        ("train_robust", ["--learning_rates=fast"], "learning_rates: expected a list of numbers, got 'fast'"),
-        ("train_robust", ["--boundaries=1.5"], "boundaries: expected a list of whole numbers, got '1.5'"),
+        (
+            "train_robust",
+            ["--steps=many"],
+            "steps: expected a whole number of at least 1, got 'many'",
+        ),
+        (
+            "train_robust",
+            ["--network=vgg"],
+            "network: expected one of wide_resnet, mnist_cnn, got 'vgg'",
+        ),
+        (
+            "train_robust",
+            ["--learning_rates=fast"],
+            "learning_rates: expected a list of numbers, got 'fast'",
+        ),
+        (
+            "train_robust",
+            ["--boundaries=1.5"],
+            "boundaries: expected a list of whole numbers, got '1.5'",
+        ),
         ("train_robust", ["--boundaries=5"], "schedule: 1 learning rates need 0 rising boundaries"),
         ("train_robust", ["--dataset=imagenet"], "dataset: expected one of shapes28, shapes32, "),
         ("train_robust", ["--dataset=mnist"], "dataset mnist: not found under"),
-        ("train_robust", ["--train_size=-1"], "train_size: expected a whole number of at least 1, got '-1'"),
-        ("train_robust", ["--train_size=9"], "batch_size: a batch of 64 needs as many examples, there are 9"),
-        ("train_robust", ["--epsilon=much"], "epsilon: expected a number or a fraction such as 8/255, got 'much'"),
+        (
+            "train_robust",
+            ["--train_size=-1"],
+            "train_size: expected a whole number of at least 1, got '-1'",
+        ),
+        (
+            "train_robust",
+            ["--train_size=9"],
+            "batch_size: a batch of 64 needs as many examples, there are 9",
+        ),
+        (
+            "train_robust",
+            ["--epsilon=much"],
+            "epsilon: expected a number or a fraction such as 8/255, got 'much'",
+        ),
         ("train_robust", ["--epsilon=300"], r"epsilon: expected 0 to 255"),
         ("train_robust", ["--step_size=-1"], "step_size: expected 0 to 255"),
         (
@@ -118,17 +161,29 @@ TEACHER = f"--teacher={NOWHERE}"
             ["--network=mnist_cnn", "--channels=16,x"],
             "channels: expected a list of 2 whole numbers of at least 1, got '16,x'",
         ),
-        ("train_robust", ["--pixel_noise=-1"], "pixel_noise: expected a number of at least 0, got '-1'"),
+        (
+            "train_robust",
+            ["--pixel_noise=-1"],
+            "pixel_noise: expected a number of at least 0, got '-1'",
+        ),
         ("finetune_teacher", ["--stepz=3"], UNKNOWN),
         ("finetune_teacher", ["extra", TEACHER], EXTRA),
         ("finetune_teacher", [], REQUIRED),
         ("finetune_teacher", [TEACHER], NO_MODEL),
-        ("finetune_teacher", [TEACHER, "--statistics=both"], "statistics: expected one of moving, batch, got 'both'"),
+        (
+            "finetune_teacher",
+            [TEACHER, "--statistics=both"],
+            "statistics: expected one of moving, batch, got 'both'",
+        ),
         ("train_student", ["--stepz=3"], UNKNOWN),
         ("train_student", ["extra", TEACHER], EXTRA),
         ("train_student", [], REQUIRED),
         ("train_student", [TEACHER], NO_MODEL),
-        ("train_student", [TEACHER, "--lambda_adv=-1"], "lambda_adv: expected a number of at least 0, got '-1'"),
+        (
+            "train_student",
+            [TEACHER, "--lambda_adv=-1"],
+            "lambda_adv: expected a number of at least 0, got '-1'",
+        ),
         (
             "train_student",
             [TEACHER, "--protocol=best"],
@@ -138,12 +193,24 @@ TEACHER = f"--teacher={NOWHERE}"
         ("evaluate", [], "expected MODEL; --help says what it can be"),
         ("evaluate", ["x", "extra"], EXTRA),
         ("evaluate", [NOWHERE], NO_MODEL),
-        ("evaluate", [NOWHERE, "--batch_size=0"], "batch_size: expected a whole number of at least 1, got '0'"),
-        ("evaluate", [NOWHERE, "--num_examples=x"], "num_examples: expected a whole number of at least 1, got 'x'"),
+        (
+            "evaluate",
+            [NOWHERE, "--batch_size=0"],
+            "batch_size: expected a whole number of at least 1, got '0'",
+        ),
+        (
+            "evaluate",
+            [NOWHERE, "--num_examples=x"],
+            "num_examples: expected a whole number of at least 1, got 'x'",
+        ),
         ("reproduce_table", ["--stepz=3"], UNKNOWN),
         ("reproduce_table", ["extra"], EXTRA),
         ("reproduce_table", ["--table=99"], "table: expected one of 1, 2, "),
-        ("reproduce_table", ["--preset=huge"], "preset: expected one of demo, cpu, paper, got 'huge'"),
+        (
+            "reproduce_table",
+            ["--preset=huge"],
+            "preset: expected one of demo, cpu, paper, got 'huge'",
+        ),
         ("reproduce_table", [TEACHER], NO_MODEL),
         ("reproduce_table", ["--rows=Best"], "rows: table 1 has Standard, .*, not Best"),
         ("reproduce_table", ["--weights=Standard"], "weights: expected ROW=PATH, got 'Standard'"),
@@ -170,7 +237,8 @@ def test_a_mistake_is_one_line_and_status_2(
     assert module(verb).main(arguments) == 2
     text, errors = capsys.readouterr()
     assert re.fullmatch(f"{verb}: [^\n]*{message}[^\n]*\n", errors), errors
-    # reproduce_table says at once what will run: TensorFlow, which it needs to look further, takes seconds to start.
+    # reproduce_table says at once what will run: TensorFlow, which it needs to look further, takes
+    # seconds to start.
     assert text in (("", TABLE_BEGINS) if verb == "reproduce_table" else ("",))
     assert not list(tmp_path.iterdir())
 
@@ -206,8 +274,14 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = Path(where / "runs", where / "teacher", where / "finetuned", where / "student")
     for verb, arguments in (
         ("train_robust", [*TEACHER_FLAGS, f"--run_dir={found.teacher}"]),
-        ("finetune_teacher", [*FINETUNE_FLAGS, f"--teacher={found.teacher}", f"--run_dir={found.finetuned}"]),
-        ("train_student", [*STUDENT_FLAGS, f"--teacher={found.finetuned}", f"--run_dir={found.student}"]),
+        (
+            "finetune_teacher",
+            [*FINETUNE_FLAGS, f"--teacher={found.teacher}", f"--run_dir={found.finetuned}"],
+        ),
+        (
+            "train_student",
+            [*STUDENT_FLAGS, f"--teacher={found.finetuned}", f"--run_dir={found.student}"],
+        ),
     ):
         assert module(verb).main(arguments) == 0
     return found
@@ -217,7 +291,9 @@ def test_the_flags_are_the_runs_configuration(path: Path) -> None:
     adversary = Adversary("25/255", "0.05", 1, 3)
     schedule = Schedule(5, 8, (0.001, 0.0001), (3,), "adam")
     network = Network("mnist_cnn", channels=(8, 16), hidden=64)
-    robust = RobustRun(Data("shapes28", 32, False), network, schedule, adversary, weight_decay=0.0, seed=3)
+    robust = RobustRun(
+        Data("shapes28", 32, False), network, schedule, adversary, weight_decay=0.0, seed=3
+    )
     assert runs.read_config(path.teacher) == robust
     assert runs.read_config(path.finetuned) == FinetuneRun(
         Data("shapes32", 32),
@@ -265,7 +341,12 @@ def test_a_run_has_its_place_and_says_so(
 
 def test_evaluate(path: Path, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -> None:
     output = tmp_path / "deep/record.json"
-    arguments = ["--attacks=fgsm,pgd2-margin", "--epsilon=4", "--step_size=2/255", "--statistics=moving,batch"]
+    arguments = [
+        "--attacks=fgsm,pgd2-margin",
+        "--epsilon=4",
+        "--step_size=2/255",
+        "--statistics=moving,batch",
+    ]
     arguments += ["--num_examples=13", "--batch_size=5", "--seed=9", f"--output={output}"]
     assert module("evaluate").main([str(path.student), *arguments]) == 0
     text, errors = capsys.readouterr()
@@ -281,11 +362,23 @@ def test_evaluate(path: Path, capsys: pytest.CaptureFixture[str], tmp_path: path
 
 
 @pytest.mark.slow  # diagnostics and two models more
-def test_evaluate_with_all_that_it_has(path: Path, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -> None:
+def test_evaluate_with_all_that_it_has(
+    path: Path, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path
+) -> None:
     """Transfer, doubts, diagnosis, images."""
     output, saved = tmp_path / "record.json", tmp_path / "images.npz"
-    arguments = [str(path.student), "--attacks=pgd2,transfer-pgd3", f"--surrogate={path.finetuned}", "--num_examples=8"]
-    arguments += ["--diagnose", "--batch_size=8", f"--output={output}", f"--save_adversarial={saved}"]
+    arguments = [
+        str(path.student),
+        "--attacks=pgd2,transfer-pgd3",
+        f"--surrogate={path.finetuned}",
+        "--num_examples=8",
+    ]
+    arguments += [
+        "--diagnose",
+        "--batch_size=8",
+        f"--output={output}",
+        f"--save_adversarial={saved}",
+    ]
     assert module("evaluate").main(arguments) == 0
     text, _ = capsys.readouterr()
     assert "WARNING pgd2: 2 steps of 2 do not reach its radius 8" in text
@@ -297,11 +390,15 @@ def test_evaluate_with_all_that_it_has(path: Path, capsys: pytest.CaptureFixture
         assert set(images) == {"moving/pgd2", "moving/transfer-pgd3"}
         assert all(images[name].shape == (8, 32, 32, 3) for name in images)
     assert (
-        module("evaluate").main([str(path.finetuned), "--attacks=fgsm", "--attack_head=source", "--num_examples=4"])
+        module("evaluate").main(
+            [str(path.finetuned), "--attacks=fgsm", "--attack_head=source", "--num_examples=4"]
+        )
         == 0
     )
     assert "computed on the source head" in capsys.readouterr()[0]
-    assert module("evaluate").main([str(path.student), "--attacks=fgsm", "--attack_head=source"]) == 2
+    assert (
+        module("evaluate").main([str(path.student), "--attacks=fgsm", "--attack_head=source"]) == 2
+    )
     assert "it has no source head" in capsys.readouterr()[1]
 
 
@@ -309,14 +406,22 @@ def test_evaluate_with_all_that_it_has(path: Path, capsys: pytest.CaptureFixture
     ("verb", "arguments", "message"),
     [
         ("evaluate", ["--attacks=pgd"], r"attacks: expected fgsm\[-margin"),
-        ("evaluate", ["--statistics=train"], "statistics: expected some of moving, batch, recalibrated, got 'train'"),
+        (
+            "evaluate",
+            ["--statistics=train"],
+            "statistics: expected some of moving, batch, recalibrated, got 'train'",
+        ),
         ("evaluate", ["--epsilon=-1"], "epsilon: expected 0 to 255"),
         (
             "evaluate",
             ["--dataset=shapes28"],
             r"takes \(32, 32, 3\) images of 10 classes; shapes28 has \(28, 28, 1\) and 10",
         ),
-        ("finetune_teacher", ["--normalization=l2"], "there is no layer `normalization` to replace"),
+        (
+            "finetune_teacher",
+            ["--normalization=l2"],
+            "there is no layer `normalization` to replace",
+        ),
         ("finetune_teacher", ["--adapter=mean"], r"adapter: it gives \(32, 32, 1\)"),
         ("finetune_teacher", ["--adapter=shrink:2"], "adapter: expected parts such as"),
         ("train_student", ["--gradient_crop=40"], "center crop: a 40x40 window does not fit"),
@@ -369,7 +474,13 @@ def test_reproduce_table(
         return test_reproduce.TABLE
 
     monkeypatch.setitem(tables.TABLES, "1", declare)
-    arguments = ["--table=1", f"--runs_dir={tmp_path}", "--rows=Standard,Absent", f"--data_dir={tmp_path}", "--seed=4"]
+    arguments = [
+        "--table=1",
+        f"--runs_dir={tmp_path}",
+        "--rows=Standard,Absent",
+        f"--data_dir={tmp_path}",
+        "--seed=4",
+    ]
     assert module("reproduce_table").main([*arguments, "--num_examples=6"]) == 0
     text, errors = capsys.readouterr()
     assert errors == ""
@@ -388,7 +499,9 @@ def test_reproduce_table(
     monkeypatch.setattr(runs, "train", refuse)
     assert module("reproduce_table").main([*arguments, "--num_examples=6"]) == 0
     again, _ = capsys.readouterr()
-    shown = [re.sub("not run: .*", "not run", part[part.index("Table 1: ") :]) for part in (text, again)]
+    shown = [
+        re.sub("not run: .*", "not run", part[part.index("Table 1: ") :]) for part in (text, again)
+    ]
     assert shown[0] == shown[1]
 
     study = tmp_path / "study.json"
@@ -404,7 +517,9 @@ def test_reproduce_table(
     parts = re.findall(r"^(?:Table 1: |Over seeds).*?(?=^written)", text, re.M | re.S)
     assert capsys.readouterr().out == "\n".join(parts)
     assert module("reproduce_table").main([*arguments[:-1], "--seed=4,4"]) == 2
-    assert capsys.readouterr().err == ("reproduce_table: seed: expected one or more different numbers, got '4,4'\n")
+    assert capsys.readouterr().err == (
+        "reproduce_table: seed: expected one or more different numbers, got '4,4'\n"
+    )
 
 
 def _rows(file: pathlib.Path) -> list[dict[str, str]]:
@@ -418,11 +533,15 @@ def _rows(file: pathlib.Path) -> list[dict[str, str]]:
 def test_killed_in_mid_epoch_and_resumed(
     path: Path, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`kill -9` before the matching begins; the resumed run ends with the weights of the uninterrupted one, bit by bit."""
+    """`kill -9` before the matching begins; the resumed run ends with the weights of the
+    uninterrupted one, bit by bit.
+    """
     directory = tmp_path / "student"
     arguments = [*STUDENT_FLAGS, f"--teacher={path.finetuned}", f"--run_dir={directory}"]
     line = [sys.executable, ROOT / "bin/train_student", *arguments]
-    with subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
         try:
             deadline = time.monotonic() + 240
             while not (directory / "state/checkpoint").exists():
@@ -440,9 +559,14 @@ def test_killed_in_mid_epoch_and_resumed(
     assert module("train_student").main(arguments) == 2
     text, errors = capsys.readouterr()
     assert text == ""
-    assert errors == f"train_student: run_dir: {directory} holds this run, interrupted; --resume goes on with it\n"
+    assert (
+        errors
+        == f"train_student: run_dir: {directory} holds this run, interrupted; --resume goes on with it\n"
+    )
 
-    resumed = subprocess.run([*line, "--resume"], capture_output=True, text=True, check=True, timeout=300)
+    resumed = subprocess.run(
+        [*line, "--resume"], capture_output=True, text=True, check=True, timeout=300
+    )
     assert resumed.stderr == ""
     assert re.search(r", resumed at (4|8|12)$", resumed.stdout.splitlines()[0])
     for name in ("model.keras", "discriminator.keras"):

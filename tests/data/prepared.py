@@ -1,4 +1,6 @@
-"""Small data sets on disk in the form that TFDS prepares, written without TFDS and without a network."""
+"""Small data sets on disk in the form that TFDS prepares, written without TFDS and without a
+network.
+"""
 
 import json
 import pathlib
@@ -16,21 +18,34 @@ def examples(name: str, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def write(
-    root: pathlib.Path, name: str = "mnist", version: str = "3.0.1", sizes: tuple[int, int] = (12, 6), seed: int = 0
+    root: pathlib.Path,
+    name: str = "mnist",
+    version: str = "3.0.1",
+    sizes: tuple[int, int] = (12, 6),
+    seed: int = 0,
 ) -> pathlib.Path:
     """Random images and labels (`examples` of seed and seed + 1); returns the version's directory."""
     directory = root / name / version
     directory.mkdir(parents=True)
     splits = []
     for part, (split, size) in enumerate(zip(("train", "test"), sizes, strict=True)):
-        records = [_record(*example) for example in zip(*examples(name, size, seed + part), strict=True)]
-        with tf.io.TFRecordWriter(str(directory / f"{name}-{split}.tfrecord-00000-of-00001")) as writer:
+        records = [
+            _record(*example) for example in zip(*examples(name, size, seed + part), strict=True)
+        ]
+        with tf.io.TFRecordWriter(
+            str(directory / f"{name}-{split}.tfrecord-00000-of-00001")
+        ) as writer:
             for record in records:
                 writer.write(record)
         template = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
         size_on_disk = str(sum(map(len, records)))
         splits.append(
-            {"filepathTemplate": template, "name": split, "numBytes": size_on_disk, "shardLengths": [str(size)]}
+            {
+                "filepathTemplate": template,
+                "name": split,
+                "numBytes": size_on_disk,
+                "shardLengths": [str(size)],
+            }
         )
     info = {"fileFormat": "tfrecord", "name": name, "version": version, "splits": splits}
     (directory / "dataset_info.json").write_text(json.dumps(info))
@@ -40,7 +55,9 @@ def write(
 
 def _record(image: np.ndarray, label: int) -> bytes:
     values = {
-        "image": tf.train.Feature(bytes_list=tf.train.BytesList(value=[tf.io.encode_png(image).numpy()])),
+        "image": tf.train.Feature(
+            bytes_list=tf.train.BytesList(value=[tf.io.encode_png(image).numpy()])
+        ),
         "label": tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
     }
     return tf.train.Example(features=tf.train.Features(feature=values)).SerializeToString()
@@ -52,6 +69,12 @@ def _features(name: str) -> dict[str, object]:
     label = {"numClasses": "100" if name == "cifar100" else "10"}
     parts = {
         "image": {"image": image, "pythonClassName": f"{places}.image_feature.Image"},
-        "label": {"classLabel": label, "pythonClassName": f"{places}.class_label_feature.ClassLabel"},
+        "label": {
+            "classLabel": label,
+            "pythonClassName": f"{places}.class_label_feature.ClassLabel",
+        },
     }
-    return {"featuresDict": {"features": parts}, "pythonClassName": f"{places}.features_dict.FeaturesDict"}
+    return {
+        "featuresDict": {"features": parts},
+        "pythonClassName": f"{places}.features_dict.FeaturesDict",
+    }

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from igam_tf.bounds import PIXELS, UNIT, Bounds
+from igam_tf.core.bounds import PIXELS, UNIT, Bounds
+from igam_tf.core.errors import InputError
 from igam_tf.data import Split, augment, training_batches
-from igam_tf.errors import InputError
 
 SIZE, BATCH = 11, 3
 PER_PASS = SIZE // BATCH
@@ -22,7 +22,9 @@ def split(side: int = 5) -> Split:
     return Split(images, np.arange(SIZE))
 
 
-def take(count: int, seed: int = 4, bounds: Bounds = PIXELS, **settings: object) -> list[tuple[np.ndarray, np.ndarray]]:
+def take(
+    count: int, seed: int = 4, bounds: Bounds = PIXELS, **settings: object
+) -> list[tuple[np.ndarray, np.ndarray]]:
     source = settings.pop("split", None) or split()
     stream = training_batches(source, BATCH, seed, bounds, **settings)
     return [(x.numpy(), y.numpy()) for x, y in itertools.islice(stream, count)]
@@ -30,7 +32,10 @@ def take(count: int, seed: int = 4, bounds: Bounds = PIXELS, **settings: object)
 
 def test_form() -> None:
     stream = training_batches(split(), BATCH, 0, PIXELS)
-    assert stream.element_spec == (tf.TensorSpec((BATCH, 5, 5, 3), tf.float32), tf.TensorSpec((BATCH,), tf.int64))
+    assert stream.element_spec == (
+        tf.TensorSpec((BATCH, 5, 5, 3), tf.float32),
+        tf.TensorSpec((BATCH,), tf.int64),
+    )
 
 
 def test_every_pass_is_a_new_permutation_without_its_remainder() -> None:
@@ -48,7 +53,9 @@ SETTINGS = [{"augmented": False}, {"augmented": True}, {"augmented": True, "pixe
 
 @pytest.mark.parametrize("settings", SETTINGS)
 @pytest.mark.parametrize("start", [1, PER_PASS - 1, PER_PASS, 2 * PER_PASS + 1])
-def test_a_batch_does_not_depend_on_where_the_stream_begins(start: int, settings: dict[str, object]) -> None:
+def test_a_batch_does_not_depend_on_where_the_stream_begins(
+    start: int, settings: dict[str, object]
+) -> None:
     whole = take(3 * PER_PASS, **settings)[start:]
     later = take(len(whole), start=start, **settings)
     for (x, y), (x_later, y_later) in zip(whole, later, strict=True):
@@ -58,7 +65,11 @@ def test_a_batch_does_not_depend_on_where_the_stream_begins(start: int, settings
 
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_the_seed_decides(settings: dict[str, object]) -> None:
-    first, again, other = take(PER_PASS, 1, **settings), take(PER_PASS, 1, **settings), take(PER_PASS, 2, **settings)
+    first, again, other = (
+        take(PER_PASS, 1, **settings),
+        take(PER_PASS, 1, **settings),
+        take(PER_PASS, 2, **settings),
+    )
     np.testing.assert_array_equal(np.stack([x for x, _ in first]), np.stack([x for x, _ in again]))
     assert (np.stack([y for _, y in first]) != np.stack([y for _, y in other])).any()
 
@@ -104,7 +115,12 @@ def test_pixel_noise_is_uniform_and_clipped() -> None:
     for value, bounds, scale in ((255, PIXELS, 1), (0, PIXELS, 1), (255, UNIT, 1 / 255)):
         edge = Split(np.full((SIZE, 8, 8, 1), value, np.uint8), np.arange(SIZE), scale)
         noisy = np.stack(
-            [x for x, _ in take(2, bounds=bounds, split=edge, augmented=False, pixel_noise=bounds.range / 4)]
+            [
+                x
+                for x, _ in take(
+                    2, bounds=bounds, split=edge, augmented=False, pixel_noise=bounds.range / 4
+                )
+            ]
         )
         assert bounds.low <= noisy.min() < noisy.max() <= bounds.high
         assert np.mean(noisy == np.float32(value * scale)) == pytest.approx(0.5, abs=0.1)
@@ -118,7 +134,9 @@ def test_stored_values_become_pixels() -> None:
 
 @pytest.mark.parametrize("size", [0, 2])
 def test_fewer_examples_than_a_batch(size: int) -> None:
-    with pytest.raises(InputError, match=f"^batch_size: a batch of 3 needs as many examples, there are {size}$"):
+    with pytest.raises(
+        InputError, match=f"^batch_size: a batch of 3 needs as many examples, there are {size}$"
+    ):
         training_batches(split().first(size), BATCH, 0, PIXELS)
 
 

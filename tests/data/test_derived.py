@@ -35,10 +35,15 @@ def test_halves_have_no_image_in_common_and_miss_none(root: pathlib.Path) -> Non
     assert sum(len(data.load(name, root).train) for name in DERIVED) == len(whole.train)
 
 
-def test_the_larger_half_is_its_images_between_whose_pixels_it_interpolates(root: pathlib.Path) -> None:
+def test_the_larger_half_is_its_images_between_whose_pixels_it_interpolates(
+    root: pathlib.Path,
+) -> None:
     whole, half = data.load("cifar10", root), data.load("cifar10_first5_64", root)
-    kept = whole.test.images[np.isin(whole.test.labels, DERIVED[half.name].classes)].astype(np.float64)
-    # Half-pixel centres: every new pixel is three quarters of its own old one and a quarter of the next, along each axis.
+    kept = whole.test.images[np.isin(whole.test.labels, DERIVED[half.name].classes)].astype(
+        np.float64
+    )
+    # Half-pixel centres: every new pixel is three quarters of its own old one and a quarter of the
+    # next, along each axis.
     padded = np.pad(kept, ((0, 0), (1, 1), (1, 1), (0, 0)), "edge")
     expected = 0.0
     for row, by in ((1, 0.75), (0, 0.25)):

@@ -1,4 +1,6 @@
-"""One loader: prepared data read without a network; what is absent, damaged or mistaken is one clear error."""
+"""One loader: prepared data read without a network; what is absent, damaged or mistaken is one
+clear error.
+"""
 
 import os
 import pathlib
@@ -8,10 +10,10 @@ import numpy as np
 import pytest
 
 from igam_tf import data
-from igam_tf.bounds import PIXELS, UNIT
+from igam_tf.core.bounds import PIXELS, UNIT
+from igam_tf.core.errors import InputError
 from igam_tf.data.derived import DERIVED
 from igam_tf.data.loading import prepared_directory
-from igam_tf.errors import InputError
 
 from . import prepared
 
@@ -63,14 +65,18 @@ def test_the_place_is_the_argument_then_the_variable_then_the_home(
     np.testing.assert_array_equal(data.load("mnist").train.labels, expected[2])
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "variable"))
     np.testing.assert_array_equal(data.load("mnist").train.labels, expected[1])
-    np.testing.assert_array_equal(data.load("mnist", tmp_path / "argument").train.labels, expected[0])
+    np.testing.assert_array_equal(
+        data.load("mnist", tmp_path / "argument").train.labels, expected[0]
+    )
 
 
 def test_the_newest_version_is_read(tmp_path: pathlib.Path) -> None:
     for seed, version in enumerate(("3.0.1", "10.0.0", "9.9.9")):
         prepared.write(tmp_path, version=version, seed=10 * seed)
     (tmp_path / "mnist/11.0.0.incompleteABC").mkdir()
-    np.testing.assert_array_equal(data.load("mnist", tmp_path).train.labels, prepared.examples("mnist", 12, 10)[1])
+    np.testing.assert_array_equal(
+        data.load("mnist", tmp_path).train.labels, prepared.examples("mnist", 12, 10)[1]
+    )
 
 
 @pytest.mark.parametrize("name", ["mnist", "cifar10", "cifar100"])
@@ -102,7 +108,9 @@ def test_formats_are_those_of_the_data(tmp_path: pathlib.Path, name: str) -> Non
     if not name.startswith("shapes"):
         prepared.write(tmp_path, DERIVED[name].source if name in DERIVED else name)
     dataset = data.load(name, tmp_path, 2, 2)
-    assert data.Format(dataset.image_shape, dataset.num_classes, dataset.bounds) == data.FORMATS[name]
+    assert (
+        data.Format(dataset.image_shape, dataset.num_classes, dataset.bounds) == data.FORMATS[name]
+    )
 
 
 def _truncate(path: pathlib.Path) -> None:
@@ -164,7 +172,9 @@ def test_default_sizes_of_embedded_data() -> None:
         pytest.param("cifar10", [1000] * 10, marks=pytest.mark.slow),
     ],
 )
-def test_the_real_data_beside_this_checkout(golden: pathlib.Path, name: str, counts: list[int]) -> None:
+def test_the_real_data_beside_this_checkout(
+    golden: pathlib.Path, name: str, counts: list[int]
+) -> None:
     directory = golden.parent / "tfds"
     if not directory.is_dir():
         pytest.skip("no prepared data beside this checkout")

@@ -1,10 +1,12 @@
-"""The embedded tasks: pure functions of sizes and seed, in the formats of MNIST and CIFAR, and learnable."""
+"""The embedded tasks: pure functions of sizes and seed, in the formats of MNIST and CIFAR, and
+learnable.
+"""
 
 import numpy as np
 import pytest
 
 from igam_tf import data
-from igam_tf.bounds import PIXELS, UNIT, Bounds
+from igam_tf.core.bounds import PIXELS, UNIT, Bounds
 from igam_tf.data import shapes
 
 FORMATS = [
@@ -81,8 +83,12 @@ def test_images_of_a_split_differ(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize(("rounds", "more", "counts"), [(4, 0, {4}), (4, 7, {4, 5}), (0, 3, {0, 1})])
-def test_labels_are_balanced_and_shuffled(name: str, rounds: int, more: int, counts: set[int]) -> None:
+@pytest.mark.parametrize(
+    ("rounds", "more", "counts"), [(4, 0, {4}), (4, 7, {4, 5}), (0, 3, {0, 1})]
+)
+def test_labels_are_balanced_and_shuffled(
+    name: str, rounds: int, more: int, counts: set[int]
+) -> None:
     classes = CLASSES[name]
     labels = drawn(name, rounds * classes + more).train.labels
     assert set(np.bincount(labels, minlength=classes)) == counts
@@ -90,10 +96,14 @@ def test_labels_are_balanced_and_shuffled(name: str, rounds: int, more: int, cou
 
 
 def test_the_larger_source_counts_brightness_too() -> None:
-    """By the sign of the middle against the rim: the shape alone, a disc or a ring, does not tell the class."""
+    """By the sign of the middle against the rim: the shape alone, a disc or a ring, does not tell
+    the class.
+    """
     split = drawn("shapes64", 400).train
     grey = split.pixels().mean(-1)
-    rim = np.median(np.concatenate([grey[:, :6].reshape(400, -1), grey[:, -6:].reshape(400, -1)], 1), 1)
+    rim = np.median(
+        np.concatenate([grey[:, :6].reshape(400, -1), grey[:, -6:].reshape(400, -1)], 1), 1
+    )
     extreme = np.stack([np.quantile(grey.reshape(400, -1), q, 1) for q in (0.05, 0.95)])
     brighter = extreme[1] - rim > rim - extreme[0]
     assert np.mean(brighter == (split.labels < 10)) > 0.95
@@ -103,7 +113,9 @@ def test_the_larger_target_counts_colour_and_brightness_too() -> None:
     """By the rim's nearest colour, and by which extreme of the middle is further from the rim."""
     split = drawn("shapes100", 400).train
     pixels = split.pixels()
-    rim = np.concatenate([pixels[:, :4].reshape(400, -1, 3), pixels[:, -4:].reshape(400, -1, 3)], 1).mean(1)
+    rim = np.concatenate(
+        [pixels[:, :4].reshape(400, -1, 3), pixels[:, -4:].reshape(400, -1, 3)], 1
+    ).mean(1)
     nearest = ((rim[:, None] - shapes.GROUNDS) ** 2).sum(-1).argmin(1)
     assert np.mean(nearest == split.labels % 5) > 0.9
     grey = pixels.mean(-1).reshape(400, -1) - rim.mean(-1)[:, None]
@@ -113,7 +125,9 @@ def test_the_larger_target_counts_colour_and_brightness_too() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_label_can_be_seen(name: str) -> None:
-    """By the nearest mean of a blurred distance from grey, which is far from the best: 10 % (5 %) is chance."""
+    """By the nearest mean of a blurred distance from grey, which is far from the best: 10 % (5 %)
+    is chance.
+    """
     dataset = drawn(name, 1000, 200)
 
     def features(split: data.Split) -> np.ndarray:
@@ -124,7 +138,12 @@ def test_the_label_can_be_seen(name: str) -> None:
         flat = blurred.reshape(len(split), -1)
         return flat / np.linalg.norm(flat, axis=1, keepdims=True)
 
-    means = np.stack([features(dataset.train)[dataset.train.labels == k].mean(0) for k in range(CLASSES[name])])
+    means = np.stack(
+        [features(dataset.train)[dataset.train.labels == k].mean(0) for k in range(CLASSES[name])]
+    )
     nearest = ((features(dataset.test)[:, None] - means) ** 2).sum(-1).argmin(1)
-    found, right = (labels // 10 if name == "shapes100" else labels % 10 for labels in (nearest, dataset.test.labels))
+    found, right = (
+        labels // 10 if name == "shapes100" else labels % 10
+        for labels in (nearest, dataset.test.labels)
+    )
     assert np.mean(found == right) > 0.25

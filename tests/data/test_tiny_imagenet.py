@@ -1,4 +1,6 @@
-"""The original Tiny-ImageNet's folder and zip: order, labels, pixels, the cache, and every damage as one clear error."""
+"""The original Tiny-ImageNet's folder and zip: order, labels, pixels, the cache, and every damage
+as one clear error.
+"""
 
 import os
 import pathlib
@@ -9,9 +11,9 @@ import pytest
 import tensorflow as tf
 
 from igam_tf import data
-from igam_tf.bounds import PIXELS
+from igam_tf.core.bounds import PIXELS
+from igam_tf.core.errors import InputError
 from igam_tf.data import Dataset, tiny_imagenet
-from igam_tf.errors import InputError
 
 from . import tiny_tree
 
@@ -82,21 +84,30 @@ def test_sizes_take_the_first(tmp_path: pathlib.Path) -> None:
     np.testing.assert_array_equal(part.train.labels, whole.train.labels[:7])
 
 
-def test_the_place_may_be_the_variable(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_place_may_be_the_variable(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tiny_tree.write(tmp_path, "zip")
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
     same(data.load("tiny_imagenet"), load(tmp_path))
 
 
 @forms
-def test_a_second_load_decodes_nothing(tmp_path: pathlib.Path, form: str, undecodable: Callable[[], None]) -> None:
+def test_a_second_load_decodes_nothing(
+    tmp_path: pathlib.Path, form: str, undecodable: Callable[[], None]
+) -> None:
     tiny_tree.write(tmp_path, form)
     small, whole = load(tmp_path, 4, 1), load(tmp_path)
     undecodable()
     same(load(tmp_path), whole)
     same(load(tmp_path, 4, 1), small)
-    assert sorted(file.name.split("-")[0] for file in (tmp_path / CACHE).iterdir()) == ["train", "val"]
-    np.testing.assert_array_equal(small.train.chosen(np.array([2, 0]))[0], whole.train.pixels()[[2, 0]])
+    assert sorted(file.name.split("-")[0] for file in (tmp_path / CACHE).iterdir()) == [
+        "train",
+        "val",
+    ]
+    np.testing.assert_array_equal(
+        small.train.chosen(np.array([2, 0]))[0], whole.train.pixels()[[2, 0]]
+    )
 
 
 @pytest.mark.parametrize("form", ["folder", "zip"])
@@ -133,9 +144,16 @@ def test_a_killed_first_load_leaves_nothing_that_is_believed(
 
     with monkeypatch.context() as patch:
         patch.setattr(
-            *{"decoding": (tf.io, "decode_jpeg"), "writing": (np, "save"), "renaming": (os, "replace")}[moment], die
+            *{
+                "decoding": (tf.io, "decode_jpeg"),
+                "writing": (np, "save"),
+                "renaming": (os, "replace"),
+            }[moment],
+            die,
         )
-        patch.setattr(pathlib.Path, "unlink", lambda self, **_: None)  # a process that is killed tidies nothing up
+        patch.setattr(
+            pathlib.Path, "unlink", lambda self, **_: None
+        )  # a process that is killed tidies nothing up
         with pytest.raises(Killed):
             load(tmp_path)
     assert not list(tmp_path.glob(f"{CACHE}/train-*"))
@@ -156,7 +174,9 @@ def test_a_damaged_cache_is_written_anew(tmp_path: pathlib.Path, damage: bytes) 
     assert len(np.load(file)) == 33
 
 
-def test_without_a_place_to_write_there_is_no_cache(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_place_to_write_there_is_no_cache(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tiny_tree.write(tmp_path, "zip")
     tmp_path.chmod(0o555)
     try:
@@ -186,9 +206,21 @@ DAMAGES: dict[str, tuple[str, Callable[[bytes], bytes] | None, str]] = {
     ),
     "no image": ("train/n02/images/n02_3.JPEG", lambda _: b"GIF", "truncated or not a JPEG image"),
     "empty image": ("val/images/val_3.JPEG", lambda _: b"", "truncated or not a JPEG image"),
-    "other size": ("val/images/val_3.JPEG", lambda _: tiny_tree.jpeg(0, side=32), "32x32 pixels, expected 64x64"),
-    "missing image": ("val/images/val_3.JPEG", None, "missing, expected the image that val/val_annotations.txt names"),
-    "missing annotations": ("val/val_annotations.txt", None, "missing, expected name, tab, wnid of each image"),
+    "other size": (
+        "val/images/val_3.JPEG",
+        lambda _: tiny_tree.jpeg(0, side=32),
+        "32x32 pixels, expected 64x64",
+    ),
+    "missing image": (
+        "val/images/val_3.JPEG",
+        None,
+        "missing, expected the image that val/val_annotations.txt names",
+    ),
+    "missing annotations": (
+        "val/val_annotations.txt",
+        None,
+        "missing, expected name, tab, wnid of each image",
+    ),
     "missing annotation": ("val/val_annotations.txt", cut, ""),
     "annotation of no class": (
         "val/val_annotations.txt",
@@ -196,7 +228,11 @@ DAMAGES: dict[str, tuple[str, Callable[[bytes], bytes] | None, str]] = {
         r"line 3: expected name, tab, wnid of wnids.txt, got 'val_2.JPEG\\tn04",
     ),
     "no annotations": ("val/val_annotations.txt", lambda _: b"", ""),
-    "binary annotations": ("val/val_annotations.txt", lambda _: b"\xff\xfe", r"cannot be read \(UnicodeDecodeError\)"),
+    "binary annotations": (
+        "val/val_annotations.txt",
+        lambda _: b"\xff\xfe",
+        r"cannot be read \(UnicodeDecodeError\)",
+    ),
     "missing classes": ("wnids.txt", None, "missing, expected the classes' WordNet ids"),
     "no classes": ("wnids.txt", lambda _: b"\n", "empty, expected the classes' WordNet ids"),
 }
@@ -212,8 +248,12 @@ def test_damages(tmp_path: pathlib.Path, form: str, damage: str) -> None:
         content[file] = change(original)
     place = tiny_tree.write(tmp_path, form, content)
     inside = place if form == "folder" else place / "tiny-imagenet-200"
-    where = f"{file}: " if problem else "val/"  # where an annotation is lacking its image is named, or the line
-    with pytest.raises(InputError, match=rf"^dataset tiny_imagenet: {inside}/{where}.*{problem}") as error:
+    where = (
+        f"{file}: " if problem else "val/"
+    )  # where an annotation is lacking its image is named, or the line
+    with pytest.raises(
+        InputError, match=rf"^dataset tiny_imagenet: {inside}/{where}.*{problem}"
+    ) as error:
         load(tmp_path)
     assert str(error.value).endswith(
         f". With a network, `curl -O http://cs231n.stanford.edu/tiny-imagenet-200.zip` in {tmp_path} fetches the original"
@@ -223,18 +263,27 @@ def test_damages(tmp_path: pathlib.Path, form: str, damage: str) -> None:
 
 @pytest.mark.parametrize("form", ["folder", "zip"])
 def test_missing_folders(tmp_path: pathlib.Path, form: str) -> None:
-    content = {name: file for name, file in tiny_tree.files().items() if not name.startswith("train/n02/images/")}
+    content = {
+        name: file
+        for name, file in tiny_tree.files().items()
+        if not name.startswith("train/n02/images/")
+    }
     place = tiny_tree.write(tmp_path, form, content)
     inside = place if form == "folder" else place / "tiny-imagenet-200"
     with pytest.raises(
-        InputError, match=f"^dataset tiny_imagenet: {inside}/train/n02/images: missing or empty, expected"
+        InputError,
+        match=f"^dataset tiny_imagenet: {inside}/train/n02/images: missing or empty, expected",
     ):
         load(tmp_path)
 
 
 def test_an_image_without_annotation(tmp_path: pathlib.Path) -> None:
-    tiny_tree.write(tmp_path, "zip", {**tiny_tree.files(), "val/images/val_99.JPEG": tiny_tree.jpeg(9)})
-    with pytest.raises(InputError, match=r"/val/images/val_99.JPEG: without annotation, expected its wnid in val/"):
+    tiny_tree.write(
+        tmp_path, "zip", {**tiny_tree.files(), "val/images/val_99.JPEG": tiny_tree.jpeg(9)}
+    )
+    with pytest.raises(
+        InputError, match=r"/val/images/val_99.JPEG: without annotation, expected its wnid in val/"
+    ):
         load(tmp_path)
 
 
@@ -249,9 +298,15 @@ def test_a_truncated_zip(tmp_path: pathlib.Path, keep: Callable[[bytes], bytes])
 
 
 def test_a_zip_damaged_inside(tmp_path: pathlib.Path) -> None:
-    archive, broken = tiny_tree.write(tmp_path, "zip"), tiny_tree.files()["train/n02/images/n02_3.JPEG"]
+    archive, broken = (
+        tiny_tree.write(tmp_path, "zip"),
+        tiny_tree.files()["train/n02/images/n02_3.JPEG"],
+    )
     archive.write_bytes(archive.read_bytes().replace(broken, broken[:-9] + b"?" * 9))
-    with pytest.raises(InputError, match=r"train/n02/images/n02_3.JPEG: truncated or not a JPEG image \(BadZipFile\)"):
+    with pytest.raises(
+        InputError,
+        match=r"train/n02/images/n02_3.JPEG: truncated or not a JPEG image \(BadZipFile\)",
+    ):
         load(tmp_path)
 
 

@@ -12,7 +12,9 @@ VALIDATED = 4
 
 
 def jpeg(seed: int, grey: bool = False, side: int = 64) -> bytes:
-    pixels = np.random.default_rng(seed).integers(0, 256, (side // 8, side // 8, 1 if grey else 3), np.uint8)
+    pixels = np.random.default_rng(seed).integers(
+        0, 256, (side // 8, side // 8, 1 if grey else 3), np.uint8
+    )
     return tf.io.encode_jpeg(pixels.repeat(8, 0).repeat(8, 1)).numpy()
 
 
@@ -22,7 +24,9 @@ def files() -> dict[str, bytes]:
     for label, wnid in enumerate(sorted(WNIDS)):
         found[f"train/{wnid}/{wnid}_boxes.txt"] = b"box"
         for index in range(PER_CLASS):
-            found[f"train/{wnid}/images/{wnid}_{index}.JPEG"] = jpeg(100 * label + index, grey=index == 1)
+            found[f"train/{wnid}/images/{wnid}_{index}.JPEG"] = jpeg(
+                100 * label + index, grey=index == 1
+            )
     lines = []
     for index in range(VALIDATED * len(WNIDS)):
         found[f"val/images/val_{index}.JPEG"] = jpeg(1000 + index)
@@ -32,7 +36,9 @@ def files() -> dict[str, bytes]:
     return found
 
 
-def write(root: pathlib.Path, form: str = "folder", content: dict[str, bytes] | None = None) -> pathlib.Path:
+def write(
+    root: pathlib.Path, form: str = "folder", content: dict[str, bytes] | None = None
+) -> pathlib.Path:
     """`form`: `folder`, `zip`, or `zip inside` a folder. Returns the folder or the zip."""
     content, place = files() if content is None else content, root / "tiny-imagenet-200"
     if form == "folder":

@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 
 from igam_tf.attacks import PGD, Chain
-from igam_tf.bounds import PIXELS, UNIT
+from igam_tf.core.bounds import PIXELS, UNIT
+from igam_tf.core.errors import InputError
 from igam_tf.data import Dataset, Split
-from igam_tf.errors import InputError
 from igam_tf.evaluation import evaluate
 from igam_tf.evaluation.examples import bounds_for, split_of
 
@@ -61,7 +61,10 @@ def test_a_data_set_brings_its_training_images_for_recalibration() -> None:
 def test_a_data_set_as_calibration_is_its_training_images() -> None:
     settings: dict[str, Any] = {"statistics": ("recalibrated",), "attacks": "fgsm", "batch_size": 5}
     by_set = evaluate(tiny.classifier(), TASK.test, calibration=TASK, **settings)
-    assert by_set.flags == evaluate(tiny.classifier(), TASK.test, calibration=TASK.train, **settings).flags
+    assert (
+        by_set.flags
+        == evaluate(tiny.classifier(), TASK.test, calibration=TASK.train, **settings).flags
+    )
     message = r"^calibration: expected images in \[0, 255\], got pixels"
     for images in (X / 255, X + 10):
         with pytest.raises(InputError, match=message):
@@ -72,19 +75,29 @@ def test_two_attacks_of_one_name_in_chains() -> None:
     chains = [Chain(stages=(PGD(epsilon=e, steps=2),), label=f"chain{e}") for e in (2, 16)]
     with pytest.raises(InputError, match="two different ones are called pgd2; label="):
         evaluate(tiny.classifier(), TASK, attacks=chains)
-    assert evaluate(tiny.classifier(), TASK, attacks=[chains[0], PGD(epsilon=2, steps=2)]).n == len(X)
+    assert evaluate(tiny.classifier(), TASK, attacks=[chains[0], PGD(epsilon=2, steps=2)]).n == len(
+        X
+    )
 
 
 def test_a_surrogate_of_another_pixel_range() -> None:
-    with pytest.raises(InputError, match=r"^surrogate: it takes pixels in \[0, 1\], the model \[0, 255\]$"):
-        evaluate(tiny.classifier(), TASK, attacks="transfer-fgsm", surrogate=tiny.classifier(high=1.0))
-    with pytest.raises(InputError, match=r"^attack_head: source computes every attack on the source head"):
+    with pytest.raises(
+        InputError, match=r"^surrogate: it takes pixels in \[0, 1\], the model \[0, 255\]$"
+    ):
+        evaluate(
+            tiny.classifier(), TASK, attacks="transfer-fgsm", surrogate=tiny.classifier(high=1.0)
+        )
+    with pytest.raises(
+        InputError, match=r"^attack_head: source computes every attack on the source head"
+    ):
         evaluate(tiny.classifier(), TASK, surrogate=tiny.classifier(), attack_head="source")
 
 
 def test_bounds() -> None:
     model = tiny.classifier()
-    silent = keras.Sequential([keras.Input(tiny.SHAPE), keras.layers.Flatten(), keras.layers.Dense(3)])
+    silent = keras.Sequential(
+        [keras.Input(tiny.SHAPE), keras.layers.Flatten(), keras.layers.Dense(3)]
+    )
     assert bounds_for(model, TASK, None) == bounds_for(silent, TASK, None) == PIXELS
     assert bounds_for(model, TASK, (0, 1)) == UNIT
     with pytest.raises(InputError, match="does not say its pixel range"):

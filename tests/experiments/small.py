@@ -1,4 +1,6 @@
-"""Runs of a second or two: every kind, in the sizes that still have two whole epochs and a remainder."""
+"""Runs of a second or two: every kind, in the sizes that still have two whole epochs and a
+remainder.
+"""
 
 import dataclasses
 import pathlib
@@ -7,14 +9,25 @@ from typing import Any
 import numpy as np
 
 from igam_tf.experiments import trained
-from igam_tf.experiments.configs import Adversary, Data, FinetuneRun, Network, RobustRun, Run, Schedule, StudentRun
+from igam_tf.experiments.configs import (
+    Adversary,
+    Data,
+    FinetuneRun,
+    Network,
+    RobustRun,
+    Run,
+    Schedule,
+    StudentRun,
+)
 from igam_tf.experiments.options import Options
 
 DATA = Data("shapes28", train_size=24, augmented=False)
 NETWORK = Network("mnist_cnn", channels=(2, 3), hidden=4)
 SCHEDULE = Schedule(7, 8, (1e-2, 1e-3), (4,), optimizer="adam")  # 3 iterations an epoch
 ROBUST = RobustRun(DATA, NETWORK, SCHEDULE, Adversary("16/255", 0.03, 2, ramp_steps=5), seed=3)
-FINETUNED = FinetuneRun(dataclasses.replace(DATA, augmented=True, pixel_noise=0.05), ROBUST, SCHEDULE, seed=4)
+FINETUNED = FinetuneRun(
+    dataclasses.replace(DATA, augmented=True, pixel_noise=0.05), ROBUST, SCHEDULE, seed=4
+)
 STUDENT = StudentRun(
     DATA,
     NETWORK,
@@ -42,4 +55,8 @@ def values(path: pathlib.Path) -> list[np.ndarray]:
 
 def contents(directory: pathlib.Path) -> dict[str, bytes]:
     """Every file below, by its relative path."""
-    return {str(file.relative_to(directory)): file.read_bytes() for file in directory.rglob("*") if file.is_file()}
+    return {
+        str(file.relative_to(directory)): file.read_bytes()
+        for file in directory.rglob("*")
+        if file.is_file()
+    }

@@ -1,4 +1,6 @@
-"""Every published hyperparameter against a transcription of Appendix A, §5 and the release's scripts."""
+"""Every published hyperparameter against a transcription of Appendix A, §5 and the release's
+scripts.
+"""
 
 import math
 from typing import Any
@@ -9,8 +11,9 @@ from igam_tf.experiments import tables
 from igam_tf.experiments.appendix import APPENDIX, SCRIPTS
 from igam_tf.experiments.configs import Schedule, StudentRun
 
-# Appendix A as printed: table or figure, row, lambda_adv, lambda_diff, discriminator's channels, classifier steps per
-# discriminator step; then from §5: teacher's data, target's, epochs of fine-tuning.
+# Appendix A as printed: table or figure, row, lambda_adv, lambda_diff, discriminator's channels,
+# classifier steps per discriminator step; then from §5: teacher's data, target's, epochs of
+# fine-tuning.
 PRINTED = """
 1         IGAM-MNIST          1    100  16-32-64-128-256  10  mnist          cifar10        10
 2         IGAM-TransposeConv  1    10   8-16-32-64        5   tiny_imagenet  cifar10        6
@@ -32,16 +35,26 @@ def test_appendix_a(row: list[str]) -> None:
     place, name, adv, diff, channels, every, source, target, epochs = row
     declared = APPENDIX[place.replace("_", " "), name]
     assert (declared.lambda_adv, declared.lambda_diff) == (float(adv), float(diff))
-    assert [declared.disc_channels * 2**i for i in range(declared.disc_layers)] == [int(c) for c in channels.split("-")]
+    assert [declared.disc_channels * 2**i for i in range(declared.disc_layers)] == [
+        int(c) for c in channels.split("-")
+    ]
     assert declared.disc_every == int(every)
-    assert (declared.source, declared.target, declared.finetune_epochs) == (source, target, int(epochs))
+    assert (declared.source, declared.target, declared.finetune_epochs) == (
+        source,
+        target,
+        int(epochs),
+    )
     # §4.3.2: where the teacher sees a crop, so does the discriminator.
-    crops = [int(part.removeprefix("crop:")) for part in declared.adapter if part.startswith("crop:")]
+    crops = [
+        int(part.removeprefix("crop:")) for part in declared.adapter if part.startswith("crop:")
+    ]
     assert crops == ([] if declared.gradient_crop is None else [declared.gradient_crop])
 
 
 def test_nothing_more_is_declared() -> None:
-    assert {(place.replace("figure ", "figure_"), name) for place, name in APPENDIX} == {(r[0], r[1]) for r in ROWS}
+    assert {(place.replace("figure ", "figure_"), name) for place, name in APPENDIX} == {
+        (r[0], r[1]) for r in ROWS
+    }
 
 
 SCRIPTED = {
@@ -52,11 +65,20 @@ SCRIPTED = {
         "disc_layers": 5,
         "disc_channels": 16,
     },
-    ("2", "IGAM-Upsize"): {"lambda_adv": 5, "lambda_diff": 10, "pixel_noise": 0, "disc_layers": 4, "disc_channels": 8},
+    ("2", "IGAM-Upsize"): {
+        "lambda_adv": 5,
+        "lambda_diff": 10,
+        "pixel_noise": 0,
+        "disc_layers": 4,
+        "disc_channels": 8,
+    },
 }
 BOTH: dict[str, Any] = {
     "schedule": Schedule(
-        steps=320_000, batch_size=32, learning_rates=(0.1, 0.01, 0.001), boundaries=(160_000, 240_000)
+        steps=320_000,
+        batch_size=32,
+        learning_rates=(0.1, 0.01, 0.001),
+        boundaries=(160_000, 240_000),
     ),
     "steps_before_matching": 280_000,
     "disc_every": 5,
@@ -88,8 +110,16 @@ def test_rows_are_built_of_them(table: str, row: str) -> None:
     assert run.disc_every == (script.disc_every if script else declared.disc_every)
     assert run.data.pixel_noise == (script.pixel_noise if script else 0)
     assert run.data.dataset == run.teacher.data.dataset == declared.target
-    assert (run.schedule.steps, run.schedule.batch_size, run.steps_before_matching) == (320_000, 32, 280_000)
-    assert (run.teacher.adapter, run.protocol, run.weight_decay) == (declared.adapter, "release", 2e-4)
+    assert (run.schedule.steps, run.schedule.batch_size, run.steps_before_matching) == (
+        320_000,
+        32,
+        280_000,
+    )
+    assert (run.teacher.adapter, run.protocol, run.weight_decay) == (
+        declared.adapter,
+        "release",
+        2e-4,
+    )
     epochs = run.teacher.schedule.steps * run.teacher.schedule.batch_size / 50_000
     assert run.teacher.normalization == ("l2" if declared.source == "tiny_imagenet" else None)
     assert math.isclose(epochs, declared.finetune_epochs, rel_tol=1e-2)

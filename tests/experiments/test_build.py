@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from igam_tf import models, training
-from igam_tf.bounds import PIXELS, UNIT
+from igam_tf.core.bounds import PIXELS, UNIT
+from igam_tf.core.errors import InputError
+from igam_tf.core.settings import values_of
+from igam_tf.core.settings.training import PROTOCOLS, IgamSettings, Protocol
 from igam_tf.data import Dataset, Split
-from igam_tf.errors import InputError
 from igam_tf.experiments import build
 from igam_tf.experiments.configs import Adversary, Data, FinetuneRun, Network, Schedule, Weights
-from igam_tf.settings import values_of
-from igam_tf.settings.training import PROTOCOLS, IgamSettings, Protocol
 
 from . import small
 
@@ -35,16 +35,26 @@ def teacher() -> keras.Model:
 def test_networks() -> None:
     small_cnn = build.network(Network("mnist_cnn", channels=(2, 3), hidden=4), dataset(classes=7))
     assert small_cnn.output_shape == (None, 7)
-    assert [layer.kernel.shape[-1] for layer in small_cnn.layers if hasattr(layer, "kernel")] == [2, 3, 4, 7]
+    assert [layer.kernel.shape[-1] for layer in small_cnn.layers if hasattr(layer, "kernel")] == [
+        2,
+        3,
+        4,
+        7,
+    ]
     wide = build.network(WIDE, dataset((16, 16, 3), 5))
     assert (wide.input_shape, wide.output_shape) == ((None, 16, 16, 3), (None, 5))
     assert not wide.get_layer("normalization").zero_mean  # l2
     assert wide.count_params() == models.wide_resnet(5, 1, 1, (16, 16, 3)).count_params()
-    assert build.network(dataclasses.replace(WIDE, width=2), dataset((16, 16, 3))).count_params() > wide.count_params()
+    assert (
+        build.network(dataclasses.replace(WIDE, width=2), dataset((16, 16, 3))).count_params()
+        > wide.count_params()
+    )
 
 
 def test_networks_of_tiny_imagenet() -> None:
-    """64x64 images of 200 classes, as teacher and as student, whatever the adapter between them and CIFAR's."""
+    """64x64 images of 200 classes, as teacher and as student, whatever the adapter between them and
+    CIFAR's.
+    """
     tiny, cifar = dataset((64, 64, 3), 200), dataset((32, 32, 3))
     wide = build.network(WIDE, tiny)
     assert (wide.input_shape, wide.output_shape) == ((None, 64, 64, 3), (None, 200))
@@ -64,7 +74,9 @@ def test_networks_of_tiny_imagenet() -> None:
 
 
 def test_a_network_that_does_not_take_the_images() -> None:
-    with pytest.raises(InputError, match=r"^network: mnist_cnn takes \(28, 28, 1\), blank has \(32, 32, 3\)$"):
+    with pytest.raises(
+        InputError, match=r"^network: mnist_cnn takes \(28, 28, 1\), blank has \(32, 32, 3\)$"
+    ):
         build.network(small.NETWORK, dataset((32, 32, 3)))
 
 
@@ -72,9 +84,15 @@ def test_a_teacher_may_be_rebuilt_on_another_normalization() -> None:
     """As the release does with the teacher that it trained on `unit_norm`."""
     task = dataset((16, 16, 3))
     source = build.network(dataclasses.replace(WIDE, normalization="unit_norm"), task)
-    run = FinetuneRun(Data("shapes32"), Weights("ab", "x"), Schedule(2, 2, (0.1,)), normalization="l2")
+    run = FinetuneRun(
+        Data("shapes32"), Weights("ab", "x"), Schedule(2, 2, (0.1,)), normalization="l2"
+    )
     rebuilt = build.build(run, task, source).products["model"].layers[-1]
-    kept = build.build(dataclasses.replace(run, normalization=None), task, source).products["model"].layers[-1]
+    kept = (
+        build.build(dataclasses.replace(run, normalization=None), task, source)
+        .products["model"]
+        .layers[-1]
+    )
     assert rebuilt.get_layer("normalization").zero_mean is False
     assert kept.get_layer("normalization").zero_mean is True
     np.testing.assert_array_equal(rebuilt.weights[0], kept.weights[0])
@@ -97,12 +115,19 @@ def test_optimizers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "network", "epsilon"), [((28, 28, 1), small.NETWORK, 8 / 255), ((16, 16, 3), WIDE, 8.0)]
+    ("shape", "network", "epsilon"),
+    [((28, 28, 1), small.NETWORK, 8 / 255), ((16, 16, 3), WIDE, 8.0)],
 )
-def test_adversarial_training(shape: tuple[int, int, int], network: Network, epsilon: float) -> None:
+def test_adversarial_training(
+    shape: tuple[int, int, int], network: Network, epsilon: float
+) -> None:
     """Fractions are of the data's range."""
     run = dataclasses.replace(
-        small.ROBUST, network=network, adversary=Adversary("8/255", "2/255", 6, 50), weight_decay=0.5, seed=11
+        small.ROBUST,
+        network=network,
+        adversary=Adversary("8/255", "2/255", 6, 50),
+        weight_decay=0.5,
+        seed=11,
     )
     built = build.build(run, dataset(shape), None)
     trainer = built.trainer
@@ -114,33 +139,45 @@ def test_adversarial_training(shape: tuple[int, int, int], network: Network, eps
 
 
 def test_plain_training() -> None:
-    trainer = build.build(dataclasses.replace(small.ROBUST, adversary=None), dataset(), None).trainer
+    trainer = build.build(
+        dataclasses.replace(small.ROBUST, adversary=None), dataset(), None
+    ).trainer
     assert (trainer.settings.steps, trainer.epsilon) == (0, 0)
 
 
 def test_an_adversary_too_strong_for_the_data() -> None:
     with pytest.raises(InputError, match=r"^epsilon: expected 0 to 1"):
-        build.build(dataclasses.replace(small.ROBUST, adversary=Adversary(8, 2, 7)), dataset(), None)
+        build.build(
+            dataclasses.replace(small.ROBUST, adversary=Adversary(8, 2, 7)), dataset(), None
+        )
 
 
 def test_fine_tuning(teacher: keras.Model) -> None:
-    run = dataclasses.replace(small.FINETUNED, adapter=("mean", "crop:28", "scale:1/255"), statistics="moving")
+    run = dataclasses.replace(
+        small.FINETUNED, adapter=("mean", "crop:28", "scale:1/255"), statistics="moving"
+    )
     built = build.build(run, dataset((32, 32, 3), 7), teacher)
     model = built.products["model"]
     assert (model.input_shape, model.output_shape) == ((None, 32, 32, 3), (None, 7))
     assert built.trainer.settings.statistics == "moving"
     assert [tuple(v.shape) for v in built.trainer.trained_variables] == [(4, 7), (7,)]
-    assert built.progress == {"optimizer": built.trainer.optimizer, "iteration": built.trainer.iteration}
+    assert built.progress == {
+        "optimizer": built.trainer.optimizer,
+        "iteration": built.trainer.iteration,
+    }
 
 
 @pytest.mark.parametrize(
-    ("adapter", "given"), [((), r"\(32, 32, 3\)"), (("mean",), r"\(32, 32, 1\)"), (("crop:28",), r"\(28, 28, 3\)")]
+    ("adapter", "given"),
+    [((), r"\(32, 32, 3\)"), (("mean",), r"\(32, 32, 1\)"), (("crop:28",), r"\(28, 28, 3\)")],
 )
 def test_an_adapter_that_does_not_lead_to_the_teacher(
     teacher: keras.Model, adapter: tuple[str, ...], given: str
 ) -> None:
     run = dataclasses.replace(small.FINETUNED, adapter=adapter)
-    message = rf"^adapter: it gives {given} for \(32, 32, 3\) images, the model takes \(28, 28, 1\)$"
+    message = (
+        rf"^adapter: it gives {given} for \(32, 32, 3\) images, the model takes \(28, 28, 1\)$"
+    )
     with pytest.raises(InputError, match=message):
         build.build(run, dataset((32, 32, 3)), teacher)
 
@@ -159,11 +196,15 @@ def test_students(teacher: keras.Model) -> None:
     )
     built = build.build(run, dataset((16, 16, 3)), teacher)
     trainer = built.trainer
-    assert trainer.settings == IgamSettings(**values_of(run, IgamSettings))  # whole, not field by field
+    assert trainer.settings == IgamSettings(
+        **values_of(run, IgamSettings)
+    )  # whole, not field by field
     assert trainer.teacher is teacher
     assert trainer.protocol == PROTOCOLS["release"]
     assert trainer.discriminator.input_shape == (None, 12, 12, 3)
-    convolutions = [layer for layer in trainer.discriminator.layers if isinstance(layer, keras.layers.Conv2D)]
+    convolutions = [
+        layer for layer in trainer.discriminator.layers if isinstance(layer, keras.layers.Conv2D)
+    ]
     assert [layer.filters for layer in convolutions] == [2, 4]
     assert built.products == {"model": trainer.student, "discriminator": trainer.discriminator}
     assert built.progress == {
@@ -172,8 +213,13 @@ def test_students(teacher: keras.Model) -> None:
         "iteration": trainer.iteration,
     }
     rates = trainer.discriminator_optimizer._learning_rate
-    assert (rates.every, rates.start) == (3, 13)  # in the student's iterations, from the first that matches
-    whole = build.build(dataclasses.replace(small.STUDENT, gradient_crop=None), dataset(), teacher).trainer
+    assert (rates.every, rates.start) == (
+        3,
+        13,
+    )  # in the student's iterations, from the first that matches
+    whole = build.build(
+        dataclasses.replace(small.STUDENT, gradient_crop=None), dataset(), teacher
+    ).trainer
     assert whole.discriminator.input_shape == (None, 28, 28, 1)
 
 

@@ -12,7 +12,11 @@ from . import small
 
 @pytest.mark.parametrize(
     ("run", "verb"),
-    [(small.ROBUST, "train_robust"), (small.FINETUNED, "finetune_teacher"), (small.STUDENT, "train_student")],
+    [
+        (small.ROBUST, "train_robust"),
+        (small.FINETUNED, "finetune_teacher"),
+        (small.STUDENT, "train_student"),
+    ],
 )
 def test_verbs(run: Run, verb: str) -> None:
     assert verb_of(run) == verb

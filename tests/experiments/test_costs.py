@@ -22,23 +22,35 @@ def test_an_adversarial_step_has_the_attacks_gradients_too() -> None:
     assert (cost.images, cost.gradients, dict(cost.passes)) == (56, 112, {OWN: 3 * 56 + 2 * 112})
 
 
-@pytest.mark.parametrize(("adapter", "passes"), [((), 56), (("pad:32",), 56), (("transposed:32",), 112)])
-def test_a_new_head_needs_the_frozen_teacher_forwards_alone(adapter: tuple[str, ...], passes: int) -> None:
+@pytest.mark.parametrize(
+    ("adapter", "passes"), [((), 56), (("pad:32",), 56), (("transposed:32",), 112)]
+)
+def test_a_new_head_needs_the_frozen_teacher_forwards_alone(
+    adapter: tuple[str, ...], passes: int
+) -> None:
     cost = costs.training(dataclasses.replace(FINETUNED, adapter=adapter))
     assert (cost.images, cost.gradients, dict(cost.passes)) == (56, 0, {OWN: passes})
 
 
 def test_a_student_pays_for_both_gradients_while_it_matches() -> None:
     teacher = dataclasses.replace(
-        FINETUNED, teacher=dataclasses.replace(ROBUST, data=dataclasses.replace(ROBUST.data, dataset="mnist"))
+        FINETUNED,
+        teacher=dataclasses.replace(ROBUST, data=dataclasses.replace(ROBUST.data, dataset="mnist")),
     )
     cost = costs.training(dataclasses.replace(STUDENT, teacher=teacher))
     # 7 iterations of 8 images, 3 of them matching, and every second one with the discriminator
     assert cost.images == 56
     assert cost.gradients == 2 * (24 + 12)
-    assert dict(cost.passes) == {OWN: 3 * 32 + 6 * 24 + 2 * 12, costs.Sized(ROBUST.network, "mnist"): 2 * (24 + 12)}
+    assert dict(cost.passes) == {
+        OWN: 3 * 32 + 6 * 24 + 2 * 12,
+        costs.Sized(ROBUST.network, "mnist"): 2 * (24 + 12),
+    }
     alone = costs.training(dataclasses.replace(STUDENT, teacher=teacher, matched_to="zero"))
-    assert (alone.images, alone.gradients, dict(alone.passes)) == (56, 24 + 12, {OWN: 3 * 32 + 6 * 24 + 2 * 12})
+    assert (alone.images, alone.gradients, dict(alone.passes)) == (
+        56,
+        24 + 12,
+        {OWN: 3 * 32 + 6 * 24 + 2 * 12},
+    )
 
 
 SCORINGS = [
@@ -53,7 +65,9 @@ SCORINGS = [
 ]
 
 
-@pytest.mark.parametrize(("attacks", "gradients", "queries"), SCORINGS, ids=["+".join(names) for names, *_ in SCORINGS])
+@pytest.mark.parametrize(
+    ("attacks", "gradients", "queries"), SCORINGS, ids=["+".join(names) for names, *_ in SCORINGS]
+)
 def test_scoring(attacks: tuple[str, ...], gradients: int, queries: int) -> None:
     cost = costs.scoring(ROBUST, Scoring("shapes28", 10, attacks))
     assert (cost.images, cost.gradients) == (20, 20 * gradients)  # two BatchNorm modes
@@ -70,14 +84,20 @@ def test_strong_attacks_add_their_most_in_one_mode() -> None:
 def test_given_weights_are_their_own_network() -> None:
     given = Weights("ab", "model.keras")
     assert costs.sized(dataclasses.replace(FINETUNED, teacher=given)) == costs.Sized(given)
-    assert costs.Sized(given) in costs.training(dataclasses.replace(FINETUNED, teacher=given)).passes
+    assert (
+        costs.Sized(given) in costs.training(dataclasses.replace(FINETUNED, teacher=given)).passes
+    )
 
 
 def test_the_paper_says_that_a_step_of_igam_is_cheaper_than_one_of_pgd7() -> None:
-    """By this count, without the discriminator: 347 s against 815 s an epoch (§5.2), 0.43, in the paper."""
+    """By this count, without the discriminator: 347 s against 815 s an epoch (§5.2), 0.43, in the
+    paper.
+    """
     rows = tables.table("3", "paper").rows
     student, robust = rows["IGAM-CIFAR10"], rows["PGD7-trained"]
     matching = costs.training(dataclasses.replace(student, steps_before_matching=0))
     adversarial = costs.training(robust)
-    ratio = (sum(matching.passes.values()) / matching.images) / (sum(adversarial.passes.values()) / adversarial.images)
+    ratio = (sum(matching.passes.values()) / matching.images) / (
+        sum(adversarial.passes.values()) / adversarial.images
+    )
     assert 0.4 < ratio < 0.6

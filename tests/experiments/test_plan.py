@@ -32,7 +32,11 @@ def test_steps_come_once_and_in_order(tmp_path: pathlib.Path) -> None:
         runs.directory_of(run, options(tmp_path)).name for run in (ROBUST, FINETUNED, STUDENT)
     )
     scores = [step.name.split("/")[0] for step in found.steps if step.what == "score"]
-    assert [step.name for step in found.steps if step.what != "score"] == [robust, finetuned, student]
+    assert [step.name for step in found.steps if step.what != "score"] == [
+        robust,
+        finetuned,
+        student,
+    ]
     assert scores == [robust, finetuned, student]
     first = found.steps[0]
     assert first.rows == ("Standard", "FT", "IGAM")  # a baseline that is a teacher, too
@@ -66,7 +70,9 @@ def test_a_rows_records_are_enough_without_its_weights(tmp_path: pathlib.Path) -
 
 def test_another_scoring_is_left_to_do(tmp_path: pathlib.Path) -> None:
     reproduce.reproduce(TABLE, options(tmp_path), rows=["Standard"])
-    other = dataclasses.replace(TABLE, scoring=dataclasses.replace(TABLE.scoring, strong_examples=2))
+    other = dataclasses.replace(
+        TABLE, scoring=dataclasses.replace(TABLE.scoring, strong_examples=2)
+    )
     left = plan.plan(other, options(tmp_path), rows=["Standard"]).left
     assert [step.what for step in left] == ["score"]
 
@@ -82,7 +88,9 @@ def test_given_weights_are_scored_alone(tmp_path: pathlib.Path) -> None:
 
 
 def test_missing_data_is_said_with_the_place_and_the_way(tmp_path: pathlib.Path) -> None:
-    student = dataclasses.replace(STUDENT, data=dataclasses.replace(STUDENT.data, dataset="cifar100"))
+    student = dataclasses.replace(
+        STUDENT, data=dataclasses.replace(STUDENT.data, dataset="cifar100")
+    )
     table = dataclasses.replace(TABLE, rows={"IGAM": student})
     where = dataclasses.replace(options(tmp_path), data_dir=str(tmp_path / "nowhere"))
     found = plan.plan(table, where).data
@@ -123,7 +131,9 @@ def test_the_text_of_what_is_finished_asks_for_no_calibration(tmp_path: pathlib.
 
 def test_the_calibration_grows_with_the_network() -> None:
     small, large = (
-        plan.seconds_per_pass(costs.Sized(dataclasses.replace(ROBUST.network, channels=channels), "shapes28"))
+        plan.seconds_per_pass(
+            costs.Sized(dataclasses.replace(ROBUST.network, channels=channels), "shapes28")
+        )
         for channels in ((2, 3), (64, 64))
     )
     assert 0 < small < large

@@ -1,4 +1,6 @@
-"""Runs behind a random pad: the places that an interrupted run draws are those of an uninterrupted one."""
+"""Runs behind a random pad: the places that an interrupted run draws are those of an uninterrupted
+one.
+"""
 
 import dataclasses
 import pathlib
@@ -41,6 +43,11 @@ def test_a_resumed_run_draws_the_same_places(
     runs.train(run, parts, options, resume=True)
     assert tiny.equal(small.values(parts), small.values(whole))
     central = pathlib.Path(tmp_path_factory.mktemp("central"))
-    monkeypatch.setattr(adapters.Pad, "place", property(lambda self: "center", lambda self, value: None), raising=False)
+    monkeypatch.setattr(
+        adapters.Pad,
+        "place",
+        property(lambda self: "center", lambda self, value: None),
+        raising=False,
+    )
     runs.train(run, central, options)
     assert not tiny.equal(small.values(central), small.values(whole))

@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from igam_tf import data, evaluation, report
-from igam_tf.errors import InputError
+from igam_tf.core.errors import InputError
 from igam_tf.experiments import reproduce, runs, trained
 from igam_tf.experiments.configs import Data, Schedule, Scoring, Table
 from igam_tf.experiments.options import Options
@@ -65,7 +65,12 @@ def test_rows_in_order_with_their_records(results: dict[str, Result], options: O
         model = trained.load_model(results[name].directory)
         test = data.load("shapes28", test_size=12).test
         expected = evaluation.evaluate(
-            model, test, attacks=SCORING.attacks, statistics=SCORING.statistics, batch_size=5, seed=3
+            model,
+            test,
+            attacks=SCORING.attacks,
+            statistics=SCORING.statistics,
+            batch_size=5,
+            seed=3,
         )
         assert record.results == expected.results
 
@@ -78,9 +83,13 @@ def test_what_cannot_run_says_why_and_the_others_go_on(results: dict[str, Result
     assert results["Wild"].note.startswith("training diverged: ")
 
 
-def test_a_teacher_is_trained_once_for_all_rows(results: dict[str, Result], options: Options) -> None:
+def test_a_teacher_is_trained_once_for_all_rows(
+    results: dict[str, Result], options: Options
+) -> None:
     made = [path.name for path in options.runs_dir.iterdir()]
-    assert sum(name.startswith("finetune_teacher") for name in made) == 1  # FT is IGAM's teacher here
+    assert (
+        sum(name.startswith("finetune_teacher") for name in made) == 1
+    )  # FT is IGAM's teacher here
     assert sum(name.startswith("train_robust") for name in made) == 3  # Standard, Wild, the source
 
 
@@ -119,7 +128,9 @@ class TestOnFinishedRuns:
         for name, found in reproduce.reproduce(TABLE, elsewhere, rows=RAN).items():
             assert found.record == (results[name].record if name in RAN else None)
 
-    def test_another_number_of_examples_is_another_record(self, results: dict[str, Result], options: Options) -> None:
+    def test_another_number_of_examples_is_another_record(
+        self, results: dict[str, Result], options: Options
+    ) -> None:
         found = reproduce.reproduce(TABLE, options, ("FT",), num_examples=4)["FT"].record
         assert found is not None
         assert found.n == 4
@@ -155,7 +166,11 @@ class TestOnFinishedRuns:
 
         reproduce.reproduce(TABLE, options, ("FT",), num_examples=3, progress=progress)
         assert asked == ["FT"]
-        parts = [(f"{mode}, {attack}", 3, 3) for mode in ("moving", "batch") for attack in TABLE.scoring.attacks]
+        parts = [
+            (f"{mode}, {attack}", 3, 3)
+            for mode in ("moving", "batch")
+            for attack in TABLE.scoring.attacks
+        ]
         assert [news[:3] for news in told] == parts
 
     def test_strong_attacks_and_diagnosis_stand_beside(
@@ -164,26 +179,39 @@ class TestOnFinishedRuns:
         scoring = dataclasses.replace(TABLE.scoring, strong_examples=4, attacks=("fgsm",))
         table = dataclasses.replace(TABLE, scoring=scoring)
         told: list[object] = []
-        found = reproduce.reproduce(table, options, ("FT",), progress=lambda row: lambda *news: told.append(news))["FT"]
+        found = reproduce.reproduce(
+            table, options, ("FT",), progress=lambda row: lambda *news: told.append(news)
+        )["FT"]
         assert found.strong.n == 4
-        assert list(found.strong.results["moving"]) == ["clean", "strong: apgd-ce", "strong: apgd-t", "strong"]
+        assert list(found.strong.results["moving"]) == [
+            "clean",
+            "strong: apgd-ce",
+            "strong: apgd-t",
+            "strong",
+        ]
         assert found.strong.diagnosis["settings"]["n"] == 4
         text = report.table_text(table, {"FT": found})
         assert re.search(r"^ +Clean +FGSM +strong$", text, re.M)
         assert re.search(r"^  FT: (PASS|WARN)", text, re.M)
         del told[:]
-        again = reproduce.reproduce(table, options, ("FT",), progress=lambda row: lambda *news: told.append(news))["FT"]
+        again = reproduce.reproduce(
+            table, options, ("FT",), progress=lambda row: lambda *news: told.append(news)
+        )["FT"]
         assert again == found
         assert not told  # both records were read back
 
     @pytest.mark.parametrize("settings", [{"rows": ("FT", "Nope")}, {"given": {"Nope": None}}])
     def test_unknown_rows(self, options: Options, settings: dict[str, object]) -> None:
-        with pytest.raises(InputError, match=r"^rows: table 1 has Standard, FT, Absent, Wild, IGAM, not Nope$"):
+        with pytest.raises(
+            InputError, match=r"^rows: table 1 has Standard, FT, Absent, Wild, IGAM, not Nope$"
+        ):
             reproduce.reproduce(TABLE, options, **settings)
 
     def test_unknown_modes(self, options: Options) -> None:
         """Before anything is trained."""
-        with pytest.raises(InputError, match=r"^statistics: expected some of moving, batch, recalibrated, got "):
+        with pytest.raises(
+            InputError, match=r"^statistics: expected some of moving, batch, recalibrated, got "
+        ):
             reproduce.reproduce(TABLE, options, statistics=("moving", "train"))
 
 

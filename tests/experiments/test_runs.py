@@ -1,4 +1,6 @@
-"""Run directories: what a finished one holds, what is refused, what an interruption costs (nothing)."""
+"""Run directories: what a finished one holds, what is refused, what an interruption costs
+(nothing).
+"""
 
 import csv
 import dataclasses
@@ -9,8 +11,8 @@ from collections.abc import Callable
 import keras
 import pytest
 
-from igam_tf import runtime, settings
-from igam_tf.errors import DivergedError, InputError
+from igam_tf.core import runtime, settings
+from igam_tf.core.errors import DivergedError, InputError
 from igam_tf.experiments import runs, trained
 from igam_tf.experiments.configs import Data, Run, Schedule, Weights, verb_of
 from igam_tf.experiments.options import Options
@@ -46,7 +48,10 @@ def test_what_a_finished_run_holds(finished: Options, kind: str) -> None:
     )
     assert runs.is_finished(directory)
     assert runs.read_config(directory) == run
-    assert json.loads((directory / "environment.json").read_text()).keys() == runtime.environment().keys()
+    assert (
+        json.loads((directory / "environment.json").read_text()).keys()
+        == runtime.environment().keys()
+    )
     rows = history(directory)
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]  # two whole ones and the remainder
     assert all(float(row["loss"]) > 0 for row in rows)
@@ -58,13 +63,17 @@ def test_teachers_are_trained_before_and_left_alone(finished: Options) -> None:
     assert {path.name.split("-")[0] for path in finished.runs_dir.iterdir()} == {
         "train_robust", "finetune_teacher", "train_student",
     }  # fmt: skip
-    teacher, finetuned = (small.values(runs.directory_of(run, finished)) for run in (small.ROBUST, small.FINETUNED))
+    teacher, finetuned = (
+        small.values(runs.directory_of(run, finished)) for run in (small.ROBUST, small.FINETUNED)
+    )
     matching = [any(a.shape == b.shape and (a == b).all() for b in finetuned) for a in teacher]
     assert all(matching)  # the body as it was, the old head beside the new one
     assert len(finetuned) == len(teacher) + 2
 
 
-def test_a_finished_run_is_found_and_not_trained_again(finished: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_finished_run_is_found_and_not_trained_again(
+    finished: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(runs, "train", None)
     for run in small.RUNS.values():
         assert runs.ensure(run, finished) == runs.directory_of(run, finished)
@@ -74,7 +83,9 @@ def test_a_finished_run_is_found_and_not_trained_again(finished: Options, monkey
 def test_a_finished_directory_is_refused(finished: Options, resume: bool) -> None:
     directory = runs.directory_of(small.ROBUST, finished)
     before = small.contents(directory)
-    with pytest.raises(InputError, match=f"^run_dir: {directory} holds this run, finished: .*model.keras$"):
+    with pytest.raises(
+        InputError, match=f"^run_dir: {directory} holds this run, finished: .*model.keras$"
+    ):
         runs.train(small.ROBUST, directory, finished, resume)
     assert small.contents(directory) == before
 
@@ -84,7 +95,9 @@ def test_another_runs_directory_is_refused(finished: Options, resume: bool) -> N
     directory = runs.directory_of(small.ROBUST, finished)
     before = small.contents(directory)
     other = dataclasses.replace(small.ROBUST, seed=8)
-    with pytest.raises(InputError, match=f"^run_dir: {directory} holds a run of another configuration"):
+    with pytest.raises(
+        InputError, match=f"^run_dir: {directory} holds a run of another configuration"
+    ):
         runs.train(other, directory, finished, resume)
     assert small.contents(directory) == before
 
@@ -161,7 +174,9 @@ def _between_history_and_state(monkeypatch: pytest.MonkeyPatch) -> None:
 def _before_the_model_is_saved(monkeypatch: pytest.MonkeyPatch) -> None:
     def save(model: object, path: pathlib.Path) -> None:
         path.write_bytes(b"half of it")
-        (path.parent / "tmp-77-model.keras").write_bytes(b"half of it, of a process that was killed")
+        (path.parent / "tmp-77-model.keras").write_bytes(
+            b"half of it, of a process that was killed"
+        )
         raise Interrupted
 
     monkeypatch.setattr(keras.Model, "save", save)
@@ -202,7 +217,11 @@ MOMENTS = {
     ],
 )
 def test_an_interrupted_run_ends_like_an_uninterrupted_one(
-    finished: Options, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, kind: str, moment: str
+    finished: Options,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    moment: str,
 ) -> None:
     run, whole = small.RUNS[kind], runs.directory_of(small.RUNS[kind], finished)
     with monkeypatch.context() as patch:
@@ -213,7 +232,8 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(
 
     before = small.contents(tmp_path)
     with pytest.raises(
-        InputError, match=f"^run_dir: {tmp_path} holds this run, interrupted; --resume goes on with it$"
+        InputError,
+        match=f"^run_dir: {tmp_path} holds this run, interrupted; --resume goes on with it$",
     ):
         runs.train(run, tmp_path, finished)
     assert small.contents(tmp_path) == before
@@ -230,12 +250,16 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(
     assert not (tmp_path / "state").exists()
 
 
-def test_a_directory_without_its_configuration_yet_begins_anew(tmp_path: pathlib.Path, finished: Options) -> None:
+def test_a_directory_without_its_configuration_yet_begins_anew(
+    tmp_path: pathlib.Path, finished: Options
+) -> None:
     """Killed in the moment between the first two files."""
     (tmp_path / "environment.json").write_text("{}")
     (tmp_path / "tmp-77-config.json").write_text("{")
     runs.train(small.ROBUST, tmp_path, finished)
-    assert tiny.equal(small.values(tmp_path), small.values(runs.directory_of(small.ROBUST, finished)))
+    assert tiny.equal(
+        small.values(tmp_path), small.values(runs.directory_of(small.ROBUST, finished))
+    )
 
 
 DIVERGING = Schedule(9, 8, (1e-3, 1e30), (3,), optimizer="momentum")  # in the second epoch
@@ -260,10 +284,14 @@ def _copied(finished: Options, tmp_path: pathlib.Path) -> pathlib.Path:
     return path
 
 
-def test_a_teacher_given_by_its_file_is_the_same_teacher(finished: Options, tmp_path: pathlib.Path) -> None:
+def test_a_teacher_given_by_its_file_is_the_same_teacher(
+    finished: Options, tmp_path: pathlib.Path
+) -> None:
     run = dataclasses.replace(small.STUDENT, teacher=trained.weights(_copied(finished, tmp_path)))
     runs.train(run, tmp_path / "run", finished)
-    assert tiny.equal(small.values(tmp_path / "run"), small.values(runs.directory_of(small.STUDENT, finished)))
+    assert tiny.equal(
+        small.values(tmp_path / "run"), small.values(runs.directory_of(small.STUDENT, finished))
+    )
     assert runs.read_config(tmp_path / "run") == run
 
 
@@ -271,7 +299,9 @@ def test_a_teacher_changed_since_is_refused(finished: Options, tmp_path: pathlib
     path = _copied(finished, tmp_path)
     run = dataclasses.replace(small.STUDENT, teacher=trained.weights(path))
     path.write_bytes((runs.directory_of(small.ROBUST, finished) / "model.keras").read_bytes())
-    with pytest.raises(InputError, match=f"^teacher: {path} has changed since this run was configured$"):
+    with pytest.raises(
+        InputError, match=f"^teacher: {path} has changed since this run was configured$"
+    ):
         runs.train(run, tmp_path / "run", finished)
     path.unlink()
     with pytest.raises(InputError, match=f"^{path}: expected the directory of a finished run"):
@@ -291,22 +321,36 @@ def _changed(run: Run, **changes: object) -> Run:
             _changed(small.ROBUST, data=Data("shapes28", train_size=7)),
             "^batch_size: a batch of 8 needs as many examples",
         ),
-        (_changed(small.ROBUST, data=Data("shapes32", train_size=24)), r"^network: mnist_cnn takes \(28, 28, 1\)"),
-        (_changed(small.ROBUST, schedule=Schedule(7, 8, (0.1,), (3,))), "^schedule: 1 learning rates need 0"),
+        (
+            _changed(small.ROBUST, data=Data("shapes32", train_size=24)),
+            r"^network: mnist_cnn takes \(28, 28, 1\)",
+        ),
+        (
+            _changed(small.ROBUST, schedule=Schedule(7, 8, (0.1,), (3,))),
+            "^schedule: 1 learning rates need 0",
+        ),
         (_changed(small.FINETUNED, adapter=("shrink",)), "^adapter: expected parts such as"),
         (_changed(small.STUDENT, gradient_crop=29), "^center crop: a 29x29 window does not fit"),
         (_changed(small.STUDENT, adapter=("crop:20",)), "^teacher: it takes"),
     ],
 )
-def test_a_mistake_leaves_no_directory(finished: Options, tmp_path: pathlib.Path, run: Run, message: str) -> None:
+def test_a_mistake_leaves_no_directory(
+    finished: Options, tmp_path: pathlib.Path, run: Run, message: str
+) -> None:
     with pytest.raises(InputError, match=message):
-        runs.train(run, tmp_path / "run", dataclasses.replace(finished, data_dir=str(tmp_path / "nothing")))
+        runs.train(
+            run, tmp_path / "run", dataclasses.replace(finished, data_dir=str(tmp_path / "nothing"))
+        )
     assert not (tmp_path / "run").exists()
 
 
-def test_tensorboard_where_it_is_not_installed(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tensorboard_where_it_is_not_installed(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(runs.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"^tensorboard: its package is not installed \(pip install"):
+    with pytest.raises(
+        InputError, match=r"^tensorboard: its package is not installed \(pip install"
+    ):
         runs.train(small.ROBUST, tmp_path / "run", small.options(tmp_path, tensorboard=True))
     assert not (tmp_path / "run").exists()
 
@@ -315,15 +359,23 @@ def test_tensorboard(finished: Options, tmp_path: pathlib.Path) -> None:
     pytest.importorskip("tensorboard")
     runs.train(small.ROBUST, tmp_path, dataclasses.replace(finished, tensorboard=True))
     assert list((tmp_path / "tensorboard").rglob("events.out.tfevents.*"))
-    assert tiny.equal(small.values(tmp_path), small.values(runs.directory_of(small.ROBUST, finished)))
+    assert tiny.equal(
+        small.values(tmp_path), small.values(runs.directory_of(small.ROBUST, finished))
+    )
 
 
-def test_weights_on_disk_are_known_by_their_content(finished: Options, tmp_path: pathlib.Path) -> None:
+def test_weights_on_disk_are_known_by_their_content(
+    finished: Options, tmp_path: pathlib.Path
+) -> None:
     directory = runs.directory_of(small.FINETUNED, finished)
     copy = _copied(finished, tmp_path)
     found = [trained.weights(path) for path in (directory, directory / "model.keras", copy)]
     assert len({weights.sha256 for weights in found}) == 1
-    assert [weights.path for weights in found] == [str(directory), str(directory / "model.keras"), str(copy)]
+    assert [weights.path for weights in found] == [
+        str(directory),
+        str(directory / "model.keras"),
+        str(copy),
+    ]
     other = trained.weights(runs.directory_of(small.ROBUST, finished))
     assert other.sha256 != found[0].sha256
 
@@ -350,7 +402,8 @@ def test_what_is_no_model(tmp_path: pathlib.Path, make: Callable[[pathlib.Path],
     make(tmp_path / "x")
     for read in (trained.weights, trained.load_model):
         with pytest.raises(
-            InputError, match=f"^{tmp_path / 'x'}: expected the directory of a finished run, a .keras file or"
+            InputError,
+            match=f"^{tmp_path / 'x'}: expected the directory of a finished run, a .keras file or",
         ):
             read(tmp_path / "x")
 

@@ -1,4 +1,6 @@
-"""Studies: documents that are read back as they were written, and refused in one line where they are damaged."""
+"""Studies: documents that are read back as they were written, and refused in one line where they
+are damaged.
+"""
 
 import copy
 import dataclasses
@@ -8,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from igam_tf import report, settings
-from igam_tf.errors import InputError
+from igam_tf import report
+from igam_tf.core import settings
+from igam_tf.core.errors import InputError
 from igam_tf.experiments import collect, runs, scoring
 from igam_tf.experiments.configs import FinetuneRun, Schedule, Table
 from igam_tf.experiments.reproduce import NOT_REQUESTED, Result
@@ -68,7 +71,9 @@ def study(options: Options) -> Study:
     return collect.add_table(Study("on two cores"), TABLE, results(options), 4, options, commands)
 
 
-def test_all_of_a_table_is_in_the_document_and_nothing_is_read_beside_it(study: Study, options: Options) -> None:
+def test_all_of_a_table_is_in_the_document_and_nothing_is_read_beside_it(
+    study: Study, options: Options
+) -> None:
     before = report.table_text(TABLE, results(options))
     for path in sorted(options.runs_dir.rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
@@ -82,7 +87,11 @@ def test_all_of_a_table_is_in_the_document_and_nothing_is_read_beside_it(study: 
     }
     document = report.document(declared[4], found[4], 4)
     assert report.document_text(document) == before
-    assert [row.command for row in document.rows] == ["make Standard", "make FT-MNIST", "make Absent"]
+    assert [row.command for row in document.rows] == [
+        "make Standard",
+        "make FT-MNIST",
+        "make Absent",
+    ]
     run = read.runs[runs.directory_of(TEACHER, options).name]
     assert run.history == History(["epoch", "loss"], [[1, 0.5], [2, None]])
     assert run.environment == {"numpy": "2.4.6"}
@@ -95,14 +104,22 @@ def test_every_record_of_a_directory_can_be_read(options: Options) -> None:
     assert run.records["mine"] == json.loads(samples.record(20).to_json())
 
 
-def test_a_second_seed_is_added_and_the_same_seed_is_replaced(study: Study, options: Options) -> None:
+def test_a_second_seed_is_added_and_the_same_seed_is_replaced(
+    study: Study, options: Options
+) -> None:
     both = collect.add_table(study, TABLE, results(options), 5, options, {})
-    again = collect.add_table(both, dataclasses.replace(TABLE, title="new"), results(options), 4, options, {})
+    again = collect.add_table(
+        both, dataclasses.replace(TABLE, title="new"), results(options), 4, options, {}
+    )
     assert [(table.seed, table.title) for table in again.tables] == [(5, "a title"), (4, "new")]
     assert again.runs == study.runs
     assert list(again.read("1", (4,))[0]) == [4]
-    with pytest.raises(InputError, match="preset: the study has table 1 at demo, and cannot take cpu too"):
-        collect.add_table(study, dataclasses.replace(TABLE, preset="cpu"), results(options), 4, options, {})
+    with pytest.raises(
+        InputError, match="preset: the study has table 1 at demo, and cannot take cpu too"
+    ):
+        collect.add_table(
+            study, dataclasses.replace(TABLE, preset="cpu"), results(options), 4, options, {}
+        )
 
 
 def test_teachers_are_in_it_without_their_records(options: Options) -> None:
@@ -165,8 +182,12 @@ DAMAGES: list[tuple[tuple[Any, ...], Any, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("place", "value", "message"), DAMAGES, ids=[".".join(map(str, d[0])) for d in DAMAGES])
-def test_a_damaged_document_is_refused(study: Study, place: tuple[Any, ...], value: Any, message: str) -> None:
+@pytest.mark.parametrize(
+    ("place", "value", "message"), DAMAGES, ids=[".".join(map(str, d[0])) for d in DAMAGES]
+)
+def test_a_damaged_document_is_refused(
+    study: Study, place: tuple[Any, ...], value: Any, message: str
+) -> None:
     content = copy.deepcopy(json.loads(study.to_json()))
     holder = content
     for key in place[:-1]:
@@ -184,7 +205,9 @@ def test_a_damaged_record_is_refused(study: Study) -> None:
     content = json.loads(study.to_json())
     record = next(iter(content["runs"][RUN]["records"].values()))
     del record["bounds"]
-    with pytest.raises(InputError, match=r"row Standard: evaluation-\w+ is no record of an evaluation \(KeyError\)"):
+    with pytest.raises(
+        InputError, match=r"row Standard: evaluation-\w+ is no record of an evaluation \(KeyError\)"
+    ):
         Study.from_json(json.dumps(content))
 
 
@@ -197,7 +220,9 @@ def test_a_damaged_record_is_refused(study: Study) -> None:
         (None, "cannot be read"),
     ],
 )
-def test_a_file_that_is_no_study(tmp_path: pathlib.Path, content: bytes | None, message: str) -> None:
+def test_a_file_that_is_no_study(
+    tmp_path: pathlib.Path, content: bytes | None, message: str
+) -> None:
     path = tmp_path / "study.json"
     if content is not None:
         path.write_bytes(content)

@@ -1,15 +1,18 @@
-"""The declarations: the paper's rows with the paper's figures, runs that share what they can and can be built."""
+"""The declarations: the paper's rows with the paper's figures, runs that share what they can and
+can be built.
+"""
 
 import dataclasses
 
 import numpy as np
 import pytest
 
-from igam_tf import data, paper, settings
+from igam_tf import data
 from igam_tf.attacks import resolve
+from igam_tf.core import settings
+from igam_tf.core.errors import InputError
 from igam_tf.data import DATASETS, Dataset, Split
-from igam_tf.errors import InputError
-from igam_tf.experiments import build, tables
+from igam_tf.experiments import build, published, tables
 from igam_tf.experiments.configs import FinetuneRun, RobustRun, StudentRun, Table, Weights
 
 PRESETS = ("demo", "cpu", "paper")
@@ -26,7 +29,13 @@ def runs_of(table: Table) -> dict[str, RobustRun | FinetuneRun | StudentRun]:
     return found
 
 
-PUBLISHED = {"1": paper.TABLE_1, "2": paper.TABLE_2, "3": paper.TABLE_3, "4": paper.TABLE_4, "5": paper.TABLE_5}
+PUBLISHED = {
+    "1": published.TABLE_1,
+    "2": published.TABLE_2,
+    "3": published.TABLE_3,
+    "4": published.TABLE_4,
+    "5": published.TABLE_5,
+}
 numbered = pytest.mark.parametrize("name", PUBLISHED)
 every = pytest.mark.parametrize("name", [*PUBLISHED, "figure5"])
 
@@ -65,10 +74,19 @@ def test_scoring(name: str, preset: str) -> None:
 
 def test_the_published_figures() -> None:
     """Spot checks against the paper's Table 1."""
-    assert paper.TABLE_1["IGAM-MNIST"] == {"clean": 93.6, "fgsm": 67.8, "pgd5": 63.6, "pgd10": 56.9, "pgd20": 43.5}
-    assert paper.TABLE_1["PGD7-trained"]["pgd20"] == 45.9
-    assert paper.TABLE_1["Standard"]["clean"] == 95.0
-    assert all(figures["clean"] >= figures["fgsm"] >= figures["pgd20"] for figures in paper.TABLE_1.values())
+    assert published.TABLE_1["IGAM-MNIST"] == {
+        "clean": 93.6,
+        "fgsm": 67.8,
+        "pgd5": 63.6,
+        "pgd10": 56.9,
+        "pgd20": 43.5,
+    }
+    assert published.TABLE_1["PGD7-trained"]["pgd20"] == 45.9
+    assert published.TABLE_1["Standard"]["clean"] == 95.0
+    assert all(
+        figures["clean"] >= figures["fgsm"] >= figures["pgd20"]
+        for figures in published.TABLE_1.values()
+    )
 
 
 @presets
@@ -80,11 +98,17 @@ def test_data_sets_are_known_and_the_target_is_one(name: str, preset: str) -> No
 
 
 @presets
-@pytest.mark.parametrize(("name", "sources"), [("1", 1), ("2", 1), ("3", 2), ("4", 1), ("5", 1), ("figure5", 2)])
-def test_every_run_has_its_own_name_and_sources_are_shared(name: str, sources: int, preset: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "sources"), [("1", 1), ("2", 1), ("3", 2), ("4", 1), ("5", 1), ("figure5", 2)]
+)
+def test_every_run_has_its_own_name_and_sources_are_shared(
+    name: str, sources: int, preset: str
+) -> None:
     table = tables.table(name, preset)
     assert len({settings.digest(run) for run in table.rows.values()}) == len(table.rows)
-    robust = {settings.digest(run) for row, run in runs_of(table).items() if row.endswith("RobustRun")}
+    robust = {
+        settings.digest(run) for row, run in runs_of(table).items() if row.endswith("RobustRun")
+    }
     assert len(robust) == sources  # FT and IGAM start from the same robust models
 
 
@@ -119,7 +143,9 @@ def test_a_given_teacher_takes_the_place_of_a_trained_one(
     if head is not None:
         assert table.rows[head].teacher == given
     for row, run in table.rows.items():
-        if isinstance(run, RobustRun) or (row in ("IGAM-MNIST", "IGAM-CIFAR100-Crop") and name != "1"):
+        if isinstance(run, RobustRun) or (
+            row in ("IGAM-MNIST", "IGAM-CIFAR100-Crop") and name != "1"
+        ):
             assert run == plain.rows[row]
 
 
@@ -140,15 +166,26 @@ STUDENTS = [
 
 @pytest.mark.parametrize(
     ("name", "row", "preset"),
-    [pytest.param(*each, marks=() if each[2] == "demo" else pytest.mark.slow, id="-".join(each)) for each in STUDENTS],
+    [
+        pytest.param(*each, marks=() if each[2] == "demo" else pytest.mark.slow, id="-".join(each))
+        for each in STUDENTS
+    ],
 )
 def test_every_student_can_be_built(name: str, row: str, preset: str) -> None:
     """Schedules, adapters and sizes fit together, without any data or training."""
     student = tables.table(name, preset).rows[row]
-    source = build.build(student.teacher.teacher, blank(student.teacher.teacher.data.dataset), None).products["model"]
-    finetuned = build.build(student.teacher, blank(student.teacher.data.dataset), source).products["model"]
+    source = build.build(
+        student.teacher.teacher, blank(student.teacher.teacher.data.dataset), None
+    ).products["model"]
+    finetuned = build.build(student.teacher, blank(student.teacher.data.dataset), source).products[
+        "model"
+    ]
     built = build.build(student, blank(student.data.dataset), finetuned).products["model"]
-    assert built.output_shape == finetuned.output_shape == (None, data.FORMATS[student.data.dataset].num_classes)
+    assert (
+        built.output_shape
+        == finetuned.output_shape
+        == (None, data.FORMATS[student.data.dataset].num_classes)
+    )
     assert student.steps_before_matching < student.schedule.steps
 
 
@@ -165,7 +202,10 @@ def test_the_paper_preset_is_appendix_a() -> None:
     assert (run.disc_layers, run.disc_channels, run.gradient_crop) == (5, 16, 28)
     assert (run.network.width, run.network.blocks, run.protocol) == (10, 5, "release")
     assert (run.schedule.steps, run.schedule.batch_size) == (320_000, 32)
-    assert (run.schedule.learning_rates, run.schedule.boundaries) == ((0.1, 0.01, 0.001), (160_000, 240_000))
+    assert (run.schedule.learning_rates, run.schedule.boundaries) == (
+        (0.1, 0.01, 0.001),
+        (160_000, 240_000),
+    )
     assert run.steps_before_matching == 280_000
     assert run.teacher.adapter == ("mean", "crop:28", "scale:1/255")
     assert tables.table("1", "paper").scoring.num_examples == 10_000
@@ -176,10 +216,12 @@ def test_the_paper_preset_is_appendix_a() -> None:
 def test_ablations_change_one_term_alone(name: str, term: str, preset: str) -> None:
     table = tables.table(name, preset)
     runs = list(table.rows.values())
-    assert list(table.rows) == list({"4": paper.TABLE_4, "5": paper.TABLE_5}[name])
+    assert list(table.rows) == list({"4": published.TABLE_4, "5": published.TABLE_5}[name])
     values = [getattr(run, term) for run in runs]
     assert values == [share * values[-1] for share in (0, 0.25, 0.5, 1)]
-    assert {settings.digest(dataclasses.replace(run, **{term: 0.0})) for run in runs} == {settings.digest(runs[0])}
+    assert {settings.digest(dataclasses.replace(run, **{term: 0.0})) for run in runs} == {
+        settings.digest(runs[0])
+    }
     if preset == "paper":  # the rows' names are the paper's lambdas
         assert [float(row.split()[1]) for row in table.rows] == values
 
@@ -208,7 +250,11 @@ def test_protocol_tables_change_one_setting_at_a_time(name: str) -> None:
     first = table.rows["release"]
     assert table.against_first
     for row, run in table.rows.items():
-        changed = [f.name for f in dataclasses.fields(run) if getattr(run, f.name) != getattr(first, f.name)]
+        changed = [
+            f.name
+            for f in dataclasses.fields(run)
+            if getattr(run, f.name) != getattr(first, f.name)
+        ]
         assert len(changed) == (row != "release"), row
         assert run.seed == 3
 
@@ -216,11 +262,17 @@ def test_protocol_tables_change_one_setting_at_a_time(name: str) -> None:
 def test_halves_have_table_2s_rows_on_the_halves_of_cifar10() -> None:
     halves, two = tables.table("halves", "cpu", 3), tables.table("2", "cpu", 3)
     assert list(halves.rows) == list(two.rows)
-    assert (halves.scoring.dataset, halves.scoring.attacks) == ("cifar10_last5", two.scoring.attacks)
+    assert (halves.scoring.dataset, halves.scoring.attacks) == (
+        "cifar10_last5",
+        two.scoring.attacks,
+    )
     assert {run.data.dataset for run in halves.rows.values()} == {"cifar10_last5"}
     for row, run in halves.rows.items():
         if row.startswith("IGAM"):
-            assert (run.teacher.adapter, run.lambda_diff) == (two.rows[row].teacher.adapter, two.rows[row].lambda_diff)
+            assert (run.teacher.adapter, run.lambda_diff) == (
+                two.rows[row].teacher.adapter,
+                two.rows[row].lambda_diff,
+            )
             assert run.teacher.teacher.data.dataset == "cifar10_first5_64"
             assert run.schedule.steps > run.steps_before_matching
 
@@ -232,7 +284,8 @@ def test_controls_differ_in_what_is_matched_and_how_strongly(preset: str) -> Non
     assert table.against_first
     assert table.rows["J_t and L_adv"] == student
     settings = {
-        row: (run.matched_to, run.lambda_adv, run.lambda_diff / student.lambda_diff) for row, run in table.rows.items()
+        row: (run.matched_to, run.lambda_adv, run.lambda_diff / student.lambda_diff)
+        for row, run in table.rows.items()
     }
     assert settings == {
         "J_t": ("teacher", 0, 1),

@@ -10,9 +10,9 @@ import pytest
 
 import madry_checkpoints
 from igam_tf import adapters, data, models
-from igam_tf.bounds import PIXELS
 from igam_tf.cli import evaluate as evaluate_verb
-from igam_tf.errors import InputError
+from igam_tf.core.bounds import PIXELS
+from igam_tf.core.errors import InputError
 from igam_tf.experiments import trained
 
 from ..data import prepared
@@ -20,14 +20,21 @@ from ..data import prepared
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pathlib.Path]:
-    """One network as a run directory, as a file, and as a TensorFlow 1 checkpoint by directory and by prefix."""
+    """One network as a run directory, as a file, and as a TensorFlow 1 checkpoint by directory and
+    by prefix.
+    """
     root = tmp_path_factory.mktemp("models")
     keras.utils.set_random_seed(1)
     model = models.mnist_cnn(10, (2, 3), 4)
     (root / "run").mkdir()
     model.save(root / "run" / "model.keras")
     prefix = pathlib.Path(madry_checkpoints.write(model, "mnist_challenge", root / "tf1"))
-    return {"run": root / "run", "file": root / "run" / "model.keras", "directory": root / "tf1", "prefix": prefix}
+    return {
+        "run": root / "run",
+        "file": root / "run" / "model.keras",
+        "directory": root / "tf1",
+        "prefix": prefix,
+    }
 
 
 @pytest.mark.parametrize("form", ["run", "file", "directory", "prefix"])
@@ -43,7 +50,10 @@ def test_a_program_that_imports_nothing_else_loads_an_adapted_model(tmp_path: pa
     models.adapted(body, adapter, (32, 32, 3), PIXELS).save(tmp_path / "model.keras")
     program = "import sys; from igam_tf.experiments import trained; print(trained.load_model(sys.argv[1]).input_shape)"
     done = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path / "model.keras")], capture_output=True, text=True, check=False
+        [sys.executable, "-c", program, str(tmp_path / "model.keras")],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.stdout == "(None, 32, 32, 3)\n", done.stderr
 
@@ -52,12 +62,18 @@ def test_weights_are_known_by_content(places: dict[str, pathlib.Path]) -> None:
     assert trained.weights(places["run"]).sha256 == trained.weights(places["file"]).sha256
     assert trained.weights(places["directory"]).sha256 == trained.weights(places["prefix"]).sha256
     assert trained.weights(places["file"]).sha256 != trained.weights(places["prefix"]).sha256
-    assert trained.weights(places["prefix"]).sha256 != trained.weights(places["prefix"], "mnist_challenge").sha256
+    assert (
+        trained.weights(places["prefix"]).sha256
+        != trained.weights(places["prefix"], "mnist_challenge").sha256
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("nothing", "expected the directory of a finished run"), ("text.keras", "not a readable Keras")],
+    [
+        ("nothing", "expected the directory of a finished run"),
+        ("text.keras", "not a readable Keras"),
+    ],
 )
 def test_what_is_no_model(tmp_path: pathlib.Path, name: str, message: str) -> None:
     (tmp_path / "text.keras").write_text("not a model")
@@ -65,9 +81,12 @@ def test_what_is_no_model(tmp_path: pathlib.Path, name: str, message: str) -> No
         trained.load_model(tmp_path / name)
 
 
-def test_a_model_goes_with_its_own_images_and_classes(places: dict[str, pathlib.Path], tmp_path: pathlib.Path) -> None:
+def test_a_model_goes_with_its_own_images_and_classes(
+    places: dict[str, pathlib.Path], tmp_path: pathlib.Path
+) -> None:
     with pytest.raises(
-        InputError, match=r"takes \(28, 28, 1\) images of 10 classes; shapes32 has \(32, 32, 3\) and 10"
+        InputError,
+        match=r"takes \(28, 28, 1\) images of 10 classes; shapes32 has \(32, 32, 3\) and 10",
     ):
         trained.load_for(data.load("shapes32", train_size=1, test_size=1), places["run"])
     models.mnist_cnn(3, (2, 3), 4).save(tmp_path / "three.keras")
@@ -79,8 +98,15 @@ def test_the_challenges_suite_stands_beside_the_secret_models(
     places: dict[str, pathlib.Path], tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     prepared.write(tmp_path, "mnist")
-    assert evaluate_verb.main([str(places["prefix"]), "--suite=madry", f"--data_dir={tmp_path}"]) == 0
+    assert (
+        evaluate_verb.main([str(places["prefix"]), "--suite=madry", f"--data_dir={tmp_path}"]) == 0
+    )
     lines = capsys.readouterr().out.splitlines()
-    published = [line.split()[0] + " " + line.rsplit(": ", 1)[1] for line in lines if "published" in line]
+    published = [
+        line.split()[0] + " " + line.rsplit(": ", 1)[1] for line in lines if "published" in line
+    ]
     assert published == ["clean none", "fgsm 96.36", "pgd100 92.52", "pgd100-x50 89.62"]
-    assert any("pgd100-x50: linf, eps 76.5/255 (0.3 of [0, 1]), 100 steps of 0.01" in line for line in lines)
+    assert any(
+        "pgd100-x50: linf, eps 76.5/255 (0.3 of [0, 1]), 100 steps of 0.01" in line
+        for line in lines
+    )

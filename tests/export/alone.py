@@ -1,6 +1,8 @@
-"""Run as a script where igam_tf is not to be had: answers of exported SavedModels, with TensorFlow and NumPy alone.
+"""Run as a script where igam_tf is not to be had: answers of exported SavedModels, with TensorFlow
+and NumPy alone.
 
-python -I alone.py DIRECTORY: for every NAME.npz of images and labels in it the SavedModel NAME answers into NAME.answers.npz.
+python -I alone.py DIRECTORY: for every NAME.npz of images and labels in it the SavedModel NAME
+answers into NAME.answers.npz.
 """
 
 import pathlib
@@ -15,7 +17,9 @@ def answers(path, asked):
     x, y = asked["x"], asked["y"]
     amounts = [tf.constant(asked[name]) for name in ("epsilon", "step_size", "steps", "seed")]
     found = dict(model.serve(x))
-    found["logits of bytes"] = model.signatures["serve_uint8"](images=tf.constant(asked["bytes"]))["logits"]
+    found["logits of bytes"] = model.signatures["serve_uint8"](images=tf.constant(asked["bytes"]))[
+        "logits"
+    ]
     found["gradient"] = model.input_gradient(x, y)["gradient"]
     found["gradient_xent"] = model.input_gradient_xent(x, y.astype(np.int32))["gradient"]
     found["adversarial"] = model.attack(x, y, *amounts)["adversarial"]
@@ -24,7 +28,9 @@ def answers(path, asked):
         tape.watch(images)
         total = tf.reduce_sum(tf.gather(model.serve(images)["probabilities"], y, batch_dims=1))
     found["gradient of one's own"] = tape.gradient(total, images)
-    found["metadata"] = np.array(pathlib.Path(model.metadata.asset_path.numpy().decode()).read_text())
+    found["metadata"] = np.array(
+        pathlib.Path(model.metadata.asset_path.numpy().decode()).read_text()
+    )
     return {name: np.asarray(value) for name, value in found.items()}
 
 

@@ -1,4 +1,6 @@
-"""Questions for `alone.py` about exported models, and its answers beside what the models themselves say."""
+"""Questions for `alone.py` about exported models, and its answers beside what the models themselves
+say.
+"""
 
 import pathlib
 import subprocess
@@ -20,23 +22,38 @@ STEPS, SEED = 10, 5
 
 
 def ask(
-    model: keras.Model, where: pathlib.Path, name: str, eight_bit: np.ndarray, statistics: str = "moving"
+    model: keras.Model,
+    where: pathlib.Path,
+    name: str,
+    eight_bit: np.ndarray,
+    statistics: str = "moving",
 ) -> dict[str, Any]:
-    """Writes the questions about uint8 images to the SavedModel `where/name`; returns what `check` needs.
+    """Writes the questions about uint8 images to the SavedModel `where/name`; returns what `check`
+    needs.
 
-    Labels are the model's own answers, so that the attack begins with everything right, and its radius fools some.
+    Labels are the model's own answers, so that the attack begins with everything right, and its
+    radius fools some.
     """
     limits, count = bounds_of(model), len(eight_bit)
     x = (eight_bit * np.float32(limits.range / 255) + np.float32(limits.low)).astype(np.float32)
     y = np.argmax(gradients.logits_of(model, x, statistics), -1)
     for halvings in range(1, 12):
-        amounts = {"epsilon": limits.range / 2**halvings, "step_size": limits.range / 2 ** (halvings + 2)}
+        amounts = {
+            "epsilon": limits.range / 2**halvings,
+            "step_size": limits.range / 2 ** (halvings + 2),
+        }
         amounts |= {"steps": STEPS, "seed": SEED}
         ours = attacks.pgd(model, x, y, statistics=statistics, **amounts)
         if number_fooled(model, ours, y, statistics) < count:
             break
     kinds = {"epsilon": np.float32, "step_size": np.float32, "steps": np.int32, "seed": np.int32}
-    np.savez(where / f"{name}.npz", x=x, y=y, bytes=eight_bit, **{k: kinds[k](v) for k, v in amounts.items()})
+    np.savez(
+        where / f"{name}.npz",
+        x=x,
+        y=y,
+        bytes=eight_bit,
+        **{k: kinds[k](v) for k, v in amounts.items()},
+    )
     return {"x": x, "y": y, "statistics": statistics, "epsilon": amounts["epsilon"], "ours": ours}
 
 
@@ -46,7 +63,9 @@ def number_fooled(model: keras.Model, images: np.ndarray, y: np.ndarray, statist
 
 def answer(where: pathlib.Path, python: str = sys.executable) -> None:
     """Lets a process without igam_tf answer."""
-    done = subprocess.run([python, "-I", SCRIPT, where], capture_output=True, text=True, check=False, cwd=where)
+    done = subprocess.run(
+        [python, "-I", SCRIPT, where], capture_output=True, text=True, check=False, cwd=where
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     assert "unsaved custom gradients" not in done.stderr
 
@@ -56,7 +75,11 @@ def check(model: keras.Model, where: pathlib.Path, name: str, asked: dict[str, A
     x, y, statistics = asked["x"], asked["y"], asked["statistics"]
     logits = np.asarray(gradients.logits_of(model, x, statistics))
     expected = {"logits": logits, "logits of bytes": logits}
-    for of, place in (("softmax", "gradient"), ("softmax", "gradient of one's own"), ("xent", "gradient_xent")):
+    for of, place in (
+        ("softmax", "gradient"),
+        ("softmax", "gradient of one's own"),
+        ("xent", "gradient_xent"),
+    ):
         expected[place] = gradients.input_gradient(model, x, y, of, statistics)
     with np.load(where / f"{name}.answers.npz") as found:
         errors = {place: tiny.relative(found[place], value) for place, value in expected.items()}

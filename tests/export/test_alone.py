@@ -13,8 +13,8 @@ import tensorflow as tf
 
 import madry_checkpoints
 from igam_tf import adapters, data, export, models
-from igam_tf.bounds import UNIT
 from igam_tf.cli import export_model, finetune_teacher, train_robust, train_student
+from igam_tf.core.bounds import UNIT
 from igam_tf.experiments import trained
 
 from .. import tiny
@@ -48,12 +48,16 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     where = tmp_path_factory.mktemp("elsewhere")
     venv.create(where, with_pip=True)
     line = [where / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*line, f"tensorflow=={tf.__version__}", f"keras=={keras.__version__}"], check=True)
+    subprocess.run(
+        [*line, f"tensorflow=={tf.__version__}", f"keras=={keras.__version__}"], check=True
+    )
     return where / "bin"
 
 
 def demo(where: pathlib.Path) -> dict[str, pathlib.Path]:
-    """The demo's path in a few steps: run directories of the fine-tuned teacher with its adapter, and of the student."""
+    """The demo's path in a few steps: run directories of the fine-tuned teacher with its adapter,
+    and of the student.
+    """
     common = ["--train_size=64", "--batch_size=16", "--noaugmented"]
     robust, teacher, student = (str(where / name) for name in ("robust", "teacher", "student"))
     small = [
@@ -66,22 +70,39 @@ def demo(where: pathlib.Path) -> dict[str, pathlib.Path]:
     ]
     assert train_robust.main([*common, *small, f"--run_dir={robust}"]) == 0
     adapter = ["--adapter=mean,crop:28,scale:1/255", "--steps=20"]
-    assert finetune_teacher.main([*common, *adapter, f"--teacher={robust}", f"--run_dir={teacher}"]) == 0
-    igam = ["--steps=20", "--normalization=per_image", "--disc_layers=4", "--disc_channels=8", "--gradient_crop=28"]
+    assert (
+        finetune_teacher.main([*common, *adapter, f"--teacher={robust}", f"--run_dir={teacher}"])
+        == 0
+    )
+    igam = [
+        "--steps=20",
+        "--normalization=per_image",
+        "--disc_layers=4",
+        "--disc_channels=8",
+        "--gradient_crop=28",
+    ]
     assert train_student.main([*common, *igam, f"--teacher={teacher}", f"--run_dir={student}"]) == 0
     return {"teacher": where / "teacher", "student": where / "student"}
 
 
 @pytest.mark.slow
 def test_of_networks_in_use(elsewhere: pathlib.Path, tmp_path: pathlib.Path) -> None:
-    """The demo's student, the MNIST teacher with its adapter, a wide network from a TensorFlow 1 checkpoint."""
+    """The demo's student, the MNIST teacher with its adapter, a wide network from a TensorFlow 1
+    checkpoint.
+    """
     sources = demo(tmp_path) | {"checkpoint": tmp_path / "tf1"}
     wide = tiny.shaken(models.wide_resnet(10, 2, 1, normalization="per_image"))
     madry_checkpoints.write(wide, "cifar10_challenge", sources["checkpoint"])
     where = tmp_path / "exported"
-    asked, drawn = {}, data.load("shapes32", train_size=1, test_size=24).test.pixels().astype(np.uint8)
+    asked, drawn = (
+        {},
+        data.load("shapes32", train_size=1, test_size=24).test.pixels().astype(np.uint8),
+    )
     for name, source in sources.items():
-        assert export_model.main([str(source), str(where / name), "--gradients=both", "--encoded"]) == 0
+        assert (
+            export_model.main([str(source), str(where / name), "--gradients=both", "--encoded"])
+            == 0
+        )
         asked[name] = asking.ask(trained.load_model(source), where, name, drawn)
     asking.answer(where, str(elsewhere / "python"))
     for name, source in sources.items():
@@ -92,14 +113,27 @@ def test_of_networks_in_use(elsewhere: pathlib.Path, tmp_path: pathlib.Path) -> 
             text=True,
             check=True,
         ).stdout
-        for signature in ("serve", "serve_uint8", "serve_encoded", "input_gradient", "input_gradient_xent", "attack"):
+        for signature in (
+            "serve",
+            "serve_uint8",
+            "serve_encoded",
+            "input_gradient",
+            "input_gradient_xent",
+            "attack",
+        ):
             assert f"signature_def['{signature}']:" in shown
     images = tmp_path / "images"
     images.mkdir()
     with np.load(where / "student.npz") as questions:
         for index, pixels in enumerate(questions["bytes"]):
             (images / f"{index:02}.png").write_bytes(tf.io.encode_png(pixels).numpy())
-    line = [elsewhere / "python", "-I", ROOT / "examples/serve_folder.py", where / "student", images]
+    line = [
+        elsewhere / "python",
+        "-I",
+        ROOT / "examples/serve_folder.py",
+        where / "student",
+        images,
+    ]
     served = subprocess.run(line, capture_output=True, text=True, check=True, cwd=tmp_path).stdout
     assert [row.split("\t")[:2] for row in served.splitlines()] == [
         [f"{index:02}.png", str(label)] for index, label in enumerate(asked["student"]["y"])

@@ -13,12 +13,12 @@ import tensorflow as tf
 
 import madry_checkpoints
 from igam_tf import attacks, evaluation, export, gradients, models
-from igam_tf.bounds import PIXELS
-from igam_tf.errors import InputError
+from igam_tf.core.bounds import PIXELS
+from igam_tf.core.errors import InputError
+from igam_tf.core.settings import configuration
 from igam_tf.export import endpoints, exporting, metadata
 from igam_tf.export.replacing import replacing
 from igam_tf.layers import PixelRange
-from igam_tf.settings import configuration
 
 from .. import tiny
 from ..experiments import small
@@ -46,7 +46,14 @@ def loaded(exported: pathlib.Path) -> Any:
 
 
 def test_the_signatures(loaded: Any) -> None:
-    signatures = {"serve", "serve_uint8", "serve_encoded", "input_gradient", "attack", "serving_default"}
+    signatures = {
+        "serve",
+        "serve_uint8",
+        "serve_encoded",
+        "input_gradient",
+        "attack",
+        "serving_default",
+    }
     assert set(loaded.signatures) == signatures
     x, y = tiny.batch()
     answers = loaded.signatures["serving_default"](images=tf.constant(x))
@@ -63,8 +70,12 @@ def test_the_signatures(loaded: Any) -> None:
         steps=tf.constant(3),
         seed=tf.constant(1),
     )
-    np.testing.assert_array_equal(adversarial["adversarial"], loaded.attack(x, y, 8.0, 2.0, 3, 1)["adversarial"])
-    assert not np.array_equal(adversarial["adversarial"], loaded.attack(x, y, 8.0, 2.0, 3, 2)["adversarial"])
+    np.testing.assert_array_equal(
+        adversarial["adversarial"], loaded.attack(x, y, 8.0, 2.0, 3, 1)["adversarial"]
+    )
+    assert not np.array_equal(
+        adversarial["adversarial"], loaded.attack(x, y, 8.0, 2.0, 3, 2)["adversarial"]
+    )
 
 
 def test_the_answers(loaded: Any, model: keras.Model) -> None:
@@ -81,8 +92,15 @@ def test_the_answers(loaded: Any, model: keras.Model) -> None:
 
 def test_encoded_images_are_decoded_and_resized(loaded: Any) -> None:
     rng = np.random.default_rng(0)
-    fitting, other = rng.integers(0, 256, (8, 8, 3), np.uint8), rng.integers(0, 256, (20, 13, 1), np.uint8)
-    texts = [tf.io.encode_png(fitting), tf.io.encode_png(other), tf.io.encode_jpeg(fitting, quality=100)]
+    fitting, other = (
+        rng.integers(0, 256, (8, 8, 3), np.uint8),
+        rng.integers(0, 256, (20, 13, 1), np.uint8),
+    )
+    texts = [
+        tf.io.encode_png(fitting),
+        tf.io.encode_png(other),
+        tf.io.encode_jpeg(fitting, quality=100),
+    ]
     expected = [
         fitting,
         tf.image.resize(np.repeat(other, 3, -1), (8, 8), antialias=True),
@@ -122,9 +140,18 @@ def test_what_an_attack_refuses(loaded: Any, wrong: dict[str, Any], message: str
 def test_metadata(exported: pathlib.Path, model: keras.Model) -> None:
     said = json.loads((exported / "assets/metadata.json").read_text())
     assert said["classes"] == {"count": 3, "names": ["a", "b", "c"]}
-    assert (said["image_shape"], said["bounds"], said["statistics"]) == ([8, 8, 3], [0, 255], "moving")
+    assert (said["image_shape"], said["bounds"], said["statistics"]) == (
+        [8, 8, 3],
+        [0, 255],
+        "moving",
+    )
     assert (said["normalization"], said["adapter"], said["gradients"]) == (None, [], "softmax")
-    assert said["origin"] == {"source": None, "config": None, "environment": None, "evaluations": {}}
+    assert said["origin"] == {
+        "source": None,
+        "config": None,
+        "environment": None,
+        "evaluations": {},
+    }
     assert said["environment"]["tensorflow"] == tf.__version__
     again = keras.models.model_from_json(json.dumps(said["architecture"]))
     assert [weight.path for weight in again.weights] == [weight.path for weight in model.weights]
@@ -146,10 +173,14 @@ def test_the_normalization_in_the_metadata(name: str | None) -> None:
     inner = models.wide_resnet(2, 1, 1, (4, 4, 3), name) if name else models.mnist_cnn(2, (1, 1), 1)
     shape = inner.input_shape[1:]
     outer = keras.Sequential([keras.Input(shape), inner])
-    assert metadata.describe(outer, PIXELS, "moving", None, export.Origin())["normalization"] == name
+    assert (
+        metadata.describe(outer, PIXELS, "moving", None, export.Origin())["normalization"] == name
+    )
 
 
-def test_a_run_directorys_records_are_in_the_metadata(model: keras.Model, tmp_path: pathlib.Path) -> None:
+def test_a_run_directorys_records_are_in_the_metadata(
+    model: keras.Model, tmp_path: pathlib.Path
+) -> None:
     run = tmp_path / "run"
     run.mkdir()
     model.save(run / "model.keras")
@@ -161,7 +192,9 @@ def test_a_run_directorys_records_are_in_the_metadata(model: keras.Model, tmp_pa
     found = export.origin_of(run, records=[tmp_path / "own.json"])
     assert found.config == json.loads(configuration.to_json(small.STUDENT))
     assert found.environment == {"seen": 1}
-    assert found.evaluations == dict.fromkeys(("evaluation-1.json", "strong-2.json", "own.json"), json.loads(record))
+    assert found.evaluations == dict.fromkeys(
+        ("evaluation-1.json", "strong-2.json", "own.json"), json.loads(record)
+    )
     assert found.source["path"] == str(run)
     of_file = export.origin_of(run / "model.keras")
     assert (of_file.config, of_file.source["sha256"]) == (found.config, found.source["sha256"])
@@ -185,11 +218,15 @@ def forgetful() -> keras.Model:
             self.calls += 1
             return inputs * self.calls
 
-    return keras.Sequential([keras.Input((2, 2, 1)), PixelRange(0, 255), keras.layers.Flatten(), Counted()])
+    return keras.Sequential(
+        [keras.Input((2, 2, 1)), PixelRange(0, 255), keras.layers.Flatten(), Counted()]
+    )
 
 
 def with_softmax() -> keras.Model:
-    return keras.Sequential([keras.Input(tiny.SHAPE), PixelRange(0, 1), keras.layers.Flatten(), keras.layers.Softmax()])
+    return keras.Sequential(
+        [keras.Input(tiny.SHAPE), PixelRange(0, 1), keras.layers.Flatten(), keras.layers.Softmax()]
+    )
 
 
 def stock() -> keras.Model:
@@ -316,7 +353,9 @@ def test_two_files_are_replaced_both_or_not_at_all(tmp_path: pathlib.Path) -> No
 
 def test_weights_are_loaded(model: keras.Model, tmp_path: pathlib.Path) -> None:
     export.export(model, tmp_path / "m.weights.h5", format="weights")
-    assert tiny.equal(tiny.values(export.load_weights(tmp_path / "m.weights.h5")), tiny.values(model))
+    assert tiny.equal(
+        tiny.values(export.load_weights(tmp_path / "m.weights.h5")), tiny.values(model)
+    )
 
 
 def test_weights_that_are_not_there_or_damaged(model: keras.Model, tmp_path: pathlib.Path) -> None:
@@ -325,14 +364,22 @@ def test_weights_that_are_not_there_or_damaged(model: keras.Model, tmp_path: pat
         export.load_weights(out)
     export.export(model, out, format="weights")
     (tmp_path / "m.weights.h5.json").write_text("{}")
-    with pytest.raises(InputError, match=re.escape("not the readable weights of m.weights.h5.json")):
+    with pytest.raises(
+        InputError, match=re.escape("not the readable weights of m.weights.h5.json")
+    ):
         export.load_weights(out)
 
 
-def test_a_checkpoint_behind_an_adapter(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A released teacher's checkpoint holds no adapter: it is asked for, and its input is the target task's image."""
+def test_a_checkpoint_behind_an_adapter(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A released teacher's checkpoint holds no adapter: it is asked for, and its input is the
+    target task's image.
+    """
     seen: list[Any] = []
-    monkeypatch.setattr(exporting, "export", lambda model, out, **settings: seen.append((model, settings)))
+    monkeypatch.setattr(
+        exporting, "export", lambda model, out, **settings: seen.append((model, settings))
+    )
     madry_checkpoints.write(models.mnist_cnn(10, (2, 3), 4), "mnist_challenge", tmp_path)
     parts = ("mean", "crop:28", "scale:1/255")
     export.export_from(tmp_path, "out", adapter=parts, image_shape=(32, 32, 3), statistics="moving")

@@ -1,4 +1,6 @@
-"""A custom gradient with a custom gradient of its own: no load warns, and both derivatives are right."""
+"""A custom gradient with a custom gradient of its own: no load warns, and both derivatives are
+right.
+"""
 
 import logging
 import pathlib
@@ -35,7 +37,9 @@ def warnings_of_loading(path: pathlib.Path, caplog: pytest.LogCaptureFixture) ->
     caplog.clear()
     with caplog.at_level(logging.WARNING, "absl"):
         loaded = tf.saved_model.load(str(path))
-    return loaded, sum("unsaved custom gradients" in record.getMessage() for record in caplog.records)
+    return loaded, sum(
+        "unsaved custom gradients" in record.getMessage() for record in caplog.records
+    )
 
 
 def test_gradients_of_gradients_are_dropped(

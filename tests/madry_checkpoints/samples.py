@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from madry_checkpoints.networks import Discriminator, MnistCnn, WideResnet
+from madry_checkpoints.networks import DiscriminatorNames, MnistCnn, WideResnet
 
 # kind: scope, network
 NETWORKS: dict[str, tuple[str, Any]] = {
@@ -15,7 +15,7 @@ NETWORKS: dict[str, tuple[str, Any]] = {
     "cifar10_challenge": ("", WideResnet(1, 2, 3, 10, None, moving_averages=True)),
     "igam_student": ("classifier/", WideResnet(2, 1, 3, 7, None, moving_averages=True)),
     "igam_teacher": ("", WideResnet(1, 1, 3, 10, 7, moving_averages=False)),
-    "igam_discriminator": ("discriminator/", Discriminator(3, 4, 3, 4 * 4 * 16)),
+    "igam_discriminator": ("discriminator/", DiscriminatorNames(3, 4, 3, 4 * 4 * 16)),
     "igam_tiny_source": ("", WideResnet(1, 1, 3, 200, None, moving_averages=True)),
 }
 KINDS = tuple(NETWORKS)
@@ -28,14 +28,22 @@ def arrays(kind: str, **sizes: Any) -> Arrays:
     scope, network = NETWORKS[kind]
     random = np.random.default_rng(KINDS.index(kind))
     weights = dataclasses.replace(network, **sizes).weights()
-    return {scope + name: random.uniform(0.1, 1, weight.shape).astype(np.float32) for name, weight in weights.items()}
+    return {
+        scope + name: random.uniform(0.1, 1, weight.shape).astype(np.float32)
+        for name, weight in weights.items()
+    }
 
 
 def slots(weights: Mapping[str, np.ndarray]) -> Arrays:
     accumulators = {
-        f"{name}/{slot}": -array for name, array in weights.items() for slot in ("Momentum", "Adam", "Adam_1")
+        f"{name}/{slot}": -array
+        for name, array in weights.items()
+        for slot in ("Momentum", "Adam", "Adam_1")
     }
-    powers = {name: np.asarray(0.9, np.float32) for name in ("beta1_power", "beta2_power", "beta1_power_1")}
+    powers = {
+        name: np.asarray(0.9, np.float32)
+        for name in ("beta1_power", "beta2_power", "beta1_power_1")
+    }
     return {**accumulators, **powers, "global_step": np.asarray(17, np.int64)}
 
 

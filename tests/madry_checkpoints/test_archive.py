@@ -24,7 +24,10 @@ def _special(name, mode):
 
 
 def test_unpacks(tmp_path):
-    archive = _zip(tmp_path / "a.zip", [("models/checkpoint", b"state"), ("models/..odd..", b""), ("empty/", b"")])
+    archive = _zip(
+        tmp_path / "a.zip",
+        [("models/checkpoint", b"state"), ("models/..odd..", b""), ("empty/", b"")],
+    )
     unpack(archive, tmp_path / "a")
     assert (tmp_path / "a/models/checkpoint").read_bytes() == b"state"
     assert (tmp_path / "a/models/..odd..").is_file()
@@ -72,7 +75,8 @@ def _conflicting(path):
 
 def _huge(path):
     contents = _zip(path, []).read_bytes()
-    # Behind the compressed size, which is 20 bytes into the member's entry in the central directory.
+    # Behind the compressed size, which is 20 bytes into the member's entry in the central
+    # directory.
     at = contents.rindex(b"PK\x01\x02") + 24
     path.write_bytes(contents[:at] + b"\xfe\xff\xff\xff" + contents[at + 4 :])
     with zipfile.ZipFile(path, "a") as file:

@@ -51,7 +51,9 @@ assert not {{"tensorflow", "keras"}} & set(sys.modules)
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    assert seconds < 1  # of processor time: other processes may be running; 0.3 s on an idle machine
+    assert (
+        seconds < 1
+    )  # of processor time: other processes may be running; 0.3 s on an idle machine
 
 
 def test_list(capsys):
@@ -66,7 +68,9 @@ def test_inspect_a_release_file(tmp_path, capsys):
     values["classifier/new/DW"] = values.pop("classifier/logit/DW")
     lines = _lines(capsys, "inspect", samples.save(values, tmp_path / "modelIGAM-1"))
     slots = sum("Adam" in name or "Momentum" in name for name in values) + 4
-    assert lines[0].endswith(f"{len(values)} variables, {slots} of them optimiser slots or counters")
+    assert lines[0].endswith(
+        f"{len(values)} variables, {slots} of them optimiser slots or counters"
+    )
     text = "\n".join(lines)
     assert "igam_teacher: complete" in text
     assert "igam_student: incomplete" in text
@@ -83,7 +87,9 @@ def test_inspect_what_it_does_not_know(tmp_path, capsys):
     del values["discriminator/logit/DW"]
     text = "\n".join(_lines(capsys, "inspect", samples.save(values, tmp_path / "c")))
     assert "igam_discriminator: not a whole igam_discriminator: missing logit/DW" in text
-    text = "\n".join(_lines(capsys, "inspect", samples.save({"w": values.popitem()[1]}, tmp_path / "d")))
+    text = "\n".join(
+        _lines(capsys, "inspect", samples.save({"w": values.popitem()[1]}, tmp_path / "d"))
+    )
     assert "no known network" in text
 
 
@@ -103,7 +109,10 @@ def test_fetch(tmp_path, capsys):
     with zipfile.ZipFile(tmp_path / "igam_release.zip", "w") as file:
         for suffix in (".index", ".data-00000-of-00001"):
             file.write(prefix + suffix, f"c{suffix}")
-    assert _lines(capsys, "fetch", "igam_release", f"--directory={tmp_path}")[-1] == f"{tmp_path}/igam_release"
+    assert (
+        _lines(capsys, "fetch", "igam_release", f"--directory={tmp_path}")[-1]
+        == f"{tmp_path}/igam_release"
+    )
 
 
 @pytest.mark.parametrize(
@@ -131,9 +140,13 @@ def test_a_mistake_is_one_line_and_status_2(arguments, message, capsys):
     assert re.fullmatch(f"madry_checkpoints.*{message}.*\n", captured.err)
 
 
-@pytest.mark.parametrize("command", [["-m", "madry_checkpoints"], [ROOT / "bin/convert_checkpoint"]])
+@pytest.mark.parametrize(
+    "command", [["-m", "madry_checkpoints"], [ROOT / "bin/convert_checkpoint"]]
+)
 def test_the_commands_outside_this_process(command):
-    result = subprocess.run([sys.executable, *command, "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [sys.executable, *command, "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert "usage: " in result.stdout
     assert result.stderr == ""
 

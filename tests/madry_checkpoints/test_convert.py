@@ -18,7 +18,9 @@ def test_there_and_back(tmp_path, kind):
     samples.save({**weights, **samples.slots(weights)}, tmp_path / "original" / "checkpoint-3")
     model = convert(tmp_path / "original", tmp_path / "out" / "model.keras")
     convert(tmp_path / "out" / "model.keras", tmp_path / "back", kind=kind)
-    assert samples.same(madry_checkpoints.variables(madry_checkpoints.load_model(tmp_path / "back"), kind), weights)
+    assert samples.same(
+        madry_checkpoints.variables(madry_checkpoints.load_model(tmp_path / "back"), kind), weights
+    )
     convert(tmp_path / "original", tmp_path / "out" / "model.weights.h5")
     fresh = keras.models.clone_model(model)
     fresh.load_weights(tmp_path / "out" / "model.weights.h5")

@@ -29,7 +29,9 @@ def test_goes_on_where_it_broke_off(server, tmp_path, breaks, ranges):
 
 def test_goes_on_in_the_next_call(server, tmp_path):
     server.breaks = [100_000, 100_000, 100_000]
-    with pytest.raises(CheckpointError, match=r"300000 of 700000 bytes.*run the same command again"):
+    with pytest.raises(
+        CheckpointError, match=r"300000 of 700000 bytes.*run the same command again"
+    ):
         download(server.url, tmp_path / "part")
     download(server.url, tmp_path / "part")
     assert (tmp_path / "part").read_bytes() == CONTENTS

@@ -10,7 +10,7 @@ import madry_checkpoints
 from madry_checkpoints import CheckpointError
 from madry_checkpoints.fetch import fetch
 from madry_checkpoints.kinds import KINDS
-from madry_checkpoints.manifest import Published, manifest
+from madry_checkpoints.manifest import PublishedArchive, manifest
 
 from . import samples
 from .serving import serving
@@ -24,7 +24,10 @@ def _archive(tmp_path) -> bytes:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
         for suffix in (".index", ".data-00000-of-00001"):
             file.write(prefix + suffix, f"models/natural/checkpoint-9{suffix}")
-        file.writestr("models/natural/checkpoint", 'model_checkpoint_path: "/scratch/models/natural/checkpoint-9"\n')
+        file.writestr(
+            "models/natural/checkpoint",
+            'model_checkpoint_path: "/scratch/models/natural/checkpoint-9"\n',
+        )
         file.writestr("models/natural/checkpoint-9.meta", BODY)
         file.writestr("__MACOSX/models/natural/._checkpoint-9.index", b"what macOS adds")
     return buffer.getvalue()
@@ -39,7 +42,12 @@ def server(tmp_path):
 
 def _fetch(server, directory, log=None, **fields):
     lines = [] if log is None else log
-    return fetch("one", directory, lines.append, {"one": Published("mnist_challenge", server.url, **fields)})
+    return fetch(
+        "one",
+        directory,
+        lines.append,
+        {"one": PublishedArchive("mnist_challenge", server.url, **fields)},
+    )
 
 
 def _git_blob(contents: bytes) -> str:
@@ -50,7 +58,9 @@ def test_fetches_verifies_and_unpacks(server, tmp_path):
     server.breaks = [1000]
     log: list[str] = []
     published = hashlib.sha256(BODY).hexdigest()
-    path = _fetch(server, tmp_path / "d", log, git_blob=_git_blob(server.contents), published_sha256=published)
+    path = _fetch(
+        server, tmp_path / "d", log, git_blob=_git_blob(server.contents), published_sha256=published
+    )
     assert path == tmp_path / "d/one/models/natural"
     assert samples.same(madry_checkpoints.read(path), samples.arrays("mnist_challenge"))
     assert madry_checkpoints.load_model(path).name == "mnist_cnn"
@@ -66,7 +76,9 @@ def test_fetches_verifies_and_unpacks(server, tmp_path):
 
 def test_git_agrees_about_blob_ids(tmp_path):
     (tmp_path / "file").write_bytes(BODY)
-    result = subprocess.run(["git", "hash-object", tmp_path / "file"], capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        ["git", "hash-object", tmp_path / "file"], capture_output=True, text=True, check=True
+    )
     assert result.stdout.strip() == _git_blob(BODY)
 
 
@@ -79,7 +91,9 @@ def test_no_hash_is_claimed_that_was_not_found(server, tmp_path):
 
 
 def test_another_file_than_published_is_refused(server, tmp_path):
-    with pytest.raises(CheckpointError, match=f"blob id is {_git_blob(server.contents)}, expected {'0' * 40}"):
+    with pytest.raises(
+        CheckpointError, match=f"blob id is {_git_blob(server.contents)}, expected {'0' * 40}"
+    ):
         _fetch(server, tmp_path / "d", git_blob="0" * 40)
     assert os.listdir(tmp_path / "d") == []
 
@@ -102,10 +116,8 @@ def test_a_page_instead_of_an_archive(server, tmp_path):
 
 
 def test_offline_says_what_to_put_where(tmp_path, server):
-    entry = {"one": Published("mnist_challenge", "http://127.0.0.1:1/natural.zip")}
-    message = (
-        f"get http://127.0.0.1:1/natural.zip by other means, save it as {tmp_path}/d/one.zip, and run the same command"
-    )
+    entry = {"one": PublishedArchive("mnist_challenge", "http://127.0.0.1:1/natural.zip")}
+    message = f"get http://127.0.0.1:1/natural.zip by other means, save it as {tmp_path}/d/one.zip, and run the same command"
     with pytest.raises(CheckpointError, match=message) as excinfo:
         fetch("one", tmp_path / "d", published=entry)
     assert "\n" not in str(excinfo.value)
@@ -114,8 +126,11 @@ def test_offline_says_what_to_put_where(tmp_path, server):
 
 
 def test_by_hand(tmp_path, server):
-    entry = {"one": Published(None, "https://example.org/folder", manual=True)}
-    with pytest.raises(CheckpointError, match=f"download https://example.org/folder by hand.* to {tmp_path}/one.zip"):
+    entry = {"one": PublishedArchive(None, "https://example.org/folder", manual=True)}
+    with pytest.raises(
+        CheckpointError,
+        match=f"download https://example.org/folder by hand.* to {tmp_path}/one.zip",
+    ):
         fetch("one", tmp_path, published=entry)
     (tmp_path / "one.zip").write_bytes(server.contents)
     assert fetch("one", tmp_path, published=entry).name == "natural"
@@ -124,7 +139,7 @@ def test_by_hand(tmp_path, server):
 def test_a_bad_archive_put_there_by_the_user_is_left_alone(tmp_path):
     (tmp_path / "one.zip").write_bytes(b"something")
     with pytest.raises(CheckpointError, match="not a zip archive"):
-        fetch("one", tmp_path, published={"one": Published(None, "https://example.org")})
+        fetch("one", tmp_path, published={"one": PublishedArchive(None, "https://example.org")})
     assert os.listdir(tmp_path) == ["one.zip"]
 
 
@@ -140,6 +155,9 @@ def test_the_manifest():
     entries = manifest()
     assert {entry.kind for entry in entries.values()} <= {*KINDS, None}
     assert all(len(entry.git_blob) == 40 for entry in entries.values() if entry.git_blob)
-    assert [name for name, entry in entries.items() if entry.published_accuracy] == ["mnist_secret", "cifar10_secret"]
+    assert [name for name, entry in entries.items() if entry.published_accuracy] == [
+        "mnist_secret",
+        "cifar10_secret",
+    ]
     assert entries["cifar10_secret"].published_accuracy["pgd20"] == 47.04
     assert entries["igam_release"].manual

@@ -28,9 +28,16 @@ def test_mnist_challenge(golden):
     logits = model(x, training=False)
     assert _relative_error(logits, expected["logits"]) < 1e-4
     assert np.mean(np.argmax(logits, 1) == y) == expected["accuracy"]
-    np.testing.assert_allclose(_cross_entropy(y, logits), expected["xent_per_example"], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        _cross_entropy(y, logits), expected["xent_per_example"], rtol=1e-4, atol=1e-5
+    )
     np.testing.assert_allclose(_cross_entropy(y, logits).sum(), expected["xent_sum"], rtol=1e-4)
-    assert _relative_error(gradients.input_gradient(model, x, y, of="xent"), expected["grad_sum_xent_x"]) < 1e-3
+    assert (
+        _relative_error(
+            gradients.input_gradient(model, x, y, of="xent"), expected["grad_sum_xent_x"]
+        )
+        < 1e-3
+    )
     attacked = attacks.pgd(model, x, y, epsilon=0.3, step_size=0.01, steps=40, random_start=False)
     assert np.mean(np.abs(attacked - expected["pgd_x"].reshape(x.shape)) < 1e-5) >= 0.9
     logits = model(attacked, training=False)
@@ -67,9 +74,18 @@ def test_cifar10_challenge_attacked_decayed_and_updated(golden):
     assert np.mean(np.abs(attacked - expected["eval_pgd_x"]) < 1e-5) >= 0.97
     logits = model(expected["eval_pgd_x"], training=False)
     assert _relative_error(logits, expected["eval_pgd_logits"]) < 1e-4
-    np.testing.assert_allclose(_cross_entropy(y, logits).mean(), expected["eval_pgd_mean_xent"], rtol=1e-4)
+    np.testing.assert_allclose(
+        _cross_entropy(y, logits).mean(), expected["eval_pgd_mean_xent"], rtol=1e-4
+    )
     before = madry_checkpoints.variables(model, "cifar10_challenge")
-    decay = sum(np.square(value, dtype=np.float64).sum() for name, value in before.items() if "DW" in name) / 2
+    decay = (
+        sum(
+            np.square(value, dtype=np.float64).sum()
+            for name, value in before.items()
+            if "DW" in name
+        )
+        / 2
+    )
     np.testing.assert_allclose(decay, expected["weight_decay_loss"], rtol=1e-4)
     model(x, training=True)
     after = madry_checkpoints.variables(model, "cifar10_challenge")
@@ -77,42 +93,63 @@ def test_cifar10_challenge_attacked_decayed_and_updated(golden):
         if array.startswith("after_one_train_forward|"):
             name = array.split("|")[1]
             np.testing.assert_allclose(after[name], expected[array], rtol=1e-4, atol=1e-7)
-            assert _relative_error(after[name] - before[name], expected[array] - before[name]) < 1e-2
+            assert (
+                _relative_error(after[name] - before[name], expected[array] - before[name]) < 1e-2
+            )
 
 
-@pytest.mark.parametrize(("folder", "gradient_tolerance"), [("igam_release", 1e-3), ("igam_upsize", 1e-2)])
+@pytest.mark.parametrize(
+    ("folder", "gradient_tolerance"), [("igam_release", 1e-3), ("igam_upsize", 1e-2)]
+)
 def test_igam_forward_quantities(golden, folder, gradient_tolerance):
     from igam_tf import adapters, gradients
 
     values = dict(np.load(golden / folder / "initial_values.npz"))
     expected = np.load(golden / folder / "expected.npz")
     student, teacher, discriminator = (
-        madry_checkpoints.load_model(values, f"igam_{name}") for name in ("student", "teacher", "discriminator")
+        madry_checkpoints.load_model(values, f"igam_{name}")
+        for name in ("student", "teacher", "discriminator")
     )
     x, y = expected["x"], expected["y"]
     adapter = adapters.Resize(64, "legacy") if folder == "igam_upsize" else None
     teacher_x = x if adapter is None else np.asarray(adapter(x))
-    assert _relative_error(gradients.logits_of(student, x, "batch"), expected["student_logits"]) < 1e-4
-    assert _relative_error(gradients.logits_of(teacher, teacher_x, "batch"), expected["teacher_target_logits"]) < 1e-4
+    assert (
+        _relative_error(gradients.logits_of(student, x, "batch"), expected["student_logits"]) < 1e-4
+    )
+    assert (
+        _relative_error(
+            gradients.logits_of(teacher, teacher_x, "batch"), expected["teacher_target_logits"]
+        )
+        < 1e-4
+    )
     ours = np.asarray(gradients.input_gradient(student, x, y, statistics="batch"))
-    theirs = np.asarray(gradients.input_gradient(teacher, x, y, statistics="batch", adapter=adapter))
+    theirs = np.asarray(
+        gradients.input_gradient(teacher, x, y, statistics="batch", adapter=adapter)
+    )
     assert _relative_error(ours, expected["student_input_grad"]) < 1e-3
     assert _relative_error(theirs, expected["teacher_input_grad"]) < gradient_tolerance
-    np.testing.assert_allclose(np.square(ours - theirs).sum(), expected["input_grad_l2_norm_diff"], rtol=1e-2)
+    np.testing.assert_allclose(
+        np.square(ours - theirs).sum(), expected["input_grad_l2_norm_diff"], rtol=1e-2
+    )
     disc_logits = gradients.logits_of(discriminator, np.concatenate([ours, theirs]), "batch")
     assert _relative_error(disc_logits, expected["disc_logits"]) < 5e-3
     labels = expected["disc_labels"]
-    np.testing.assert_allclose(_cross_entropy(labels, disc_logits).mean(), expected["disc_mean_xent"], rtol=5e-3)
+    np.testing.assert_allclose(
+        _cross_entropy(labels, disc_logits).mean(), expected["disc_mean_xent"], rtol=5e-3
+    )
 
 
 @pytest.mark.parametrize("folder", ["igam_release", "igam_upsize"])
 def test_the_source_head(golden, folder):
     import keras
 
-    from igam_tf import adapters, modes
+    from igam_tf import adapters
+    from igam_tf.core import modes
 
     expected = np.load(golden / folder / "expected.npz")
-    teacher = madry_checkpoints.load_model(dict(np.load(golden / folder / "initial_values.npz")), "igam_teacher")
+    teacher = madry_checkpoints.load_model(
+        dict(np.load(golden / folder / "initial_values.npz")), "igam_teacher"
+    )
     source = keras.Model(teacher.input, teacher.get_layer("source_logits").output)
     x = adapters.Resize(64, "legacy")(expected["x"]) if folder == "igam_upsize" else expected["x"]
     with modes.in_mode(batch_statistics=True):

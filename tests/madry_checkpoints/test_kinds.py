@@ -12,7 +12,9 @@ from . import samples
 @pytest.mark.parametrize("slots", [False, True])
 def test_detects_each_kind_alone(kind, slots):
     weights = samples.arrays(kind)
-    assert madry_checkpoints.detect({**weights, **(samples.slots(weights) if slots else {})}) == {kind}
+    assert madry_checkpoints.detect({**weights, **(samples.slots(weights) if slots else {})}) == {
+        kind
+    }
 
 
 def test_detects_all_that_a_release_file_holds(tmp_path):
@@ -69,5 +71,7 @@ def test_an_audit_names_what_is_wrong():
 
 
 def test_an_unknown_kind_lists_the_known_ones():
-    with pytest.raises(CheckpointError, match=r"expected one of mnist_challenge, cifar10_challenge, .*, got 'wrn'"):
+    with pytest.raises(
+        CheckpointError, match=r"expected one of mnist_challenge, cifar10_challenge, .*, got 'wrn'"
+    ):
         kinds.kind_named("wrn")

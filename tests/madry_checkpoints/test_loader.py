@@ -28,18 +28,25 @@ def test_loads_each_kind_alone_or_from_the_release_file(tmp_path, kind):
     assert model.statistics == ("batch" if kind == "igam_teacher" else "moving")
     if kind in madry_checkpoints.detect(samples.release_file()):
         prefix = samples.save(samples.release_file(), tmp_path / "modelIGAM-1")
-        assert samples.same(madry_checkpoints.variables(madry_checkpoints.load_model(prefix, kind), kind), weights)
+        assert samples.same(
+            madry_checkpoints.variables(madry_checkpoints.load_model(prefix, kind), kind), weights
+        )
 
 
 def test_a_teacher_keeps_both_heads_and_has_no_moving_mode():
-    from igam_tf.errors import InputError
+    from igam_tf.core.errors import InputError
 
     model = madry_checkpoints.load_model(samples.arrays("igam_teacher"))
     assert model.output_shape == (None, 7)
     assert model.get_layer("source_logits").units == 10
     with pytest.raises(InputError, match="no moving averages"):
         model(np.zeros((2, 32, 32, 3), np.float32), training=False)
-    assert madry_checkpoints.load_model(samples.arrays("igam_teacher", moving_averages=True)).statistics == "moving"
+    assert (
+        madry_checkpoints.load_model(
+            samples.arrays("igam_teacher", moving_averages=True)
+        ).statistics
+        == "moving"
+    )
 
 
 @pytest.mark.parametrize(
@@ -69,7 +76,12 @@ def test_normalization_and_input_size(kind, sizes, arguments, normalization, sid
 
 def test_a_discriminator_of_cropped_gradients():
     values = samples.arrays("igam_discriminator", features=4 * 4 * 16)
-    assert madry_checkpoints.load_model(values, input_shape=(28, 28, 3)).input_shape == (None, 28, 28, 3)
+    assert madry_checkpoints.load_model(values, input_shape=(28, 28, 3)).input_shape == (
+        None,
+        28,
+        28,
+        3,
+    )
     with pytest.raises(CheckpointError, match=r"gives 144 features, the checkpoint has 256"):
         madry_checkpoints.load_model(values, input_shape=(24, 24, 3))
 
@@ -83,10 +95,22 @@ GAMMA = "unit_2_1/sub2/BatchNorm/gamma"
 BAD = {
     "nothing": ({}, {}, "no known network; its variables are none"),
     "another network": ({"w": np.zeros(2)}, {}, "no known network; its variables are w"),
-    "several kinds": (samples.release_file(), {}, "holds igam_discriminator, igam_student, igam_teacher: choose one"),
+    "several kinds": (
+        samples.release_file(),
+        {},
+        "holds igam_discriminator, igam_student, igam_teacher: choose one",
+    ),
     "unknown kind": (MNIST, {"kind": "mnist"}, "expected one of mnist_challenge"),
-    "wrong kind": (MNIST, {"kind": "igam_student"}, "not a whole igam_student.* looks like mnist_challenge"),
-    "teacher as source": (samples.release_file(), {"kind": "cifar10_challenge"}, "has a head for a target task"),
+    "wrong kind": (
+        MNIST,
+        {"kind": "igam_student"},
+        "not a whole igam_student.* looks like mnist_challenge",
+    ),
+    "teacher as source": (
+        samples.release_file(),
+        {"kind": "cifar10_challenge"},
+        "has a head for a target task",
+    ),
     "source as teacher": (CIFAR, {"kind": "igam_teacher"}, "has no head for a target task"),
     "missing": (_without("cifar10_challenge", GAMMA), {}, f"missing: {GAMMA}$"),
     "missing average": (
@@ -94,7 +118,11 @@ BAD = {
         {},
         "missing: .*moving_mean$",
     ),
-    "missing first layer": (_without("cifar10_challenge", "input/init_conv/DW"), {}, "no known network"),
+    "missing first layer": (
+        _without("cifar10_challenge", "input/init_conv/DW"),
+        {},
+        "no known network",
+    ),
     "missing mnist": (_without("mnist_challenge", "Variable_5"), {}, "missing Variable_5"),
     "missing in a scope": (
         _without("igam_discriminator", "discriminator/BatchNorm_1/beta"),
@@ -103,18 +131,42 @@ BAD = {
     ),
     "extra": ({**CIFAR, "unit_2_1/sub3/DW": CIFAR[GAMMA]}, {}, "not part of it: unit_2_1/sub3/DW$"),
     "extra unit": ({**CIFAR, "unit_2_7/sub1/conv1/DW": CIFAR[GAMMA]}, {}, "missing: unit_.* and"),
-    "misshaped": ({**CIFAR, GAMMA: CIFAR[GAMMA][1:]}, {}, r"gamma \(float32 \[31\], expected float32 \[32\]\)"),
-    "rank": ({**CIFAR, "logit/biases": np.float32(1)}, {}, "no known network|neither|of too low a rank"),
-    "type": ({**CIFAR, GAMMA: CIFAR[GAMMA].astype(np.float64)}, {}, r"gamma \(float64 \[32\], expected float32"),
+    "misshaped": (
+        {**CIFAR, GAMMA: CIFAR[GAMMA][1:]},
+        {},
+        r"gamma \(float32 \[31\], expected float32 \[32\]\)",
+    ),
+    "rank": (
+        {**CIFAR, "logit/biases": np.float32(1)},
+        {},
+        "no known network|neither|of too low a rank",
+    ),
+    "type": (
+        {**CIFAR, GAMMA: CIFAR[GAMMA].astype(np.float64)},
+        {},
+        r"gamma \(float64 \[32\], expected float32",
+    ),
     "classes of cifar": (
         samples.arrays("cifar10_challenge", classes=100),
         {},
         "100 classes, neither the 10 nor the 200",
     ),
-    "classes by kind": (samples.arrays("igam_tiny_source"), {"kind": "cifar10_challenge"}, "200 classes instead of 10"),
+    "classes by kind": (
+        samples.arrays("igam_tiny_source"),
+        {"kind": "cifar10_challenge"},
+        "200 classes instead of 10",
+    ),
     "classes of tiny": (CIFAR, {"kind": "igam_tiny_source"}, "10 classes instead of 200"),
-    "classes of mnist": (samples.arrays("mnist_challenge", classes=7), {}, "7 classes instead of 10"),
-    "source classes": (samples.arrays("igam_teacher", classes=100), {}, "100 source classes: .* pass normalization="),
+    "classes of mnist": (
+        samples.arrays("mnist_challenge", classes=7),
+        {},
+        "7 classes instead of 10",
+    ),
+    "source classes": (
+        samples.arrays("igam_teacher", classes=100),
+        {},
+        "100 source classes: .* pass normalization=",
+    ),
     "normalization": (CIFAR, {"normalization": "zscore"}, "normalization"),
     "mnist normalization": (MNIST, {"normalization": "l2"}, "has no choice"),
     "mnist input": (MNIST, {"input_shape": (32, 32, 1)}, r"expected \(28, 28, 1\)"),
@@ -159,7 +211,9 @@ def test_the_wide_network_loads_within_ten_seconds_and_twice_its_size(tmp_path):
     import sys
 
     weights = samples.arrays("cifar10_challenge", width=10, blocks=5)
-    momentum = {f"{name}/Momentum": value for name, value in weights.items() if "moving" not in name}
+    momentum = {
+        f"{name}/Momentum": value for name, value in weights.items() if "moving" not in name
+    }
     samples.save({**weights, **momentum}, tmp_path / "checkpoint-1")
     script = """
 import json, sys, time
@@ -170,7 +224,9 @@ before, start = peak(), time.monotonic()
 model = madry_checkpoints.load_model(sys.argv[1])
 print(json.dumps([time.monotonic() - start, peak() - before, model.count_params()]))
 """
-    result = subprocess.run([sys.executable, "-c", script, tmp_path], capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", script, tmp_path], capture_output=True, text=True, check=True
+    )
     seconds, megabytes, parameters = json.loads(result.stdout)
     assert parameters == math.fsum(value.size for value in weights.values())
     assert seconds <= 10

@@ -18,11 +18,19 @@ def test_a_prefix_or_any_of_its_files(folder, suffix):
 
 
 @pytest.mark.parametrize(
-    "entry", ["checkpoint-5", "/home/someone/models/a/checkpoint-5", "C:\\\\models\\\\checkpoint-5", "a/checkpoint-5"]
+    "entry",
+    [
+        "checkpoint-5",
+        "/home/someone/models/a/checkpoint-5",
+        "C:\\\\models\\\\checkpoint-5",
+        "a/checkpoint-5",
+    ],
 )
 def test_the_newest_by_the_state_file_whoever_wrote_it(folder, entry):
     all_of_them = 'all_model_checkpoint_paths: "checkpoint-70000"\n'
-    (folder / "checkpoint").write_text(f'{all_of_them}model_checkpoint_path: "{entry}"\n{all_of_them}')
+    (folder / "checkpoint").write_text(
+        f'{all_of_them}model_checkpoint_path: "{entry}"\n{all_of_them}'
+    )
     assert prefix_of(folder) == str(folder / "checkpoint-5")
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from madry_checkpoints import CheckpointError
-from madry_checkpoints.networks import Discriminator, WideResnet
+from madry_checkpoints.networks import DiscriminatorNames, WideResnet
 
 from . import samples
 
@@ -31,19 +31,24 @@ def test_names_of_the_original_graphs(golden):
         values = np.load(golden / folder / "initial_values.npz")
         expected = {
             **WideResnet(1, 5, 3, source, classes, moving_averages=True).weights(),
-            **{f"classifier/{n}": w for n, w in WideResnet(1, 5, 3, classes, None, True).weights().items()},
-            **{f"discriminator/{n}": w for n, w in Discriminator(*sizes).weights().items()},
+            **{
+                f"classifier/{n}": w
+                for n, w in WideResnet(1, 5, 3, classes, None, True).weights().items()
+            },
+            **{f"discriminator/{n}": w for n, w in DiscriminatorNames(*sizes).weights().items()},
         }
         assert {name: values[name].shape for name in values.files if name != "global_step"} == {
             name: weight.shape for name, weight in expected.items()
         }
 
 
-@pytest.mark.parametrize(("network", "side"), [((5, 16, 3, 256), 32), ((4, 8, 3, 256), 32), ((3, 4, 1, 9 * 16), 24)])
+@pytest.mark.parametrize(
+    ("network", "side"), [((5, 16, 3, 256), 32), ((4, 8, 3, 256), 32), ((3, 4, 1, 9 * 16), 24)]
+)
 def test_input_size_of_a_discriminator(network, side):
-    assert Discriminator(*network).input_size() == side
+    assert DiscriminatorNames(*network).input_size() == side
 
 
 def test_a_discriminator_without_a_square_input():
     with pytest.raises(CheckpointError, match="48 features of 16 channels are no square"):
-        Discriminator(3, 4, 3, 48).input_size()
+        DiscriminatorNames(3, 4, 3, 48).input_size()

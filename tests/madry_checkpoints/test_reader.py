@@ -40,7 +40,10 @@ def test_reads_every_sort_of_variable(tmp_path):
 def test_reads_several_data_files(tmp_path):
     import tensorflow as tf
 
-    parts = [{"a": np.ones(3, np.float32), "c": np.zeros(2, np.int32)}, {"b": np.full(4, 2, np.int8)}]
+    parts = [
+        {"a": np.ones(3, np.float32), "c": np.zeros(2, np.int32)},
+        {"b": np.full(4, 2, np.int8)},
+    ]
     prefixes = [samples.save(part, tmp_path / f"part{i}") for i, part in enumerate(parts)]
     whole = str(tmp_path / "whole")
     tf.raw_ops.MergeV2Checkpoints(checkpoint_prefixes=prefixes, destination_prefix=whole)
@@ -106,7 +109,10 @@ def _save_large_index(prefix):
 
 
 REFUSALS = {
-    "tf.train.Checkpoint": (_save_objects, "c: of tf.train.Checkpoint, not of a TensorFlow 1 Saver"),
+    "tf.train.Checkpoint": (
+        _save_objects,
+        "c: of tf.train.Checkpoint, not of a TensorFlow 1 Saver",
+    ),
     "text": (
         lambda prefix: samples.save({"text": np.asarray("words")}, prefix),
         "text has the unsupported dtype string",
@@ -203,7 +209,9 @@ def test_damage_to_one_block_of_the_index_loses_no_variable(tmp_path):
             Checkpoint(prefix)
 
 
-@pytest.mark.parametrize("name", ["mnist_challenge/checkpoint-200", "cifar10_challenge/checkpoint-40"])
+@pytest.mark.parametrize(
+    "name", ["mnist_challenge/checkpoint-200", "cifar10_challenge/checkpoint-40"]
+)
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_damage_to_the_golden_checkpoints(tmp_path, golden, name, damage):
     suffix, function, count = DAMAGE[damage]

@@ -15,11 +15,15 @@ def test_a_tensorflow_1_graph_restores_what_is_written(tmp_path, kind):
     import tensorflow as tf
 
     weights = samples.arrays(kind)
-    prefix = madry_checkpoints.write(madry_checkpoints.load_model(weights), kind, tmp_path, global_step=17)
+    prefix = madry_checkpoints.write(
+        madry_checkpoints.load_model(weights), kind, tmp_path, global_step=17
+    )
     assert tf.train.latest_checkpoint(str(tmp_path)) == prefix
     v1 = tf.compat.v1
     with tf.Graph().as_default(), v1.Session() as session:
-        variables = {name: v1.get_variable(name, value.shape, tf.float32) for name, value in weights.items()}
+        variables = {
+            name: v1.get_variable(name, value.shape, tf.float32) for name, value in weights.items()
+        }
         variables["global_step"] = v1.get_variable("global_step", (), tf.int64)
         v1.train.Saver().restore(session, prefix)
         restored = {name: np.asarray(value) for name, value in session.run(variables).items()}
@@ -32,9 +36,15 @@ def test_only_whole_files_are_left(tmp_path):
     model = madry_checkpoints.load_model(samples.arrays("mnist_challenge"))
     for step in (0, 5):
         madry_checkpoints.write(model, "mnist_challenge", tmp_path / "new" / "folder", step)
-    expected = {"checkpoint", *(f"checkpoint-{n}.{s}" for n in (0, 5) for s in ("index", "data-00000-of-00001"))}
+    expected = {
+        "checkpoint",
+        *(f"checkpoint-{n}.{s}" for n in (0, 5) for s in ("index", "data-00000-of-00001")),
+    }
     assert set(os.listdir(tmp_path / "new" / "folder")) == expected
-    assert 'model_checkpoint_path: "checkpoint-5"' in (tmp_path / "new" / "folder" / "checkpoint").read_text()
+    assert (
+        'model_checkpoint_path: "checkpoint-5"'
+        in (tmp_path / "new" / "folder" / "checkpoint").read_text()
+    )
 
 
 def _model(kind, **sizes):
@@ -43,11 +53,23 @@ def _model(kind, **sizes):
 
 BAD = {
     "unknown": (lambda: _model("mnist_challenge"), "mnist", "expected one of"),
-    "other network": (lambda: _model("mnist_challenge"), "igam_student", "no layer 'unit_1_0_conv1'"),
+    "other network": (
+        lambda: _model("mnist_challenge"),
+        "igam_student",
+        "no layer 'unit_1_0_conv1'",
+    ),
     "no discriminator": (lambda: _model("igam_student"), "igam_discriminator", "no layer 'conv0'"),
     "no mnist": (lambda: _model("igam_discriminator"), "mnist_challenge", "no layer 'hidden'"),
-    "teacher as source": (lambda: _model("igam_teacher"), "cifar10_challenge", "has a head for a target task"),
-    "source as teacher": (lambda: _model("cifar10_challenge"), "igam_teacher", "has no head for a target task"),
+    "teacher as source": (
+        lambda: _model("igam_teacher"),
+        "cifar10_challenge",
+        "has a head for a target task",
+    ),
+    "source as teacher": (
+        lambda: _model("cifar10_challenge"),
+        "igam_teacher",
+        "has no head for a target task",
+    ),
     "classes": (lambda: _model("igam_student"), "cifar10_challenge", "7 classes instead of 10"),
 }
 

@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 from igam_tf import adapters, models
-from igam_tf.bounds import PIXELS
-from igam_tf.errors import InputError
+from igam_tf.core.bounds import PIXELS
+from igam_tf.core.errors import InputError
 from igam_tf.layers import bounds_of
 
 from .. import tiny
@@ -49,7 +49,10 @@ def test_a_teachers_source_logits_on_the_same_input(behind: str) -> None:
     if behind == "range":
         model = models.adapted(teacher, None, (8, 8, 1), PIXELS)
     elif behind != "nothing":
-        model, seen = models.adapted(teacher, adapters.ChannelMean(), tiny.SHAPE, PIXELS), x.mean(-1, keepdims=True)
+        model, seen = (
+            models.adapted(teacher, adapters.ChannelMean(), tiny.SHAPE, PIXELS),
+            x.mean(-1, keepdims=True),
+        )
     if behind == "two adapters":
         model, seen = models.adapted(model, adapters.Scale(0.5), tiny.SHAPE, PIXELS), seen / 2
     view = models.source_view(model)
@@ -86,18 +89,24 @@ def test_what_has_no_source_head(model: Any) -> None:
     ],
 )
 def test_a_model_without_a_logit_layer_is_refused(model: keras.Model) -> None:
-    with pytest.raises(InputError, match="expected a functional Keras model with one output that ends in a Dense"):
+    with pytest.raises(
+        InputError, match="expected a functional Keras model with one output that ends in a Dense"
+    ):
         models.with_new_head(model, 3)
 
 
 def test_an_adapted_teacher_takes_the_targets_images() -> None:
     teacher = tiny.classifier(shape=(6, 6, 1), high=1.0)
-    adapter = keras.Sequential([adapters.ChannelMean(), adapters.CenterCrop(6), adapters.Scale(1 / 255)])
+    adapter = keras.Sequential(
+        [adapters.ChannelMean(), adapters.CenterCrop(6), adapters.Scale(1 / 255)]
+    )
     model = models.adapted(teacher, adapter, tiny.SHAPE, PIXELS)
     x, _ = tiny.batch()
     np.testing.assert_array_equal(model(x), teacher(adapter(x)))
     assert bounds_of(model) == PIXELS
-    np.testing.assert_array_equal(models.adapted(tiny.classifier(), None, tiny.SHAPE, PIXELS)(x), tiny.classifier()(x))
+    np.testing.assert_array_equal(
+        models.adapted(tiny.classifier(), None, tiny.SHAPE, PIXELS)(x), tiny.classifier()(x)
+    )
 
 
 def test_a_network_with_another_normalization() -> None:
@@ -120,9 +129,15 @@ def test_a_network_with_another_normalization() -> None:
     ("model", "kind", "message"),
     [
         (tiny.classifier(), "l2", "there is no layer `normalization` to replace"),
-        (models.wide_resnet(4, 1, 1, (8, 8, 3)), "zca", "^normalization: expected one of per_image, unit_norm, l2"),
+        (
+            models.wide_resnet(4, 1, 1, (8, 8, 3)),
+            "zca",
+            "^normalization: expected one of per_image, unit_norm, l2",
+        ),
     ],
 )
-def test_normalizations_that_cannot_be_replaced(model: keras.Model, kind: str, message: str) -> None:
+def test_normalizations_that_cannot_be_replaced(
+    model: keras.Model, kind: str, message: str
+) -> None:
     with pytest.raises(InputError, match=message):
         models.renormalized(model, kind)

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from igam_tf import models
-from igam_tf.errors import InputError
+from igam_tf.core.errors import InputError
 
 
-@pytest.mark.parametrize(("layers", "base", "last"), [(5, 16, (None, 1, 1, 256)), (4, 8, (None, 2, 2, 64))])
+@pytest.mark.parametrize(
+    ("layers", "base", "last"), [(5, 16, (None, 1, 1, 256)), (4, 8, (None, 2, 2, 64))]
+)
 def test_the_releases_sizes(layers: int, base: int, last: tuple[int | None, ...]) -> None:
     model = models.discriminator((32, 32, 3), layers, base)
     assert model.get_layer(f"act{layers - 1}").output.shape == last
@@ -23,7 +25,9 @@ def test_length_and_mean_of_a_gradient_do_not_matter() -> None:
     np.testing.assert_allclose(model(1e-2 * scaled + 1e-2), model(gradients), rtol=1e-2, atol=1e-3)
 
 
-@pytest.mark.parametrize("settings", [{"num_layers": 0}, {"base_channels": 0}, {"input_shape": (0, 8, 3)}])
+@pytest.mark.parametrize(
+    "settings", [{"num_layers": 0}, {"base_channels": 0}, {"input_shape": (0, 8, 3)}]
+)
 def test_errors(settings: dict[str, object]) -> None:
     with pytest.raises(InputError, match=r"^discriminator: sizes must be positive"):
         models.discriminator(**{"input_shape": (8, 8, 3), **settings})

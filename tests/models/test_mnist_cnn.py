@@ -3,7 +3,7 @@
 import numpy as np
 
 from igam_tf import models
-from igam_tf.bounds import UNIT
+from igam_tf.core.bounds import UNIT
 from igam_tf.layers import bounds_of
 
 

@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 from igam_tf import models
-from igam_tf.bounds import PIXELS
-from igam_tf.errors import InputError
+from igam_tf.core.bounds import PIXELS
+from igam_tf.core.errors import InputError
 from igam_tf.layers import BatchNorm, bounds_of
 
 from .. import tiny
@@ -39,11 +39,15 @@ def test_only_the_first_skip_starts_behind_its_activation() -> None:
     """With silenced residuals what reaches the last unit is the skips' doing alone."""
     model = tiny.shaken(models.wide_resnet(3, width=1, blocks=1, input_shape=tiny.SHAPE))
     for stage in (1, 2, 3):
-        model.get_layer(f"unit_{stage}_0_conv2").kernel.assign(0 * model.get_layer(f"unit_{stage}_0_conv2").kernel)
+        model.get_layer(f"unit_{stage}_0_conv2").kernel.assign(
+            0 * model.get_layer(f"unit_{stage}_0_conv2").kernel
+        )
     outputs = [model.get_layer(name).output for name in ("unit_1_0_1_act", "unit_3_0_add")]
     first, last = keras.Model(model.input, outputs)(tiny.batch()[0])
     pooled = tf.nn.avg_pool2d(first, 4, 4, "VALID")
-    np.testing.assert_allclose(last, tf.pad(pooled, [[0, 0]] * 3 + [[24, 24]]), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        last, tf.pad(pooled, [[0, 0]] * 3 + [[24, 24]]), rtol=1e-5, atol=1e-6
+    )
 
 
 def test_without_moving_averages_none_of_its_layers_has_them() -> None:

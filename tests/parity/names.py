@@ -23,7 +23,11 @@ _LEAVES = {"kernel": "DW", "bias": "biases"}
 def weights(model: keras.Model, prefix: str = "") -> dict[str, keras.Variable]:
     """A residual network's or a discriminator's weights by their original names."""
     teacher = any(layer.name == "source_logits" for layer in model.layers)
-    scopes = (*_SCOPES, ("source_logits", "logit"), ("logits", "target_task_logit" if teacher else "logit"))
+    scopes = (
+        *_SCOPES,
+        ("source_logits", "logit"),
+        ("logits", "target_task_logit" if teacher else "logit"),
+    )
     found = {}
     for layer in model.layers:
         if layer.weights:

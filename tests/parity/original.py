@@ -1,4 +1,6 @@
-"""The original's training graphs rebuilt, at their initial values, beside the numbers computed with them."""
+"""The original's training graphs rebuilt, at their initial values, beside the numbers computed with
+them.
+"""
 
 import dataclasses
 import pathlib
@@ -42,9 +44,19 @@ class Original:
         names.load(self.initial, self.weights)
 
     def trainer(self, eager: bool = False, **settings: Any) -> Igam:
-        weights = {"lambda_adv": self.lambda_adv, "lambda_diff": LAMBDA_DIFF, "weight_decay": WEIGHT_DECAY}
+        weights = {
+            "lambda_adv": self.lambda_adv,
+            "lambda_diff": LAMBDA_DIFF,
+            "weight_decay": WEIGHT_DECAY,
+        }
         trainer = Igam(
-            self.student, self.teacher, self.judge, adapter=self.adapter, disc_every=2, **weights, **settings
+            self.student,
+            self.teacher,
+            self.judge,
+            adapter=self.adapter,
+            disc_every=2,
+            **weights,
+            **settings,
         )
         optimizers = {f"{name}_optimizer": Momentum(0.01) for name in ("student", "discriminator")}
         trainer.compile(**optimizers, run_eagerly=eager)
@@ -52,7 +64,9 @@ class Original:
 
     def numbers(self, prefix: str) -> dict[str, np.ndarray]:
         """The expected arrays whose names begin by `prefix|`, without it."""
-        return {k.split("|")[1]: self.expected[k] for k in self.expected if k.startswith(f"{prefix}|")}
+        return {
+            k.split("|")[1]: self.expected[k] for k in self.expected if k.startswith(f"{prefix}|")
+        }
 
     def update_errors(self, expected: Mapping[str, np.ndarray]) -> dict[str, float]:
         """By weight, how far its change since the initial values is from the expected change."""
@@ -68,17 +82,28 @@ class Original:
 
     def input_gradient(self, network: str, x: Any, y: Any) -> tf.Tensor:
         adapter = self.adapter if network == "teacher" else None
-        return gradients.input_gradient(getattr(self, network), x, y, statistics="batch", adapter=adapter)
+        return gradients.input_gradient(
+            getattr(self, network), x, y, statistics="batch", adapter=adapter
+        )
 
     def total_losses(self) -> dict[str, float]:
-        """Values as the release reports them: each network's decay counts those of the networks built before it."""
+        """Values as the release reports them: each network's decay counts those of the networks
+        built before it.
+        """
         x, y = tf.constant(self.expected["x"]), tf.constant(self.expected["y"])
-        student, teacher = self.input_gradient("student", x, y), self.input_gradient("teacher", x, y)
+        student, teacher = (
+            self.input_gradient("student", x, y),
+            self.input_gradient("teacher", x, y),
+        )
         judged = gradients.logits_of(self.judge, tf.concat([student, teacher], 0), "batch")
         judge_xent = float(losses.discriminator_loss(judged))
-        xent = float(tf.reduce_mean(losses.cross_entropy(y, gradients.logits_of(self.student, x, "batch"))))
+        xent = float(
+            tf.reduce_mean(losses.cross_entropy(y, gradients.logits_of(self.student, x, "batch")))
+        )
         target_xent = float(
-            tf.reduce_mean(losses.cross_entropy(y, gradients.logits_of(self.teacher, self.adapted(x), "batch")))
+            tf.reduce_mean(
+                losses.cross_entropy(y, gradients.logits_of(self.teacher, self.adapted(x), "batch"))
+            )
         )
         difference = float(losses.gradient_difference(student, teacher))
         head = 0.5 * np.sum(self.teacher.get_layer("logits").kernel.numpy() ** 2)
@@ -96,7 +121,10 @@ class Original:
             "disc_weight_decay_loss": of_judge,
             "classification_c_loss": xent + WEIGHT_DECAY * of_student,
             "adv_c_loss": -self.lambda_adv * judge_xent,
-            "total_loss": xent + WEIGHT_DECAY * of_student - self.lambda_adv * judge_xent + LAMBDA_DIFF * difference,
+            "total_loss": xent
+            + WEIGHT_DECAY * of_student
+            - self.lambda_adv * judge_xent
+            + LAMBDA_DIFF * difference,
             "total_d_loss": judge_xent + WEIGHT_DECAY * of_judge,
             "source_model_finetune_loss": target_xent + WEIGHT_DECAY * of_teacher,
         }
@@ -116,7 +144,9 @@ def igam_release(golden: pathlib.Path) -> Original:
 
 
 def igam_upsize(golden: pathlib.Path) -> Original:
-    """Tiny-ImageNet to CIFAR-10: the teacher sees the image doubled, l2-normalised without zero mean."""
+    """Tiny-ImageNet to CIFAR-10: the teacher sees the image doubled, l2-normalised without zero
+    mean.
+    """
     source = models.wide_resnet(200, width=1, input_shape=(64, 64, 3), normalization="l2")
     return Original(
         5.0,

@@ -1,4 +1,5 @@
-"""MadryLab's two challenges: logits, losses, input gradients and PGD from their TensorFlow 1 checkpoints.
+"""MadryLab's two challenges: logits, losses, input gradients and PGD from their TensorFlow 1
+checkpoints.
 
 Arrays and their meaning: golden/README.md; tolerances: REFERENCE.md, both beside this checkout.
 """
@@ -60,7 +61,9 @@ def check_forward(challenge: Challenge, prefix: str, statistics: str) -> None:
     xent = losses.cross_entropy(y, logits).numpy()
     np.testing.assert_allclose(xent, expected[f"{prefix}xent_per_example"], rtol=1e-4, atol=1e-5)
     assert xent.sum() == pytest.approx(float(expected[f"{prefix}xent_sum"]), rel=1e-4)
-    found = gradients.input_gradient(challenge.model, challenge.images, y, "xent", statistics).numpy()
+    found = gradients.input_gradient(
+        challenge.model, challenge.images, y, "xent", statistics
+    ).numpy()
     assert relative(found, expected[f"{prefix}grad_sum_xent_x"]) < 1e-3
 
 
@@ -76,7 +79,9 @@ def test_mnist_pgd(mnist: Challenge) -> None:
     found = attacks.pgd(mnist.model, mnist.images, y, **settings)
     assert np.mean(np.abs(found.ravel() - expected["pgd_x"].ravel()) < 1e-5) >= 0.9
     logits = mnist.model(found)
-    assert np.sum(losses.cross_entropy(y, logits)) == pytest.approx(float(expected["pgd_xent_sum"]), rel=1e-2)
+    assert np.sum(losses.cross_entropy(y, logits)) == pytest.approx(
+        float(expected["pgd_xent_sum"]), rel=1e-2
+    )
     assert np.mean(np.argmax(logits, -1) == y) == expected["pgd_accuracy"]
     at = mnist.model(expected["pgd_x"].reshape(mnist.images.shape))
     np.testing.assert_allclose(at, expected["pgd_logits"], rtol=1e-4, atol=1e-4)
@@ -97,7 +102,9 @@ def test_cifar10_weight_decay(cifar10: Challenge) -> None:
 
 def test_cifar10_pgd(cifar10: Challenge) -> None:
     expected, y = cifar10.expected, cifar10.expected["y"]
-    found = attacks.pgd(cifar10.model, cifar10.images, y, epsilon=8, step_size=2, steps=7, random_start=False)
+    found = attacks.pgd(
+        cifar10.model, cifar10.images, y, epsilon=8, step_size=2, steps=7, random_start=False
+    )
     assert np.mean(np.abs(found - expected["eval_pgd_x"]) < 1e-4) >= 0.97
     xent = np.mean(losses.cross_entropy(y, cifar10.model(found)))
     assert xent == pytest.approx(float(expected["eval_pgd_mean_xent"]), rel=1e-2)
@@ -111,4 +118,6 @@ def test_cifar10_moving_averages_after_one_forward(cifar10: Challenge) -> None:
     keys = [key for key in cifar10.expected if key.startswith("after_one_train_forward|")]
     assert len(keys) == 6
     for key in keys:
-        np.testing.assert_allclose(weights[key.split("|")[1]], cifar10.expected[key], rtol=1e-4, atol=1e-7)
+        np.testing.assert_allclose(
+            weights[key.split("|")[1]], cifar10.expected[key], rtol=1e-4, atol=1e-7
+        )

@@ -1,4 +1,5 @@
-"""What only the CIFAR-10 to CIFAR-100 graph's numbers tell: the networks after iterations of the release's loop.
+"""What only the CIFAR-10 to CIFAR-100 graph's numbers tell: the networks after iterations of the
+release's loop.
 
 Arrays and their meaning: golden/README.md; tolerances: REFERENCE.md, both beside this checkout.
 """
@@ -42,13 +43,17 @@ def test_iterations(release: Original) -> None:
             continue
         expected = release.numbers(f"after_{iteration}")
         assert int(trainer.iteration) == expected["global_step"]
-        errors = release.update_errors({k: v for k, v in expected.items() if not k.startswith("unit_")})
+        errors = release.update_errors(
+            {k: v for k, v in expected.items() if not k.startswith("unit_")}
+        )
         assert len(errors) == 14
         assert all(error < slack(name, iteration) for name, error in errors.items()), errors
         totals = release.total_losses()
         for name in ("total_loss", "total_d_loss", "student_mean_xent", "disc_mean_xent"):
             # Rounding grows from step to step: a kink that flips moves these by half a percent.
-            assert totals[name] == pytest.approx(float(expected[name]), rel=5e-3 if iteration == 1 else 3e-2), name
+            assert totals[name] == pytest.approx(
+                float(expected[name]), rel=5e-3 if iteration == 1 else 3e-2
+            ), name
     assert all(map(np.array_equal, release.teacher.get_weights(), teacher))
 
 
@@ -56,7 +61,9 @@ def test_iterations(release: Original) -> None:
 def test_the_releases_teacher_moves_its_averages_in_every_forward(
     release: Original, iterations: int, forwards: int
 ) -> None:
-    """`Igam` leaves the teacher alone (they are never read); the same layers reproduce what the release's graph writes."""
+    """`Igam` leaves the teacher alone (they are never read); the same layers reproduce what the
+    release's graph writes.
+    """
     for _ in range(forwards):
         release.teacher(release.expected["x"], training=True)
     errors = release.update_errors(

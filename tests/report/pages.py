@@ -8,7 +8,9 @@ VOID = {"meta", "img", "br", "wbr", "link", "input", "hr"}
 
 @dataclasses.dataclass
 class Element:
-    """An opened tag with its attributes, the text inside it and inside its children, and its parents' tags."""
+    """An opened tag with its attributes, the text inside it and inside its children, and its
+    parents' tags.
+    """
 
     tag: str
     attributes: dict[str, str]
@@ -30,7 +32,11 @@ class Page(html.parser.HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         names = [name for name, _ in attrs]
         assert len(set(names)) == len(names), f"<{tag}> has an attribute twice"
-        made = Element(tag, {name: value or "" for name, value in attrs}, tuple(each.tag for each in self._open))
+        made = Element(
+            tag,
+            {name: value or "" for name, value in attrs},
+            tuple(each.tag for each in self._open),
+        )
         self.elements.append(made)
         if tag not in VOID:
             self._open.append(made)

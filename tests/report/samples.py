@@ -1,4 +1,6 @@
-"""A table made by hand: every kind of row, names that need to be escaped, records with all that records can have."""
+"""A table made by hand: every kind of row, names that need to be escaped, records with all that
+records can have.
+"""
 
 import dataclasses
 import pathlib
@@ -7,20 +9,28 @@ import zlib
 from typing import Any
 
 from igam_tf import attacks
-from igam_tf.bounds import Bounds
-from igam_tf.diagnostics import Check, Diagnosis
+from igam_tf.core.bounds import Bounds
+from igam_tf.evaluation.diagnostics import Check, Diagnosis
+from igam_tf.evaluation.records import Count, EvalRecord
 from igam_tf.experiments.configs import Data, Network, RobustRun, Schedule, Scoring, Table
 from igam_tf.experiments.reproduce import Result
-from igam_tf.records import Count, EvalRecord
 from igam_tf.report.html import Picture
 
 RUN = RobustRun(Data("shapes28"), Network("mnist_cnn"), Schedule(60, 1, (0.1, 0.01), (50,)))
 ODD = '<b onload="x">&amp;|`*_ "Absent"</b>'
 NOTE = "dataset <cifar10>: not found | under `/data`"
 ROWS: dict[str, Any] = {"Standard": RUN, "IGAM-MNIST": RUN, "FT-MNIST": RUN, ODD: "declared absent"}
-PUBLISHED = {"Standard": {"clean": 95.0, "pgd20": 0.12}, "IGAM-MNIST": {"clean": 93.6, "fgsm": 67.8}}
+PUBLISHED = {
+    "Standard": {"clean": 95.0, "pgd20": 0.12},
+    "IGAM-MNIST": {"clean": 93.6, "fgsm": 67.8},
+}
 TABLE = Table(
-    "1", "demo", "a <title> & more", ROWS, Scoring("shapes32", 100, ("fgsm", "pgd20"), strong_examples=50), PUBLISHED
+    "1",
+    "demo",
+    "a <title> & more",
+    ROWS,
+    Scoring("shapes32", 100, ("fgsm", "pgd20"), strong_examples=50),
+    PUBLISHED,
 )
 ENVIRONMENT = {
     "numpy": "2.4.6",
@@ -50,7 +60,9 @@ def record(right: int = 40, **fields: Any) -> EvalRecord:
 
 def diagnosis(verdict: Any) -> Diagnosis:
     checks = (
-        Check("step_size", "PASS", {"step": 0.25}, "a step is 0.25 epsilon", "too long or too short"),
+        Check(
+            "step_size", "PASS", {"step": 0.25}, "a step is 0.25 epsilon", "too long or too short"
+        ),
         Check("still_falling", verdict, {"lost": 7}, "7 <lost>", "attack longer"),
         Check("transfer", "SKIP", {}, "no surrogate", "masked"),
     )
@@ -71,7 +83,15 @@ def strong(right: int, verdict: Any) -> EvalRecord:
     attacks = {name: {"shown": f"settings of {name}"} for name in stages}
     later = {**ENVIRONMENT, "numpy": "2.5.0", "time": "2026-01-02T09:00:00"}
     return EvalRecord(
-        50, 50, 3, (0.0, 255.0), attacks, results, later, ["a weak <attack>"], diagnosis=diagnosis(verdict).to_dict()
+        50,
+        50,
+        3,
+        (0.0, 255.0),
+        attacks,
+        results,
+        later,
+        ["a weak <attack>"],
+        diagnosis=diagnosis(verdict).to_dict(),
     )
 
 
@@ -80,9 +100,13 @@ def results(right: int = 60) -> dict[str, Result]:
     only_batch = record(right)
     return {
         "Standard": Result(record(right - 20), "", where / "train_robust-1234", strong(3, "WARN")),
-        "IGAM-MNIST": Result(record(right), "weights: <mine>", where / "given-5678", strong(13, "PASS")),
+        "IGAM-MNIST": Result(
+            record(right), "weights: <mine>", where / "given-5678", strong(13, "PASS")
+        ),
         "FT-MNIST": Result(
-            dataclasses.replace(only_batch, results={"batch": only_batch.results["batch"]}), "", where / "finetune-9"
+            dataclasses.replace(only_batch, results={"batch": only_batch.results["batch"]}),
+            "",
+            where / "finetune-9",
         ),
         ODD: Result(None, NOTE),
     }
@@ -97,11 +121,21 @@ def png(width: int, height: int) -> bytes:
     """A white picture."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        return (
+            struct.pack(">I", len(content))
+            + kind
+            + content
+            + struct.pack(">I", zlib.crc32(kind + content))
+        )
 
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     lines = (b"\0" + b"\xff" * width) * height
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(lines))
+        + chunk(b"IEND", b"")
+    )
 
 
 PICTURES = [

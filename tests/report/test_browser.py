@@ -1,4 +1,6 @@
-"""The page in a browser: nothing wider than a phone, nothing asked of the network, everything painted."""
+"""The page in a browser: nothing wider than a phone, nothing asked of the network, everything
+painted.
+"""
 
 import html
 import json
@@ -10,16 +12,22 @@ from typing import Any
 
 import pytest
 
-from igam_tf import report, summary
+from igam_tf import report
+from igam_tf.experiments import summary
 
 from . import samples
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+BROWSER = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(BROWSER is None, reason="needs chromium, chromium-browser or google-chrome on the PATH"),
+    pytest.mark.skipif(
+        BROWSER is None, reason="needs chromium, chromium-browser or google-chrome on the PATH"
+    ),
 ]
-# The page in a frame of the width in question, for a browser's own window does not go below 500 pixels.
+# The page in a frame of the width in question, for a browser's own window does not go below 500
+# pixels.
 WRAPPER = """<!DOCTYPE html><body><iframe style="width:{width}px;height:2000px;border:0" srcdoc="{page}"></iframe><script>
 addEventListener("load", () => {{
   const frame = document.querySelector("iframe"), inside = frame.contentDocument, root = inside.documentElement;
@@ -57,9 +65,13 @@ def looked_at(page: str, width: int, where: pathlib.Path) -> dict[str, Any]:
 
 def pages() -> dict[str, str]:
     found = samples.by_seed()
-    documents = {seed: report.document(samples.TABLE, results, seed) for seed, results in found.items()}
+    documents = {
+        seed: report.document(samples.TABLE, results, seed) for seed, results in found.items()
+    }
     drawn = dict.fromkeys(found, samples.PICTURES)
-    several = report.report_html([*documents.values()], summary.summarise(samples.TABLE, found), drawn)
+    several = report.report_html(
+        [*documents.values()], summary.summarise(samples.TABLE, found), drawn
+    )
     one = report.report_html([documents[0]], None, drawn)
     return {"one": one, "several": several, "unfolded": one.replace("<details>", "<details open>")}
 
@@ -77,9 +89,13 @@ def test_the_page_fits(kind: str, width: int, tmp_path: pathlib.Path) -> None:
 
 
 def test_this_would_notice(tmp_path: pathlib.Path) -> None:
-    """A page that is too wide, and one that its policy keeps from running a script and from loading a picture."""
+    """A page that is too wide, and one that its policy keeps from running a script and from loading
+    a picture.
+    """
     page = pages()["one"]
-    wide = looked_at(page.replace("<main>", '<main><p class="odd" style="width:700px">x</p>'), 390, tmp_path)
+    wide = looked_at(
+        page.replace("<main>", '<main><p class="odd" style="width:700px">x</p>'), 390, tmp_path
+    )
     assert wide["needed"] > 390
     assert wide["wide"] == ["P.odd"]
     foreign = '<main><img src="http://example.org/x.png"><script>document.documentElement.dataset.onloaded = 1</script>'

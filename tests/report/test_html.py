@@ -11,8 +11,9 @@ from typing import Any
 import jinja2
 import pytest
 
-from igam_tf import claims, report, summary
-from igam_tf.report import data
+from igam_tf import report
+from igam_tf.experiments import claims, summary
+from igam_tf.report import table_document
 from igam_tf.report.html import page as html_page
 
 from . import samples
@@ -20,9 +21,9 @@ from .pages import Page
 
 
 @pytest.fixture(scope="module")
-def made() -> data.Document:
+def made() -> table_document.Document:
     """With a claim that holds, one that does not and one that is not tested."""
-    found = data.document(samples.TABLE, samples.results(), 7)
+    found = table_document.document(samples.TABLE, samples.results(), 7)
     first, second, third = found.findings
     cells = (("IGAM-MNIST", "fgsm"), ("Standard", "fgsm"))
     judged = (
@@ -33,15 +34,19 @@ def made() -> data.Document:
 
 
 @pytest.fixture(scope="module")
-def of_one(made: data.Document) -> str:
+def of_one(made: table_document.Document) -> str:
     return report.report_html([made], None, {7: samples.PICTURES})
 
 
 @pytest.fixture(scope="module")
 def of_seeds() -> str:
     found = samples.by_seed()
-    documents = [data.document(samples.TABLE, results, seed) for seed, results in found.items()]
-    return report.report_html(documents, summary.summarise(samples.TABLE, found), {4: samples.PICTURES})
+    documents = [
+        table_document.document(samples.TABLE, results, seed) for seed, results in found.items()
+    ]
+    return report.report_html(
+        documents, summary.summarise(samples.TABLE, found), {4: samples.PICTURES}
+    )
 
 
 @pytest.fixture(params=["of_one", "of_seeds"])
@@ -60,13 +65,21 @@ def test_the_head(text: str, page: Page) -> None:
     assert page.one("html").attributes["lang"] == "en"
     assert page.one("title").text == "Table 1: a <title> & more (igam_tf)"
     assert page.one("h1").text == "Table 1: a <title> & more"
-    named = {element.attributes.get("name"): element.attributes["content"] for element in page.all("meta")[1:]}
+    named = {
+        element.attributes.get("name"): element.attributes["content"]
+        for element in page.all("meta")[1:]
+    }
     assert named["viewport"] == "width=device-width, initial-scale=1"
 
 
 def test_nothing_is_asked_of_the_network(text: str, page: Page) -> None:
-    policy = next(e for e in page.all("meta") if e.attributes.get("http-equiv") == "Content-Security-Policy")
-    assert "default-src 'none'; img-src data:; style-src 'unsafe-inline'" in policy.attributes["content"]
+    policy = next(
+        e for e in page.all("meta") if e.attributes.get("http-equiv") == "Content-Security-Policy"
+    )
+    assert (
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+        in policy.attributes["content"]
+    )
     assert not page.all("script", "link", "iframe", "object", "embed", "base", "form", "svg")
     for element in page.elements:
         for name, value in element.attributes.items():
@@ -106,7 +119,11 @@ def test_tables_can_be_read_aloud(page: Page) -> None:
     assert len(tables) >= 5
     assert len(page.all("caption")) == len(tables)
     assert all(element.text for element in page.all("caption"))
-    assert {element.attributes.get("scope") for element in page.all("th")} == {"col", "row", "rowgroup"}
+    assert {element.attributes.get("scope") for element in page.all("th")} == {
+        "col",
+        "row",
+        "rowgroup",
+    }
     frames = [e for e in page.all("div") if e.attributes.get("role") == "region"]
     assert len(frames) == len(tables)
     assert all(e.attributes["aria-label"] and e.attributes["tabindex"] == "0" for e in frames)
@@ -138,7 +155,11 @@ def numbers(tables: list[dict[str, Any]]) -> Iterator[str]:
             for record in filter(None, (row["record"], row["strong"])):
                 for counts in record["results"].values():
                     yield from (str(count["correct"]) for count in counts.values())
-                    yield from (str(c["never_fooled"]) for c in counts.values() if c["never_fooled"] is not None)
+                    yield from (
+                        str(c["never_fooled"])
+                        for c in counts.values()
+                        if c["never_fooled"] is not None
+                    )
                 yield from record["doubts"]
                 yield from (attack["shown"] for attack in record["attacks"].values())
             if row["strong"]:
@@ -151,14 +172,16 @@ def numbers(tables: list[dict[str, Any]]) -> Iterator[str]:
         yield from (value for values in table["environment"].values() for value in values)
 
 
-def test_every_figure_of_the_json_is_on_the_page(made: data.Document, of_one: str) -> None:
+def test_every_figure_of_the_json_is_on_the_page(
+    made: table_document.Document, of_one: str
+) -> None:
     shown = Page(of_one).text
     expected = list(numbers(json.loads(report.report_json([made]))["tables"]))
     assert len(expected) > 100
     assert [words for words in expected if " ".join(words.split()) not in shown] == []
 
 
-def test_configurations_can_be_read_back(made: data.Document, of_one: str) -> None:
+def test_configurations_can_be_read_back(made: table_document.Document, of_one: str) -> None:
     folded = [e for e in Page(of_one).all("details") if e.text.startswith("Configuration")]
     configs = [json.loads(e.text.removeprefix("Configuration")) for e in folded]
     assert configs == [row.config for row in made.rows if row.config]
@@ -199,12 +222,14 @@ def marked(value: Any, field: str = "") -> Any:
 
 
 @pytest.mark.parametrize("several", [False, True])
-def test_no_string_of_the_data_becomes_markup(made: data.Document, several: bool) -> None:
+def test_no_string_of_the_data_becomes_markup(made: table_document.Document, several: bool) -> None:
     """The page has the same elements and attributes where every string holds markup."""
     documents, over_seeds, marked_over_seeds = [made], None, None
     if several:
         by_seed = samples.by_seed()
-        documents = [data.document(samples.TABLE, found, seed) for seed, found in by_seed.items()]
+        documents = [
+            table_document.document(samples.TABLE, found, seed) for seed, found in by_seed.items()
+        ]
         over_seeds = summary.summarise(samples.TABLE, by_seed)
         marked_over_seeds = dataclasses.replace(marked(over_seeds), columns=over_seeds.columns)
     pictures = dict.fromkeys((0, 4, 7), samples.PICTURES)
@@ -220,12 +245,12 @@ def test_long_names_break_between_their_words_alone() -> None:
     results = {"lambda_diff=<2>": samples.results()["Standard"], "IGAM-MNIST": samples.Result(None)}
     rows = dict.fromkeys(results, samples.RUN)
     table = dataclasses.replace(samples.TABLE, rows=rows)
-    html = report.report_html([data.document(table, results)])
+    html = report.report_html([table_document.document(table, results)])
     assert 'class="name">lambda_<wbr>diff=<wbr>&lt;2&gt;</th>' in html
     assert 'class="name">IGAM-MNIST</th>' in html
 
 
-def test_a_name_that_a_template_misspells_is_an_error(made: data.Document) -> None:
+def test_a_name_that_a_template_misspells_is_an_error(made: table_document.Document) -> None:
     template = html_page.environment().from_string("<p>{{ document.titel }}</p>")
     with pytest.raises(jinja2.UndefinedError, match="titel"):
         template.render(document=made)
@@ -237,9 +262,12 @@ def test_verdicts(of_one: str) -> None:
     assert verdicts[:3] == ["holds", "does not hold", "not tested"]
     assert verdicts[3:9] == ["PASS", "PASS", "WARN", "PASS", "SKIP", "SKIP"]
     assert "Warnings" in [e.text for e in page.all("h2")]
-    quiet = {name: dataclasses.replace(result, strong=None) for name, result in samples.by_seed()[0].items()}
+    quiet = {
+        name: dataclasses.replace(result, strong=None)
+        for name, result in samples.by_seed()[0].items()
+    }
     del quiet[samples.ODD]
-    words = Page(report.report_html([data.document(samples.TABLE, quiet)])).text
+    words = Page(report.report_html([table_document.document(samples.TABLE, quiet)])).text
     assert "Warnings" not in words
     assert "Diagnostics" not in words
 
@@ -248,7 +276,10 @@ def test_pictures(of_one: str) -> None:
     page = Page(of_one)
     curve, grid = page.all("img")
     assert base64.b64decode(curve.attributes["src"].partition(",")[2]) == samples.PICTURES[0].png
-    assert (curve.attributes["width"], curve.attributes["height"]) == ("520", "400")  # half, for fine screens
+    assert (curve.attributes["width"], curve.attributes["height"]) == (
+        "520",
+        "400",
+    )  # half, for fine screens
     assert [e.attributes["alt"] for e in (curve, grid)] == ['rows "fall"', "a grid"]
     assert [e.text for e in page.all("figcaption")] == ["a <curve>", "gradients"]
     assert "Input gradients are not shown: <no data>" in page.text
@@ -268,7 +299,10 @@ def test_several_seeds(of_seeds: str) -> None:
 def luminance(color: str) -> float:
     """Relative, as the Web Content Accessibility Guidelines define it."""
     digits = color.removeprefix("#")
-    channels = [int(part * (2 // len(part)), 16) / 255 for part in re.findall("." * (len(digits) // 3), digits)]
+    channels = [
+        int(part * (2 // len(part)), 16) / 255
+        for part in re.findall("." * (len(digits) // 3), digits)
+    ]
     linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
@@ -276,18 +310,26 @@ def luminance(color: str) -> float:
 def test_words_stand_out_from_their_paper_by_day_and_by_night(of_one: str) -> None:
     """4.5 to 1 at least, the guidelines' AA."""
     schemes = [
-        dict(re.findall(r"--([\w-]+): (#\w+)", part)) for part in re.findall(r":root \{(.*?)\}", of_one, re.DOTALL)
+        dict(re.findall(r"--([\w-]+): (#\w+)", part))
+        for part in re.findall(r":root \{(.*?)\}", of_one, re.DOTALL)
     ]
     assert len(schemes) == 3  # day, night, print
     for colors in schemes:
-        on_paper = [(colors[name], colors["paper"]) for name in ("ink", "soft", "link", "good", "bad", "warn")]
-        for pair in [*on_paper, (colors["ink"], colors["warn-paper"]), (colors["ink"], colors["faint"])]:
+        on_paper = [
+            (colors[name], colors["paper"])
+            for name in ("ink", "soft", "link", "good", "bad", "warn")
+        ]
+        for pair in [
+            *on_paper,
+            (colors["ink"], colors["warn-paper"]),
+            (colors["ink"], colors["faint"]),
+        ]:
             dark, light = sorted(map(luminance, pair))
             assert (light + 0.05) / (dark + 0.05) >= 4.5, pair
 
 
 def test_nothing_ran() -> None:
     nothing = {name: samples.Result(None, "why") for name in samples.ROWS}
-    page = Page(report.report_html([data.document(samples.TABLE, nothing)]))
+    page = Page(report.report_html([table_document.document(samples.TABLE, nothing)]))
     assert page.text.count("not run: why") == 2 * len(nothing)
     assert "Environment" not in page.text

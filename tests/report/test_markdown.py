@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from igam_tf import report, summary
+from igam_tf import report
+from igam_tf.experiments import summary
 from igam_tf.report.markdown import escaped
 
 from . import samples
@@ -32,7 +33,14 @@ def test_the_table(lines: list[str]) -> None:
     assert table[2] == [
         "Standard", "moving", "91.0 [83.8, 95.2]", "40.0 [30.9, 49.8]", "20.0 [13.3, 28.9]", "6.0 [2.1, 16.2]",
     ]  # fmt: skip
-    assert table[3] == ["", "batch", "96.0 [90.2, 98.4]", "45.0 [35.6, 54.8]", "20.0 [13.3, 28.9]", ""]
+    assert table[3] == [
+        "",
+        "batch",
+        "96.0 [90.2, 98.4]",
+        "45.0 [35.6, 54.8]",
+        "20.0 [13.3, 28.9]",
+        "",
+    ]
     assert table[4] == ["", "paper", "95 (-4.0)", "-", "0.12 (+19.9)", ""]
     assert table[-1] == [samples.ODD, "not run", "", "", "", ""]
 
@@ -52,7 +60,9 @@ def test_what_stands_below(lines: list[str]) -> None:
     assert "Beside each figure its 95 % interval" in text
     assert "- Standard: WARN still_falling (7 \\<lost>)" in lines
     assert "- IGAM-MNIST: PASS (2 checks)" in lines
-    assert any(line.startswith("- not tested: IGAM-MNIST beats FT-MNIST in every column") for line in lines)
+    assert any(
+        line.startswith("- not tested: IGAM-MNIST beats FT-MNIST in every column") for line in lines
+    )
     assert "bin/reproduce_table --table=1 --preset=demo --seed=7 --rows=IGAM-MNIST" in lines
     assert lines[-1].startswith(
         r"Measured with numpy 2.4.6, 2.5.0; machine x86_64 \<2 cores>; devices CPU:0, GPU:0; time 2026"

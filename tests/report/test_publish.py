@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from igam_tf import report, summary
+from igam_tf import report
+from igam_tf.experiments import summary
 from igam_tf.experiments.runs import Options
-from igam_tf.report import pictures, publish
+from igam_tf.report import illustrations, publish
 
 from . import samples
 from .pages import Page
@@ -19,11 +20,13 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Pictures come from the shelf; which results were asked for."""
     asked: list[int] = []
 
-    def of_table(table: object, found: dict[str, Any], given: object, options: object) -> list[object]:
+    def of_table(
+        table: object, found: dict[str, Any], given: object, options: object
+    ) -> list[object]:
         asked.append(found["FT-MNIST"].record.results["batch"]["fgsm"].correct)
         return samples.PICTURES
 
-    monkeypatch.setattr(pictures, "of_table", of_table)
+    monkeypatch.setattr(illustrations, "of_table", of_table)
     return asked
 
 
@@ -38,7 +41,9 @@ def test_text(tmp_path: pathlib.Path) -> None:
     found = samples.by_seed()
     first, second = (report.table_text(samples.TABLE, results) for results in found.values())
     over = summary.summary_text(samples.TABLE, found)
-    assert published("text", tmp_path / "new" / "t.txt", (0, 4)) == f"{first}\n\n{second}\n\n{over}\n"
+    assert (
+        published("text", tmp_path / "new" / "t.txt", (0, 4)) == f"{first}\n\n{second}\n\n{over}\n"
+    )
     assert published("text", tmp_path / "other" / "t.txt", (4,)) == f"{second}\n"
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from igam_tf import report, summary
-from igam_tf.records import EvalRecord
-from igam_tf.report import data
+from igam_tf import report
+from igam_tf.evaluation.records import EvalRecord
+from igam_tf.experiments import summary
+from igam_tf.report import table_document
 
 from . import samples
 
@@ -29,7 +30,9 @@ ROW = {
 def content() -> dict[str, Any]:
     found = samples.by_seed()
     documents = [report.document(samples.TABLE, results, seed) for seed, results in found.items()]
-    read: dict[str, Any] = json.loads(report.report_json(documents, summary.summarise(samples.TABLE, found)))
+    read: dict[str, Any] = json.loads(
+        report.report_json(documents, summary.summarise(samples.TABLE, found))
+    )
     return read
 
 
@@ -60,7 +63,10 @@ def test_every_record_comes_back(content: dict[str, Any]) -> None:
     results = samples.by_seed()[4]
     assert [table["seed"] for table in content["tables"]] == [0, 4]
     for row in content["tables"][1]["rows"]:
-        for key, record in (("record", results[row["name"]].record), ("strong", results[row["name"]].strong)):
+        for key, record in (
+            ("record", results[row["name"]].record),
+            ("strong", results[row["name"]].strong),
+        ):
             read = row[key] and EvalRecord.from_json(json.dumps(row[key]))
             assert read == record
 
@@ -78,7 +84,9 @@ def test_numbers(content: dict[str, Any]) -> None:
 def test_one_seed_has_no_summary_and_numbers_that_are_none_become_null() -> None:
     results = samples.results()
     strong = results["Standard"].strong
-    broken = dataclasses.replace(strong, diagnosis={**strong.diagnosis, "measures": {"alignment": float("nan")}})
+    broken = dataclasses.replace(
+        strong, diagnosis={**strong.diagnosis, "measures": {"alignment": float("nan")}}
+    )
     results["Standard"] = dataclasses.replace(results["Standard"], strong=broken)
     text = report.report_json([report.document(samples.TABLE, results)])
     read = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
@@ -89,11 +97,11 @@ def test_one_seed_has_no_summary_and_numbers_that_are_none_become_null() -> None
 @pytest.mark.parametrize(
     "kind",
     [
-        data.Document,
-        data.Conditions,
-        data.Row,
-        data.Figure,
-        data.Published,
+        table_document.Document,
+        table_document.Conditions,
+        table_document.Row,
+        table_document.Figure,
+        table_document.PublishedFigure,
         summary.Summary,
         summary.Over,
         summary.Mean,

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from igam_tf import adapters, bounds, losses, models, modes, randomness
-from igam_tf.errors import InputError
+from igam_tf import adapters, losses, models
+from igam_tf.core import bounds, modes, randomness
+from igam_tf.core.errors import InputError
 from igam_tf.training import AdversarialTrainer, Momentum
 
 from .. import tiny
@@ -21,7 +22,9 @@ def trainer(rate: float = 0.1, **settings: float) -> AdversarialTrainer:
 def test_without_an_attack_a_step_is_plain_training() -> None:
     x, y = tiny.batch()
     plain = tiny.classifier()
-    plain.compile(keras.optimizers.SGD(0.1), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    plain.compile(
+        keras.optimizers.SGD(0.1), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    )
     plain.train_on_batch(x, y)
     found = trainer(weight_decay=0.0)
     logs = found.train_on_batch(x, y.astype(np.uint8), return_dict=True)
@@ -49,7 +52,9 @@ def test_the_attack_raises_the_loss_within_ball_and_range() -> None:
     assert tiny.equal(tiny.values(found.model), before)
     assert 7.9 < np.abs(adversarial - x).max() <= 8 + 1e-4
     assert 0 <= adversarial.min() < adversarial.max() <= 255
-    clean, attacked = (np.mean(losses.cross_entropy(y, found.model(images))) for images in (x, adversarial))
+    clean, attacked = (
+        np.mean(losses.cross_entropy(y, found.model(images))) for images in (x, adversarial)
+    )
     assert attacked > clean + 0.01
 
 
@@ -83,7 +88,8 @@ def test_more_than_one_device_is_refused() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(strategy), "num_replicas_in_sync", 2)
         with pytest.raises(
-            InputError, match=r"^compile: adversarial_trainer trains on one device, got a strategy of 2"
+            InputError,
+            match=r"^compile: adversarial_trainer trains on one device, got a strategy of 2",
         ):
             trainer()
 
@@ -95,7 +101,9 @@ def test_the_start_has_a_key_of_its_own() -> None:
     noise = (model._adversarial(tf.constant(x), tf.constant(y)) - x).numpy() / 8
 
     def draws(purpose: str) -> np.ndarray:
-        return tf.random.stateless_uniform(x.shape, randomness.key(3, purpose, 0), -1.0, 1.0).numpy()
+        return tf.random.stateless_uniform(
+            x.shape, randomness.key(3, purpose, 0), -1.0, 1.0
+        ).numpy()
 
     np.testing.assert_allclose(noise, draws("training_start"), atol=1e-5)
     assert np.abs(noise - draws("augmentation")).max() > 0.1
@@ -120,11 +128,17 @@ def test_the_seed_decides(seed: int, same: bool) -> None:
             for name in ("steps", "ramp_steps", "weight_decay")
         ),
         *(
-            ({name: value}, rf"^{name}: expected 0 to 255, the width of the pixel range \[0, 255\], got {value}$")
+            (
+                {name: value},
+                rf"^{name}: expected 0 to 255, the width of the pixel range \[0, 255\], got {value}$",
+            )
             for name in ("epsilon", "step_size")
             for value in (-1, 256, "300/255")
         ),
-        ({"epsilon": "eight"}, r"^epsilon: expected a number or a fraction such as 8/255, got 'eight'$"),
+        (
+            {"epsilon": "eight"},
+            r"^epsilon: expected a number or a fraction such as 8/255, got 'eight'$",
+        ),
     ],
 )
 def test_settings_out_of_range(settings: dict[str, object], message: str) -> None:
@@ -134,7 +148,9 @@ def test_settings_out_of_range(settings: dict[str, object], message: str) -> Non
 
 @pytest.mark.parametrize(("high", "epsilon"), [(255.0, 8.0), (1.0, 8 / 255)])
 def test_amounts_are_as_attacks_take_them(high: float, epsilon: float) -> None:
-    trained = AdversarialTrainer(tiny.classifier(high=high), epsilon="8/255", step_size=epsilon, steps=2)
+    trained = AdversarialTrainer(
+        tiny.classifier(high=high), epsilon="8/255", step_size=epsilon, steps=2
+    )
     assert (trained.epsilon, trained.step_size) == (epsilon, epsilon)
 
 
@@ -144,10 +160,14 @@ def test_a_model_without_bounds() -> None:
 
 
 def test_the_attacks_loop_leaves_nothing_behind() -> None:
-    """A loop that is differentiated keeps every step's activations in lists that grow; the weights' tape begins after it."""
+    """A loop that is differentiated keeps every step's activations in lists that grow; the weights'
+    tape begins after it.
+    """
     x, y = tiny.batch()
     found = trainer(epsilon=8, step_size=2, steps=50)
-    step = tf.function(lambda x, y: found.train_step((x, y)), autograph=False).get_concrete_function(x, y)
+    step = tf.function(
+        lambda x, y: found.train_step((x, y)), autograph=False
+    ).get_concrete_function(x, y)
     functions = step.graph.as_graph_def().library.function
     operations = {node.op for function in functions for node in function.node_def} | {
         operation.type for operation in step.graph.get_operations()
@@ -158,17 +178,26 @@ def test_the_attacks_loop_leaves_nothing_behind() -> None:
     def differentiated(x: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             tape.watch(x)
-            return tape.gradient(tf.while_loop(lambda x: tf.reduce_sum(x) < 9, lambda x: (x * x,), (x,))[0], x)
+            return tape.gradient(
+                tf.while_loop(lambda x: tf.reduce_sum(x) < 9, lambda x: (x * x,), (x,))[0], x
+            )
 
     grows = tf.function(differentiated, autograph=False).get_concrete_function(tf.constant([2.0]))
-    kept = {node.op for function in grows.graph.as_graph_def().library.function for node in function.node_def}
+    kept = {
+        node.op
+        for function in grows.graph.as_graph_def().library.function
+        for node in function.node_def
+    }
     assert "TensorListPushBack" in kept  # what the test above would see
 
 
 def test_a_model_with_a_random_pad_has_one_place_at_every_iteration() -> None:
     """In the attack as in the update; at the centre when it is evaluated."""
     model = models.adapted(
-        tiny.classifier(shape=(12, 12, 3)), adapters.Pad(12, "random", seed=3), tiny.SHAPE, bounds.PIXELS
+        tiny.classifier(shape=(12, 12, 3)),
+        adapters.Pad(12, "random", seed=3),
+        tiny.SHAPE,
+        bounds.PIXELS,
     )
     trained = AdversarialTrainer(model, weight_decay=0.0)
     trained.compile(Momentum(0.0))
@@ -181,4 +210,6 @@ def test_a_model_with_a_random_pad_has_one_place_at_every_iteration() -> None:
         assert reports[-1] == pytest.approx(expected, rel=1e-5)
     assert len(set(reports)) > 1
     central = float(losses.mean_cross_entropy(y, model(x, training=False)))
-    assert trained.evaluate(x, y, verbose=0, return_dict=True)["xent"] == pytest.approx(central, rel=1e-5)
+    assert trained.evaluate(x, y, verbose=0, return_dict=True)["xent"] == pytest.approx(
+        central, rel=1e-5
+    )

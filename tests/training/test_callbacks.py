@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from igam_tf.errors import DivergedError
+from igam_tf.core.errors import DivergedError
 from igam_tf.training.callbacks import Keeper, State, append_history
 
 
@@ -57,7 +57,11 @@ def test_optimizers_are_part_of_it(tmp_path: pathlib.Path) -> None:
         weight = keras.Variable([1.0, 2.0])
         optimizer = keras.optimizers.Adam(0.1)
         optimizer.build([weight])
-        return State(tmp_path / "state", weight=weight.value, optimizer=optimizer), weight, optimizer
+        return (
+            State(tmp_path / "state", weight=weight.value, optimizer=optimizer),
+            weight,
+            optimizer,
+        )
 
     state, weight, optimizer = parts()
     for step in range(3):
@@ -99,10 +103,13 @@ def test_an_epoch_is_written_and_saved(tmp_path: pathlib.Path) -> None:
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
-def test_a_loss_that_is_no_number_stops_before_anything_is_written(tmp_path: pathlib.Path, bad: float) -> None:
+def test_a_loss_that_is_no_number_stops_before_anything_is_written(
+    tmp_path: pathlib.Path, bad: float
+) -> None:
     made, state = keeper(tmp_path)
     with pytest.raises(
-        DivergedError, match=f"^training diverged: the loss is {bad} at epoch 3; the state after epoch 2 is kept"
+        DivergedError,
+        match=f"^training diverged: the loss is {bad} at epoch 3; the state after epoch 2 is kept",
     ):
         made.on_epoch_end(2, {"loss": bad})
     assert not state.saved
@@ -112,7 +119,9 @@ def test_a_loss_that_is_no_number_stops_before_anything_is_written(tmp_path: pat
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_so_does_a_weight(tmp_path: pathlib.Path, bad: float) -> None:
     made, state = keeper(tmp_path, weight=bad)
-    with pytest.raises(DivergedError, match=r"^training diverged: a weight is not finite after epoch 1"):
+    with pytest.raises(
+        DivergedError, match=r"^training diverged: a weight is not finite after epoch 1"
+    ):
         made.on_epoch_end(0, {"loss": 0.5})
     assert not state.saved
     assert not (tmp_path / "history.csv").exists()

@@ -7,10 +7,11 @@ import keras
 import numpy as np
 import pytest
 
-from igam_tf import adapters, gradients, losses, models, modes, runtime
-from igam_tf.bounds import PIXELS
+from igam_tf import adapters, gradients, losses, models
+from igam_tf.core import modes, runtime
+from igam_tf.core.bounds import PIXELS
+from igam_tf.core.errors import InputError
 from igam_tf.data import Dataset, Split, training_batches
-from igam_tf.errors import InputError
 from igam_tf.experiments import build
 from igam_tf.experiments.configs import Schedule
 from igam_tf.training import HeadTrainer, finetune
@@ -51,12 +52,16 @@ def test_a_step_descends_the_mean_cross_entropy(statistics: str) -> None:
     trainer.compile(keras.optimizers.SGD(0.5))
     logs = trainer.train_on_batch(x, y.astype(np.uint8), return_dict=True)
     np.testing.assert_allclose(head.bias, expected, rtol=1e-5, atol=1e-6)
-    assert float(logs["loss"]) == pytest.approx(float(np.mean(losses.cross_entropy(y, logits))), rel=1e-5)
+    assert float(logs["loss"]) == pytest.approx(
+        float(np.mean(losses.cross_entropy(y, logits))), rel=1e-5
+    )
     assert float(logs["accuracy"]) == pytest.approx(np.mean(logits.argmax(1) == y))
 
 
 def test_unknown_statistics() -> None:
-    with pytest.raises(InputError, match=r"^statistics: expected one of moving, batch, got 'train'"):
+    with pytest.raises(
+        InputError, match=r"^statistics: expected one of moving, batch, got 'train'"
+    ):
         HeadTrainer(teacher(), [], statistics="train")
 
 
@@ -69,7 +74,9 @@ def behind(spec: str, size: int) -> tuple[keras.Model, keras.layers.Layer, keras
 
 
 @pytest.mark.parametrize("statistics", ["moving", "batch"])
-def test_a_transposed_convolution_learns_with_the_head_and_is_saved(tmp_path: pathlib.Path, statistics: str) -> None:
+def test_a_transposed_convolution_learns_with_the_head_and_is_saved(
+    tmp_path: pathlib.Path, statistics: str
+) -> None:
     model, head, adapter = behind("transposed:16", 16)
     (kernel,) = adapter.trainable_variables
     learned = {id(v) for v in (*head.trainable_variables, kernel)}
@@ -104,7 +111,9 @@ def test_random_pads_draw_a_place_at_every_step() -> None:
 
 
 def test_phase_1_in_one_call_is_the_commands() -> None:
-    """With a Dataset or the same as arrays: the run that `bin/finetune_teacher` makes of these settings."""
+    """With a Dataset or the same as arrays: the run that `bin/finetune_teacher` makes of these
+    settings.
+    """
     images, labels = tiny.batch(40, (12, 12, 3))
     split = Split(images.astype(np.uint8), labels)
     dataset = Dataset("random", split, split, tiny.CLASSES, PIXELS)
@@ -112,22 +121,30 @@ def test_phase_1_in_one_call_is_the_commands() -> None:
     for data in (dataset, (split.images, split.labels)):
         source, before = tiny.classifier(), tiny.values(tiny.classifier())
         keras.utils.set_random_seed(7)
-        model = finetune(source, data, adapter=adapters.CenterCrop(8), steps=4, batch_size=16, seed=3)
+        model = finetune(
+            source, data, adapter=adapters.CenterCrop(8), steps=4, batch_size=16, seed=3
+        )
         assert tiny.equal(tiny.values(source), before)
         assert (model.input_shape, model.output_shape) == ((None, 12, 12, 3), (None, tiny.CLASSES))
         weights.append(tiny.values(model))
     schedule = Schedule(4, 16, (0.001,), (), "adam")
-    run = dataclasses.replace(small.FINETUNED, schedule=schedule, adapter=("crop:8",), normalization=None)
+    run = dataclasses.replace(
+        small.FINETUNED, schedule=schedule, adapter=("crop:8",), normalization=None
+    )
     source = tiny.classifier()
     keras.utils.set_random_seed(7)
     trainer = build.build(run, dataset, source).trainer
     with runtime.repeatable_graphs():
-        trainer.fit(training_batches(split, 16, 3, PIXELS), steps_per_epoch=4, shuffle=False, verbose=0)
+        trainer.fit(
+            training_batches(split, 16, 3, PIXELS), steps_per_epoch=4, shuffle=False, verbose=0
+        )
     weights.append(tiny.values(trainer.model))
     assert tiny.equal(weights[0], weights[1])
     assert tiny.equal(weights[0], weights[2])
 
 
 def test_phase_1_of_something_else() -> None:
-    with pytest.raises(InputError, match=r"^data: expected images and labels as a pair or a Split, got ndarray$"):
+    with pytest.raises(
+        InputError, match=r"^data: expected images and labels as a pair or a Split, got ndarray$"
+    ):
         finetune(tiny.classifier(), np.zeros((4, 8, 8, 3)))

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from igam_tf import adapters, gradients, models, modes
-from igam_tf.bounds import PIXELS
-from igam_tf.errors import InputError
+from igam_tf import adapters, gradients, models
+from igam_tf.core import modes
+from igam_tf.core.bounds import PIXELS
+from igam_tf.core.errors import InputError
 from igam_tf.training import PROTOCOLS, AdversarialTrainer, Igam, Momentum
 
 from .. import tiny
@@ -35,7 +36,8 @@ def test_it_reduces_to_plain_training(settings: dict[str, float]) -> None:
     plain.compile(Momentum(0.1))
     for _ in range(3):
         plain.train_on_batch(X, Y)
-    # The release's discriminator step runs the student once more, which moves its moving averages, and only them.
+    # The release's discriminator step runs the student once more, which moves its moving averages,
+    # and only them.
     trained = [[v.numpy() for v in m.trainable_variables] for m in (trainer.student, plain.model)]
     assert tiny.equal(*trained)
     if "steps_before_matching" in settings:
@@ -56,12 +58,17 @@ def test_the_order_within_a_batch_does_not_matter() -> None:
     first, second = tiny.igam(eager=True), tiny.igam(eager=True)
     first.train_on_batch(X, Y)
     second.train_on_batch(X[order], Y[order])
-    for one, other in ((first.student, second.student), (first.discriminator, second.discriminator)):
+    for one, other in (
+        (first.student, second.student),
+        (first.discriminator, second.discriminator),
+    ):
         assert tiny.relative(tiny.values(other), tiny.values(one)) < 1e-4
 
 
 def test_who_is_touched_when() -> None:
-    """Matching from the 2nd iteration on, the discriminator at every 3rd (counted from 0), the teacher never."""
+    """Matching from the 2nd iteration on, the discriminator at every 3rd (counted from 0), the
+    teacher never.
+    """
     trainer = tiny.igam(disc_every=3, steps_before_matching=2)
     teacher = tiny.values(trainer.teacher)
     judged = []
@@ -81,25 +88,44 @@ def test_who_is_touched_when() -> None:
 
 def test_metrics_of_matching_are_means_over_matching_iterations() -> None:
     trainer = tiny.igam(0.0, steps_before_matching=2, weight_decay=0.01)
-    late = trainer.fit(np.tile(X, (4, 1, 1, 1)), np.tile(Y, 4), batch_size=len(Y), shuffle=False, verbose=0).history
-    alone = {name: float(value) for name, value in trainer.train_on_batch(X, Y, return_dict=True).items()}
+    late = trainer.fit(
+        np.tile(X, (4, 1, 1, 1)), np.tile(Y, 4), batch_size=len(Y), shuffle=False, verbose=0
+    ).history
+    alone = {
+        name: float(value) for name, value in trainer.train_on_batch(X, Y, return_dict=True).items()
+    }
     assert late["matching"] == [0.5]
     for name in ("adv", "diff", "disc_accuracy", "cosine", "student_norm", "teacher_norm"):
         assert late[name] == pytest.approx([alone[name]], rel=1e-5), name
-    decay = 0.01 * 0.5 * sum(np.sum(v.numpy() ** 2) for v in trainer.student.weights if v.path.endswith("kernel"))
-    assert alone["loss"] == pytest.approx(alone["xent"] + decay + alone["adv"] + 1000 * alone["diff"], rel=1e-5)
+    decay = (
+        0.01
+        * 0.5
+        * sum(np.sum(v.numpy() ** 2) for v in trainer.student.weights if v.path.endswith("kernel"))
+    )
+    assert alone["loss"] == pytest.approx(
+        alone["xent"] + decay + alone["adv"] + 1000 * alone["diff"], rel=1e-5
+    )
 
 
 def test_compiled_or_not_a_step_is_the_same() -> None:
     compiled, eager = stepped(tiny.igam()), stepped(tiny.igam(eager=True))
-    for one, other in ((compiled.student, eager.student), (compiled.discriminator, eager.discriminator)):
+    for one, other in (
+        (compiled.student, eager.student),
+        (compiled.discriminator, eager.discriminator),
+    ):
         assert tiny.relative(tiny.values(one), tiny.values(other)) < 1e-5
 
 
 def parts(**settings: str) -> dict[str, float]:
     trainer = tiny.igam(eager=True, disc_every=1, **settings)
-    logs = {name: float(value) for name, value in trainer.train_on_batch(X, Y, return_dict=True).items()}
-    return {**logs, "student": trainer.student.get_weights(), "judge": trainer.discriminator.get_weights()}
+    logs = {
+        name: float(value) for name, value in trainer.train_on_batch(X, Y, return_dict=True).items()
+    }
+    return {
+        **logs,
+        "student": trainer.student.get_weights(),
+        "judge": trainer.discriminator.get_weights(),
+    }
 
 
 @pytest.fixture(scope="module")
@@ -117,10 +143,14 @@ def test_the_sum_of_two_expectations_is_twice_their_mean(release: dict[str, floa
     assert tiny.relative(found["student"], release["student"]) > 1e-5
 
 
-def test_the_discriminators_step_may_reuse_the_students_gradients(release: dict[str, float]) -> None:
+def test_the_discriminators_step_may_reuse_the_students_gradients(
+    release: dict[str, float],
+) -> None:
     found = parts(discriminator_update="same_gradients")
     averages = [v.trainable for v in tiny.classifier(1).weights]
-    trained = [[w for w, t in zip(run["student"], averages, strict=True) if t] for run in (found, release)]
+    trained = [
+        [w for w, t in zip(run["student"], averages, strict=True) if t] for run in (found, release)
+    ]
     assert tiny.relative(*trained) < 1e-6
     assert tiny.relative(found["judge"], release["judge"]) > 1e-5
 
@@ -146,17 +176,22 @@ def test_what_the_input_gradients_are(settings: dict[str, str], of: str, statist
     ("matched_to", "stand_in"),
     [("other_images", lambda gradient: np.roll(gradient, 1, axis=0)), ("zero", np.zeros_like)],
 )
-def test_controls_match_the_student_to_something_else(matched_to: str, stand_in: Callable[[Any], np.ndarray]) -> None:
+def test_controls_match_the_student_to_something_else(
+    matched_to: str, stand_in: Callable[[Any], np.ndarray]
+) -> None:
     found = parts(matched_to=matched_to)
     student = np.asarray(gradients.input_gradient(tiny.classifier(1), X, Y, "softmax", "batch"))
-    target = stand_in(np.asarray(gradients.input_gradient(tiny.classifier(2), X, Y, "softmax", "batch")))
+    target = stand_in(
+        np.asarray(gradients.input_gradient(tiny.classifier(2), X, Y, "softmax", "batch"))
+    )
     assert found["teacher_norm"] == pytest.approx(mean_norm(target), rel=1e-5)
     assert found["diff"] == pytest.approx(float(np.sum((student - target) ** 2)), rel=1e-5)
 
 
 def test_matched_to_zero_the_teacher_is_nothing_to_the_student() -> None:
     students = [
-        tiny.values(stepped(tiny.igam(matched_to="zero", teacher=tiny.classifier(seed)), 2).student) for seed in (2, 3)
+        tiny.values(stepped(tiny.igam(matched_to="zero", teacher=tiny.classifier(seed)), 2).student)
+        for seed in (2, 3)
     ]
     assert tiny.equal(*students)
 
@@ -176,9 +211,13 @@ def test_the_papers_protocol_is_its_equations() -> None:
 
 
 def test_the_teacher_is_seen_through_the_adapter_and_the_discriminator_sees_its_window() -> None:
-    adapter = keras.Sequential([adapters.ChannelMean(), adapters.CenterCrop(4), adapters.Scale(1 / 255)])
+    adapter = keras.Sequential(
+        [adapters.ChannelMean(), adapters.CenterCrop(4), adapters.Scale(1 / 255)]
+    )
     teacher = tiny.classifier(2, (4, 4, 1), 1.0)
-    trainer = tiny.igam(0.0, True, teacher=teacher, adapter=adapter, gradient_crop=4, seen=(4, 4, 3))
+    trainer = tiny.igam(
+        0.0, True, teacher=teacher, adapter=adapter, gradient_crop=4, seen=(4, 4, 3)
+    )
     logs = trainer.train_on_batch(X, Y, return_dict=True)
     student = gradients.input_gradient(trainer.student, X, Y, statistics="batch")
     expected = gradients.input_gradient(teacher, X, Y, statistics="batch", adapter=adapter)
@@ -208,21 +247,42 @@ def test_a_random_pad_has_one_place_at_every_iteration(inside: bool) -> None:
     assert tiny.equal(tiny.values(trainer.teacher), before)
 
 
-SETTINGS = ("gradient_of", "diff_reduction", "adversarial_reduction", "discriminator_update", "teacher_statistics")
+SETTINGS = (
+    "gradient_of",
+    "diff_reduction",
+    "adversarial_reduction",
+    "discriminator_update",
+    "teacher_statistics",
+)
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        *[({name: "other"}, f"{name}: expected one of .*, got 'other'") for name in (*SETTINGS, "protocol")],
+        *[
+            ({name: "other"}, f"{name}: expected one of .*, got 'other'")
+            for name in (*SETTINGS, "protocol")
+        ],
         ({"lambda_adv": -1.0}, "lambda_adv: expected a number of at least 0, got -1.0"),
         ({"lambda_diff": float("nan")}, "lambda_diff: expected a number of at least 0, got nan"),
         ({"disc_every": 0}, "disc_every: expected a whole number of at least 1, got 0"),
         ({"weight_decay": -1e-4}, "weight_decay: expected a number of at least 0, got -0.0001"),
-        ({"matched_to": "one"}, "matched_to: expected one of teacher, other_images, zero, got 'one'"),
-        ({"steps_before_matching": -1}, "steps_before_matching: expected a whole number of at least 0, got -1"),
-        ({"seen": (4, 4, 3)}, r"discriminator: it takes \(4, 4, 3\), the gradients are \(8, 8, 3\)"),
-        ({"gradient_crop": 4}, r"discriminator: it takes \(8, 8, 3\), the gradients are \(4, 4, 3\)"),
+        (
+            {"matched_to": "one"},
+            "matched_to: expected one of teacher, other_images, zero, got 'one'",
+        ),
+        (
+            {"steps_before_matching": -1},
+            "steps_before_matching: expected a whole number of at least 0, got -1",
+        ),
+        (
+            {"seen": (4, 4, 3)},
+            r"discriminator: it takes \(4, 4, 3\), the gradients are \(8, 8, 3\)",
+        ),
+        (
+            {"gradient_crop": 4},
+            r"discriminator: it takes \(8, 8, 3\), the gradients are \(4, 4, 3\)",
+        ),
         (
             {"gradient_crop": 9, "seen": (9, 9, 3)},
             "center crop: a 9x9 window does not fit into 8x8 images",
@@ -231,7 +291,10 @@ SETTINGS = ("gradient_of", "diff_reduction", "adversarial_reduction", "discrimin
             {"adapter": adapters.ChannelMean()},
             r"teacher: it takes \(8, 8, 3\), the adapter gives \(8, 8, 1\) for \(8, 8, 3\) images",
         ),
-        ({"adapter": adapters.CenterCrop(9)}, "center crop: a 9x9 window does not fit into 8x8 images"),
+        (
+            {"adapter": adapters.CenterCrop(9)},
+            "center crop: a 9x9 window does not fit into 8x8 images",
+        ),
         (
             {"teacher": models.with_new_head(tiny.classifier(), 7)},
             "classes: the student has 3, the teacher 7; fine-tune the teacher on the target task first",
@@ -255,7 +318,12 @@ def test_one_trace_for_all_batches(statistics: str) -> None:
 
     judge = models.discriminator(tiny.SHAPE, 2, 4)
     trainer = Counted(
-        tiny.classifier(1), tiny.classifier(2), judge, lambda_adv=1, lambda_diff=1, teacher_statistics=statistics
+        tiny.classifier(1),
+        tiny.classifier(2),
+        judge,
+        lambda_adv=1,
+        lambda_diff=1,
+        teacher_statistics=statistics,
     )
     trainer.compile()
     dataset = tf.data.Dataset.from_tensor_slices(tiny.batch(10)).batch(4)
@@ -266,7 +334,9 @@ def test_one_trace_for_all_batches(statistics: str) -> None:
 def test_fit_takes_arrays_callbacks_and_any_integer_labels(tmp_path: object) -> None:
     trainer = tiny.igam(0.01)
     log = keras.callbacks.CSVLogger(tmp_path / "history.csv")
-    history = trainer.fit(X, Y.astype(np.uint8), batch_size=3, epochs=2, verbose=0, callbacks=[log]).history
+    history = trainer.fit(
+        X, Y.astype(np.uint8), batch_size=3, epochs=2, verbose=0, callbacks=[log]
+    ).history
     assert set(history) == set(
         [
             "loss",

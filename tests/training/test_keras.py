@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from igam_tf import gradients, layers, losses, models
-from igam_tf.errors import InputError
+from igam_tf.core.errors import InputError
 from igam_tf.training import AdversarialTrainer, HeadTrainer, Igam, Momentum, SteppedSchedule
 from igam_tf.training.trainer import Trainer
 
@@ -31,7 +31,9 @@ def igam(network: Network = tiny.classifier, rate: Any = 0.1, **settings: Any) -
     return trainer
 
 
-def adversarial(network: Network = tiny.classifier, rate: Any = 0.1, **settings: Any) -> AdversarialTrainer:
+def adversarial(
+    network: Network = tiny.classifier, rate: Any = 0.1, **settings: Any
+) -> AdversarialTrainer:
     trainer = AdversarialTrainer(network(), epsilon="8/255", step_size="2/255", steps=2)
     trainer.compile(Momentum(rate), **settings)
     return trainer
@@ -46,7 +48,17 @@ def head(network: Network = tiny.classifier, rate: Any = 0.1, **settings: Any) -
 
 KINDS = {"igam": igam, "adversarial": adversarial, "head": head}
 PARTS = {
-    "igam": {"loss", "xent", "adv", "diff", "accuracy", "disc_accuracy", "cosine", "student_norm", "teacher_norm"},
+    "igam": {
+        "loss",
+        "xent",
+        "adv",
+        "diff",
+        "accuracy",
+        "disc_accuracy",
+        "cosine",
+        "student_norm",
+        "teacher_norm",
+    },
     "adversarial": {"loss", "xent", "accuracy"},
     "head": {"loss", "xent", "accuracy"},
 }
@@ -62,7 +74,9 @@ def clean_logits(trainer: Trainer) -> np.ndarray:
     """In the mode of validation."""
     if isinstance(trainer, HeadTrainer):  # batch statistics: batch by batch
         starts = range(0, len(X), BATCH)
-        return np.concatenate([gradients.logits_of(trainer.model, X[i : i + BATCH], "batch") for i in starts])
+        return np.concatenate(
+            [gradients.logits_of(trainer.model, X[i : i + BATCH], "batch") for i in starts]
+        )
     return np.asarray(trainer.model(X, training=False))
 
 
@@ -109,7 +123,9 @@ def test_igam_validates_beside_a_discriminator_with_stock_batchnorm() -> None:
         ]
     )
     with pytest.warns(UserWarning, match="stock BatchNormalization"):
-        trainer = Igam(tiny.classifier(), tiny.classifier(2), judge, lambda_adv=1.0, lambda_diff=1.0)
+        trainer = Igam(
+            tiny.classifier(), tiny.classifier(2), judge, lambda_adv=1.0, lambda_diff=1.0
+        )
     trainer.compile(run_eagerly=True)
     before = tiny.values(trainer)
     assert np.isfinite(trainer.evaluate(X, Y, verbose=0))[0]
@@ -134,7 +150,11 @@ def test_a_learning_rate_scheduler_reaches_the_model(kind: str) -> None:
         on_epoch_begin=lambda *_: before.append([v.numpy() for v in trainer.trained_variables])
     )
     rates = [0.0, 0.5, 0.0]
-    fit(trainer, 3, callbacks=[keras.callbacks.LearningRateScheduler(lambda epoch: rates[epoch]), snapshot])
+    fit(
+        trainer,
+        3,
+        callbacks=[keras.callbacks.LearningRateScheduler(lambda epoch: rates[epoch]), snapshot],
+    )
     assert tiny.equal(before[0], before[1])
     assert not tiny.equal(before[1], before[2])
     assert float(trainer.optimizer.learning_rate.numpy()) == 0
@@ -163,7 +183,9 @@ def test_keras_refuses_to_set_the_rate_of_a_schedule(kind: str) -> None:
 @pytest.mark.parametrize("monitor", ["val_loss", "val_accuracy"])
 def test_early_stopping_brings_the_best_weights_back(kind: str, monitor: str) -> None:
     trainer, after = KINDS[kind](rate=0.5, run_eagerly=True), []
-    snapshot = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: after.append(tiny.values(trainer)))
+    snapshot = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda *_: after.append(tiny.values(trainer))
+    )
     stopping = keras.callbacks.EarlyStopping(monitor, patience=1, restore_best_weights=True)
     values = fit(trainer, 4, validation_data=(X, Y), callbacks=[snapshot, stopping])[monitor]
     best = int(np.argmin(values) if monitor == "val_loss" else np.argmax(values))
@@ -175,7 +197,9 @@ def test_early_stopping_brings_the_best_weights_back(kind: str, monitor: str) ->
 def test_a_checkpoint_holds_what_a_fresh_trainer_needs(kind: str, tmp_path: pathlib.Path) -> None:
     trainer, other = KINDS[kind](), KINDS[kind]()
     file = tmp_path / "best.weights.h5"
-    checkpoint = keras.callbacks.ModelCheckpoint(file, "val_accuracy", save_best_only=True, save_weights_only=True)
+    checkpoint = keras.callbacks.ModelCheckpoint(
+        file, "val_accuracy", save_best_only=True, save_weights_only=True
+    )
     fit(trainer, validation_data=(X, Y), callbacks=[checkpoint])
     other.load_weights(file)
     assert tiny.equal(tiny.values(other), tiny.values(trainer))
@@ -211,7 +235,9 @@ def test_weights_multiply_the_cross_entropy(kind: str) -> None:
     per_image = []
     for i in range(len(X)):
         only = np.eye(len(X), dtype=np.float32)[i] * len(X)
-        per_image.append(KINDS[kind](rate=0.0, run_eagerly=True).train_on_batch(X, Y, only, return_dict=True))
+        per_image.append(
+            KINDS[kind](rate=0.0, run_eagerly=True).train_on_batch(X, Y, only, return_dict=True)
+        )
     for name in {"xent", "diff"} & PARTS[kind]:
         parts = np.array([row[name] for row in per_image]) / len(X)
         assert parts.sum() == pytest.approx(float(expected[name]), rel=1e-4)
@@ -243,7 +269,9 @@ def test_weights_of_one_change_nothing(kind: str) -> None:
 
 
 def regularized(places: tuple[str, ...]) -> Network:
-    """The tiny classifier with a regulariser on its convolution, its dense layer, or activities of the dense layer."""
+    """The tiny classifier with a regulariser on its convolution, its dense layer, or activities of
+    the dense layer.
+    """
 
     def build() -> keras.Model:
         model = tiny.classifier()
@@ -280,15 +308,23 @@ def test_regularisers_count(kind: str) -> None:
 def test_so_do_regularisers_of_activities(kind: str) -> None:
     plain, penal = (KINDS[kind](regularized(places)) for places in ((), ("activity",)))
     for _ in range(2):
-        without, logs = (trainer.train_on_batch(X, Y, return_dict=True) for trainer in (plain, penal))
+        without, logs = (
+            trainer.train_on_batch(X, Y, return_dict=True) for trainer in (plain, penal)
+        )
         assert float(logs["loss"]) > float(without["loss"]) + 1e-3
 
 
 # What is refused, in one line
 
 BATCHES = {
-    "one-hot labels": ((X, np.eye(3)[Y]), r"expected images \[B, H, W, C\] and labels \[B\], got shapes"),
-    "labels as a column": ((X, Y[:, None]), r"expected images .* and labels \[B\], got shapes .* and \(\d+, 1\)"),
+    "one-hot labels": (
+        (X, np.eye(3)[Y]),
+        r"expected images \[B, H, W, C\] and labels \[B\], got shapes",
+    ),
+    "labels as a column": (
+        (X, Y[:, None]),
+        r"expected images .* and labels \[B\], got shapes .* and \(\d+, 1\)",
+    ),
     "real labels": ((X, Y.astype(np.float32)), "labels: expected integers, got float32"),
     "foreign labels": ((X, Y + 1), "labels: the model has 3 classes, got labels 1 to 3"),
     "other sizes": ((X[:, :6], Y), r"images: the model takes \(8, 8, 3\), got \(6, 8, 3\)"),
@@ -296,12 +332,19 @@ BATCHES = {
     "above the range": ((X * 2, Y), r"images: expected pixels within \[0, 255\], got .* to \d+"),
     "below the range": ((X - 9, Y), r"images: expected pixels within \[0, 255\], got -\d.* to \d+"),
     "no numbers": ((X * np.nan, Y), r"images: expected pixels within \[0, 255\], got nan to nan"),
-    "weights of pixels": ((X, Y, np.ones((10, 8))), r"sample_weight: expected one number per image, shape \(\d+,\)"),
+    "weights of pixels": (
+        (X, Y, np.ones((10, 8))),
+        r"sample_weight: expected one number per image, shape \(\d+,\)",
+    ),
 }
 CALLS = {
-    "fit": lambda trainer, data: trainer.fit(*data[:2], verbose=0, batch_size=10, sample_weight=data[2]),
+    "fit": lambda trainer, data: trainer.fit(
+        *data[:2], verbose=0, batch_size=10, sample_weight=data[2]
+    ),
     "fit on a stream": lambda trainer, data: trainer.fit(streamed(data), verbose=0, shuffle=False),
-    "validation": lambda trainer, data: trainer.fit(X, Y, verbose=0, validation_data=streamed(data)),
+    "validation": lambda trainer, data: trainer.fit(
+        X, Y, verbose=0, validation_data=streamed(data)
+    ),
     "evaluate": lambda trainer, data: trainer.evaluate(*data[:2], verbose=0, sample_weight=data[2]),
     "train_on_batch": lambda trainer, data: trainer.train_on_batch(*data),
     "test_on_batch": lambda trainer, data: trainer.test_on_batch(*data),
@@ -321,7 +364,9 @@ def test_batches_that_are_refused(kind: str, name: str) -> None:
         with pytest.raises(InputError, match=f"^{message}") as error:
             call(trainer, (*data, None)[:3])
         assert "\n" not in str(error.value)
-    assert trainer.iteration.numpy() == 1  # of the `fit` whose validation is refused, at a rate of 0
+    assert (
+        trainer.iteration.numpy() == 1
+    )  # of the `fit` whose validation is refused, at a rate of 0
     if kind != "igam":  # its discriminator has a rate of its own
         assert tiny.equal([v.numpy() for v in trainer.trainable_variables], before)
 
@@ -376,7 +421,11 @@ def test_models_that_are_refused(kind: str, network: Network, message: str) -> N
         if kind in KINDS:
             return KINDS[kind](network)
         judge = models.discriminator(tiny.SHAPE, 2, 4)
-        networks = {"student": tiny.classifier(), "teacher": tiny.classifier(), "discriminator": judge}
+        networks = {
+            "student": tiny.classifier(),
+            "teacher": tiny.classifier(),
+            "discriminator": judge,
+        }
         return Igam(**{**networks, kind: network()}, lambda_adv=1, lambda_diff=1)
 
     with pytest.raises(InputError, match=f"^{message}") as error:
@@ -412,8 +461,13 @@ def test_a_trainer_brings_its_own_loss(kind: str) -> None:
 
 def test_igam_has_an_optimizer_for_each_of_two_models() -> None:
     trainer, one = igam(), Momentum()
-    for settings in ({"optimizer": "sgd"}, {"student_optimizer": one, "discriminator_optimizer": one}):
-        with pytest.raises(InputError, match=r"^compile: expected student_optimizer and discriminator_optimizer"):
+    for settings in (
+        {"optimizer": "sgd"},
+        {"student_optimizer": one, "discriminator_optimizer": one},
+    ):
+        with pytest.raises(
+            InputError, match=r"^compile: expected student_optimizer and discriminator_optimizer"
+        ):
             trainer.compile(**settings)
     trainer.compile("sgd", "adam")
     names = [type(o).__name__ for o in (trainer.optimizer, trainer.discriminator_optimizer)]
@@ -425,7 +479,9 @@ def test_averaged_weights_where_keras_can_average_them() -> None:
     trainer.compile(keras.optimizers.SGD(0.5, use_ema=True), run_eagerly=True)
     fit(trainer)
     for refusing in (igam(), head()):
-        with pytest.raises(InputError, match=r"^use_ema: Keras averages all trainable weights, of which"):
+        with pytest.raises(
+            InputError, match=r"^use_ema: Keras averages all trainable weights, of which"
+        ):
             refusing.compile(keras.optimizers.SGD(0.5, use_ema=True))
 
 
@@ -487,7 +543,9 @@ def test_checked_batches_are_trained_on_in_their_order() -> None:
 
 
 def test_the_teacher_is_no_part_of_the_trainer(tmp_path: pathlib.Path) -> None:
-    adapter = keras.Sequential([keras.Input(tiny.SHAPE), layers.PixelRange(0, 255), keras.layers.Dense(3)])
+    adapter = keras.Sequential(
+        [keras.Input(tiny.SHAPE), layers.PixelRange(0, 255), keras.layers.Dense(3)]
+    )
     judge = models.discriminator(tiny.SHAPE, 2, 4)
     student, teacher = tiny.classifier(1), tiny.classifier(2)
     trainer = Igam(student, teacher, judge, lambda_adv=1, lambda_diff=1, adapter=adapter)
@@ -509,4 +567,6 @@ def test_the_teacher_is_no_part_of_the_trainer(tmp_path: pathlib.Path) -> None:
     assert tiny.equal(tiny.values(trainer), trained)
     assert tiny.equal(trainer.student.get_weights(), before)
     path = tf.train.Checkpoint(trainer=trainer).save(str(tmp_path / "checkpoint"))
-    assert not [name for name, _ in tf.train.list_variables(path) if "teacher" in name or "adapter" in name]
+    assert not [
+        name for name, _ in tf.train.list_variables(path) if "teacher" in name or "adapter" in name
+    ]

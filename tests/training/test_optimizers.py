@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from igam_tf.errors import InputError
+from igam_tf.core.errors import InputError
 from igam_tf.training import Momentum, SteppedSchedule
 
 from .. import tiny
@@ -55,24 +55,38 @@ def test_momentum_takes_a_rate_set_between_steps() -> None:
     ("schedule", "expected"),
     [
         (SteppedSchedule([0.5]), {0: 0.5, 10**6: 0.5}),
-        (SteppedSchedule([0.1, 0.01, 0.001], [160, 240]), {0: 0.1, 160: 0.1, 161: 0.01, 240: 0.01, 241: 0.001}),
+        (
+            SteppedSchedule([0.1, 0.01, 0.001], [160, 240]),
+            {0: 0.1, 160: 0.1, 161: 0.01, 240: 0.01, 241: 0.001},
+        ),
         (SteppedSchedule([0.1, 0.01], [10], every=5, start=1), {0: 0.1, 1: 0.1, 2: 0.01}),
     ],
 )
-def test_the_boundary_step_has_the_earlier_rate(schedule: SteppedSchedule, expected: dict[int, float]) -> None:
+def test_the_boundary_step_has_the_earlier_rate(
+    schedule: SteppedSchedule, expected: dict[int, float]
+) -> None:
     assert {step: float(schedule(step)) for step in expected} == pytest.approx(expected)
 
 
-@pytest.mark.parametrize(("values", "boundaries"), [([0.1], [5]), ([0.1, 0.01], []), ([3, 2, 1], [9, 5])])
+@pytest.mark.parametrize(
+    ("values", "boundaries"), [([0.1], [5]), ([0.1, 0.01], []), ([3, 2, 1], [9, 5])]
+)
 def test_errors(values: list[float], boundaries: list[int]) -> None:
     with pytest.raises(InputError, match=r"^schedule: \d learning rates need \d rising boundaries"):
         SteppedSchedule(values, boundaries)
 
 
 @pytest.mark.parametrize(("disc_every", "before"), [(1, 0), (5, 0), (5, 12), (4, 8)])
-def test_the_discriminators_schedule_is_the_students_at_the_iteration_just_raised(disc_every: int, before: int) -> None:
+def test_the_discriminators_schedule_is_the_students_at_the_iteration_just_raised(
+    disc_every: int, before: int
+) -> None:
     values, boundaries = [3.0, 2.0, 1.0], [14, 21]
     trainer = tiny.igam(disc_every=disc_every, steps_before_matching=before)
-    schedule, students = trainer.discriminator_schedule(values, boundaries), SteppedSchedule(values, boundaries)
+    schedule, students = (
+        trainer.discriminator_schedule(values, boundaries),
+        SteppedSchedule(values, boundaries),
+    )
     due = [i for i in range(40) if i >= before and i % disc_every == 0]
-    assert [float(schedule(update)) for update in range(len(due))] == [float(students(i + 1)) for i in due]
+    assert [float(schedule(update)) for update in range(len(due))] == [
+        float(students(i + 1)) for i in due
+    ]

@@ -1,4 +1,6 @@
-"""The derivative of the matching objective with respect to the weights, through input gradients, is the true one."""
+"""The derivative of the matching objective with respect to the weights, through input gradients, is
+the true one.
+"""
 
 import keras
 import numpy as np
@@ -19,7 +21,9 @@ def mnist_cnn() -> keras.Model:
 
 
 def wide_resnet() -> keras.Model:
-    return models.wide_resnet(tiny.CLASSES, width=1, blocks=1, input_shape=tiny.SHAPE, normalization="unit_norm")
+    return models.wide_resnet(
+        tiny.CLASSES, width=1, blocks=1, input_shape=tiny.SHAPE, normalization="unit_norm"
+    )
 
 
 # Network, images, lambda_diff that makes the parts comparable
@@ -37,7 +41,9 @@ def trainer_of(net: str) -> Igam:
 
 
 def objective(trainer: Igam, x: tf.Tensor, y: tf.Tensor, mode: str) -> dict[str, tf.Tensor]:
-    """The trainer's own parts; its step runs the student in "training" mode, the others are those of attacks and analyses."""
+    """The trainer's own parts; its step runs the student in "training" mode, the others are those
+    of attacks and analyses.
+    """
     statistics = "moving" if mode == "moving" else "batch"
     teacher_gradient = gradients.input_gradient(trainer.teacher, x, y, statistics=statistics)
     if mode == "training":
@@ -48,12 +54,17 @@ def objective(trainer: Igam, x: tf.Tensor, y: tf.Tensor, mode: str) -> dict[str,
     return trainer._objective(y, logits, student_gradient, teacher_gradient)
 
 
-def derivatives(trainer: Igam, x: tf.Tensor, y: tf.Tensor, mode: str) -> dict[str, list[np.ndarray]]:
+def derivatives(
+    trainer: Igam, x: tf.Tensor, y: tf.Tensor, mode: str
+) -> dict[str, list[np.ndarray]]:
     with tf.GradientTape(persistent=True) as tape:
         parts = objective(trainer, x, y, mode)
     variables = [variable.value for variable in trainer.student.trainable_variables]
     return {
-        name: [g.numpy() for g in tape.gradient(parts[name], variables, unconnected_gradients="zero")] for name in PARTS
+        name: [
+            g.numpy() for g in tape.gradient(parts[name], variables, unconnected_gradients="zero")
+        ]
+        for name in PARTS
     }
 
 
@@ -67,7 +78,9 @@ def test_derivatives_agree_with_central_differences(net: str, mode: str) -> None
     with tiny.precision("float64"):
         trainer = trainer_of(net)
     x, y = tf.constant(NETS[net][1][0], tf.float64), tf.constant(NETS[net][1][1])
-    for _ in range(30):  # moving averages near the batch's: untrained ones bunch activations at leaky ReLU's kink
+    for _ in range(
+        30
+    ):  # moving averages near the batch's: untrained ones bunch activations at leaky ReLU's kink
         trainer.student(x, training=True)
     found = derivatives(trainer, x, y, mode)
     if mode == "training":
@@ -77,7 +90,8 @@ def test_derivatives_agree_with_central_differences(net: str, mode: str) -> None
     rng, step = np.random.default_rng(0), 1e-6  # short: leaky ReLU and max-pooling have kinks
     for index, variable in enumerate(trainer.student.trainable_variables):
         gradients_here = np.stack([found[name][index] for name in PARTS])
-        # Along the gradients, where a wrong length shows, and sideways, where a wrong direction does.
+        # Along the gradients, where a wrong length shows, and sideways, where a wrong direction
+        # does.
         direction = sum(map(unit, gradients_here)) + unit(rng.normal(size=variable.shape))
         at = variable.numpy()
         variable.assign(at + step * direction)
@@ -103,5 +117,7 @@ def test_the_update_in_float32_is_the_derivative_in_float64(net: str) -> None:
     trainer.compile(student_optimizer=Momentum(1.0), discriminator_optimizer=Momentum(0.0))
     before = [v.numpy() for v in trainer.student.trainable_variables]
     trainer.train_on_batch(x, y)
-    update = [old - v.numpy() for old, v in zip(before, trainer.student.trainable_variables, strict=True)]
+    update = [
+        old - v.numpy() for old, v in zip(before, trainer.student.trainable_variables, strict=True)
+    ]
     assert tiny.relative(update, expected) < 1e-4

@@ -1,4 +1,6 @@
-"""Theorem 6.1 on a discrete case: against the best discriminator, L_adv is least, -log 4, where student and teacher agree."""
+"""Theorem 6.1 on a discrete case: against the best discriminator, L_adv is least, -log 4, where
+student and teacher agree.
+"""
 
 import numpy as np
 import pytest
@@ -17,7 +19,9 @@ STUDENTS = {
 
 
 def adversarial(student: np.ndarray, teacher: np.ndarray, verdicts: tf.Tensor) -> tf.Tensor:
-    """Eq. 10 over a batch in which gradient k comes as often as the counts say; verdicts: logits [4, 2] on each kind."""
+    """Eq. 10 over a batch in which gradient k comes as often as the counts say; verdicts: logits
+    [4, 2] on each kind.
+    """
     kinds = np.concatenate([np.repeat(np.arange(4), counts) for counts in (student, teacher)])
     return -2.0 * losses.discriminator_loss(tf.gather(verdicts, kinds))
 
@@ -61,7 +65,9 @@ def test_the_students_best_is_the_teachers_distribution() -> None:
         with tf.GradientTape() as tape:
             student = tf.nn.softmax(logits)
             judge = tf.stop_gradient(teacher / (teacher + student))
-            value = tf.reduce_sum(teacher * tf.math.log(judge)) + tf.reduce_sum(student * tf.math.log(1 - judge))
+            value = tf.reduce_sum(teacher * tf.math.log(judge)) + tf.reduce_sum(
+                student * tf.math.log(1 - judge)
+            )
         logits.assign_sub(3.0 * tape.gradient(value, logits))
     np.testing.assert_allclose(tf.nn.softmax(logits), teacher, atol=1e-3)
     assert float(value) == pytest.approx(-np.log(4), abs=1e-4)

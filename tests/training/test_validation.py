@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from igam_tf import attacks
+from igam_tf.core.errors import InputError
 from igam_tf.data import Split
-from igam_tf.errors import InputError
 from igam_tf.training import BestWeights, RobustValidation
 
 from .. import tiny
@@ -28,7 +28,9 @@ def accuracy(model: keras.Model, count: int = 24) -> float:
 def test_every_epoch_ends_with_an_attack(kind: str) -> None:
     trainer, after = KINDS[kind](run_eagerly=True), []
     validation = RobustValidation(HELD_OUT, "pgd3", batch_size=7, **AMOUNTS)
-    snapshot = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: after.append(accuracy(trainer.model)))
+    snapshot = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda *_: after.append(accuracy(trainer.model))
+    )
     before = [v.dtype for v in trainer.variables]
     history = fit(trainer, 2, callbacks=[validation, snapshot])
     assert history["val_pgd3"] == after
@@ -41,14 +43,18 @@ def test_best_weights_need_what_they_monitor(order: int) -> None:
     if order == 1:
         fit(KINDS["adversarial"](), 1, callbacks=callbacks)
         return
-    with pytest.raises(InputError, match=r"^BestWeights: val_pgd3 is not in the logs of an epoch: .*loss"):
+    with pytest.raises(
+        InputError, match=r"^BestWeights: val_pgd3 is not in the logs of an epoch: .*loss"
+    ):
         fit(KINDS["adversarial"](), 1, callbacks=callbacks)
 
 
 @all_kinds
 def test_the_best_weights_come_back(kind: str) -> None:
     trainer, after = KINDS[kind](rate=0.5, run_eagerly=True), []
-    snapshot = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: after.append(tiny.values(trainer)))
+    snapshot = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda *_: after.append(tiny.values(trainer))
+    )
     validation = RobustValidation(HELD_OUT, "pgd3", **AMOUNTS)
     history = fit(trainer, 4, callbacks=[validation, snapshot, BestWeights("val_pgd3")])["val_pgd3"]
     assert len(history) == 4
@@ -81,8 +87,14 @@ def test_it_serves_a_users_own_model_and_takes_the_first_examples() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"data": HELD_OUT[0]}, "data: expected images and labels as a pair or a Split, got ndarray"),
-        ({"data": (HELD_OUT[0], HELD_OUT[1][:3])}, "expected a label for each image, got 24 images, 3 labels"),
+        (
+            {"data": HELD_OUT[0]},
+            "data: expected images and labels as a pair or a Split, got ndarray",
+        ),
+        (
+            {"data": (HELD_OUT[0], HELD_OUT[1][:3])},
+            "expected a label for each image, got 24 images, 3 labels",
+        ),
         ({"attack": "pdg3"}, "attacks: expected .*got 'pdg3'"),
         ({"statistics": "train"}, "statistics: expected one of moving, batch, got 'train'"),
     ],

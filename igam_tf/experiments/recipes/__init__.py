@@ -1,12 +1,12 @@
 """What the tables' rows are made of at each preset: the same rows everywhere, in other sizes.
 
-`of(preset, seed, given)` has the robust source models, the baselines and the students; a table (`table1`, ...) puts them
-together and knows no sizes.
+`of(preset, seed, given)` has the robust source models, the baselines and the students; a table
+(`table1`, ...) puts them together and knows no sizes.
 """
 
 from collections.abc import Mapping
 
-from igam_tf.errors import InputError
+from igam_tf.core.errors import InputError
 from igam_tf.experiments.configs import Weights
 from igam_tf.experiments.recipes.base import Recipes
 from igam_tf.experiments.recipes.cpu import Cpu
@@ -22,7 +22,8 @@ def of(preset: str, seed: int, given: Mapping[str, Weights | None] | None = None
     """The recipes of a preset.
 
     Args:
-      given: trained robust models to use as sources, by the paper's name of the data that they were trained on.
+      given: trained robust models to use as sources, by the paper's name of the data that they were
+        trained on.
 
     Raises:
       InputError: no such preset.

@@ -47,7 +47,9 @@ class Recipes(abc.ABC):
 
     @abc.abstractmethod
     def finetuned(self, source: str, target: str, adapter: tuple[str, ...]) -> FinetuneRun:
-        """A baseline FT-*: a new head on the teacher, trained for longer than a student's teacher is."""
+        """A baseline FT-*: a new head on the teacher, trained for longer than a student's teacher
+        is.
+        """
 
     @abc.abstractmethod
     def student(self, table: str, row: str) -> StudentRun:
@@ -61,7 +63,9 @@ class Recipes(abc.ABC):
     def examples(self, table: str) -> int:
         """Test images of a table's rows."""
 
-    def scoring(self, table: str, data: str, attacks: tuple[str, ...], strong: bool = False) -> Scoring:
+    def scoring(
+        self, table: str, data: str, attacks: tuple[str, ...], strong: bool = False
+    ) -> Scoring:
         return Scoring(
             self.datasets[data],
             self.examples(table),

@@ -1,13 +1,22 @@
-"""Real data in sizes for two cores: 20,000 images, WRN of width 1 with two units a stage; Table 1 takes about an hour.
+"""Real data in sizes for two cores: 20,000 images, WRN of width 1 with two units a stage; Table 1
+takes about an hour.
 
-Rates and lambda_diff of the students are what a first trial on MNIST -> CIFAR-10 found to work; the other rows take them
-over, lambda_diff as six times the published one.
+Rates and lambda_diff of the students are what a first trial on MNIST -> CIFAR-10 found to work; the
+other rows take them over, lambda_diff as six times the published one.
 """
 
 import dataclasses
 
 from igam_tf.experiments.appendix import APPENDIX
-from igam_tf.experiments.configs import Adversary, Data, FinetuneRun, Network, RobustRun, Schedule, StudentRun
+from igam_tf.experiments.configs import (
+    Adversary,
+    Data,
+    FinetuneRun,
+    Network,
+    RobustRun,
+    Schedule,
+    StudentRun,
+)
 from igam_tf.experiments.recipes.base import REBUILT, Recipes
 
 _NETWORK = Network("wide_resnet", 1, 2)
@@ -33,11 +42,16 @@ class Cpu(Recipes):
             )
         if data == "tiny_imagenet":
             return self.robust(data)
-        return dataclasses.replace(self.robust(data), network=dataclasses.replace(_NETWORK, normalization="per_image"))
+        return dataclasses.replace(
+            self.robust(data), network=dataclasses.replace(_NETWORK, normalization="per_image")
+        )
 
     def standard(self, data: str) -> RobustRun:
         return RobustRun(
-            self._data(data), _NETWORK, Schedule(1800, 64, (0.1, 0.01, 0.001), (1100, 1600)), seed=self.seed
+            self._data(data),
+            _NETWORK,
+            Schedule(1800, 64, (0.1, 0.01, 0.001), (1100, 1600)),
+            seed=self.seed,
         )
 
     def robust(self, data: str) -> RobustRun:
@@ -53,7 +67,12 @@ class Cpu(Recipes):
         schedule = Schedule(3000, 64, (1e-3,), optimizer="adam")
         normalization = REBUILT.get(source)
         return FinetuneRun(
-            self._data(target), self.source(source), schedule, adapter, seed=self.seed, normalization=normalization
+            self._data(target),
+            self.source(source),
+            schedule,
+            adapter,
+            seed=self.seed,
+            normalization=normalization,
         )
 
     def student(self, table: str, row: str) -> StudentRun:
@@ -64,7 +83,9 @@ class Cpu(Recipes):
             _NETWORK,
             self.finetuned(published.source, published.target, published.adapter),
             Schedule(2500, 64, (0.1, 0.01, 0.02, 0.002), (1100, 1800, 2300)),
-            **published.settings(lambda_diff=_LAMBDA_DIFF * published.lambda_diff, steps_before_matching=1800),
+            **published.settings(
+                lambda_diff=_LAMBDA_DIFF * published.lambda_diff, steps_before_matching=1800
+            ),
             seed=self.seed,
         )
 

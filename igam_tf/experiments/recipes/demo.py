@@ -1,18 +1,31 @@
 """Embedded data and one-unit networks: minutes on two cores, without any download.
 
-Lambdas were chosen on Table 1's task (README says how) and are the same in all tables; rates and lengths are each table's own.
-Grey shapes stand for MNIST, low-contrast ones for CIFAR-10, a hundred classes of them on coloured grounds for CIFAR-100,
-larger ones for Tiny-ImageNet.
+Lambdas were chosen on Table 1's task (README says how) and are the same in all tables; rates and
+lengths are each table's own. Grey shapes stand for MNIST, low-contrast ones for CIFAR-10, a hundred
+classes of them on coloured grounds for CIFAR-100, larger ones for Tiny-ImageNet.
 """
 
 import dataclasses
 
 from igam_tf.experiments.appendix import APPENDIX
-from igam_tf.experiments.configs import Adversary, Data, FinetuneRun, Network, RobustRun, Schedule, StudentRun
+from igam_tf.experiments.configs import (
+    Adversary,
+    Data,
+    FinetuneRun,
+    Network,
+    RobustRun,
+    Schedule,
+    StudentRun,
+)
 from igam_tf.experiments.recipes.base import REBUILT, Recipes
 
 _NETWORK = Network("wide_resnet", 1, 1, "per_image")
-_DATASETS = {"mnist": "shapes28", "cifar10": "shapes32", "cifar100": "shapes100", "tiny_imagenet": "shapes64"}
+_DATASETS = {
+    "mnist": "shapes28",
+    "cifar10": "shapes32",
+    "cifar100": "shapes100",
+    "tiny_imagenet": "shapes64",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +82,12 @@ class Demo(Recipes):
 
     def standard(self, data: str) -> RobustRun:
         lengths = _LENGTHS[data]
-        return RobustRun(self._data(data), _NETWORK, _schedule(lengths.standard, lengths.batch_size), seed=self.seed)
+        return RobustRun(
+            self._data(data),
+            _NETWORK,
+            _schedule(lengths.standard, lengths.batch_size),
+            seed=self.seed,
+        )
 
     def robust(self, data: str) -> RobustRun:
         lengths = _LENGTHS[data]
@@ -80,7 +98,9 @@ class Demo(Recipes):
         )
 
     def finetuned(self, source: str, target: str, adapter: tuple[str, ...]) -> FinetuneRun:
-        """Trained for longer, as in the paper, where the teacher's head has some 10 epochs and the baseline's 100."""
+        """Trained for longer, as in the paper, where the teacher's head has some 10 epochs and the
+        baseline's 100.
+        """
         return self._head(source, target, adapter, _HEADS[source, target][1])
 
     def student(self, table: str, row: str) -> StudentRun:
@@ -110,13 +130,20 @@ class Demo(Recipes):
         return _EXAMPLES[table]
 
     def _head(self, source: str, target: str, adapter: tuple[str, ...], steps: int) -> FinetuneRun:
-        if source == "tiny_imagenet":  # its padded images need higher rates, and its 64 x 64 pixels smaller batches
+        if (
+            source == "tiny_imagenet"
+        ):  # its padded images need higher rates, and its 64 x 64 pixels smaller batches
             schedule = Schedule(steps, 32, (1e-2, 1e-3), (steps * 80 // 100,), optimizer="adam")
         else:
             schedule = Schedule(steps, 64, (1e-3,), optimizer="adam")
         normalization = REBUILT.get(source)
         return FinetuneRun(
-            self._data(target), self.source(source), schedule, adapter, seed=self.seed, normalization=normalization
+            self._data(target),
+            self.source(source),
+            schedule,
+            adapter,
+            seed=self.seed,
+            normalization=normalization,
         )
 
     def _data(self, name: str) -> Data:
@@ -137,7 +164,8 @@ class _Matching:
     boundaries: tuple[int, ...]
 
 
-# A hundred classes have to be learned first, as in the release: where matching began with the training, D's term alone won.
+# A hundred classes have to be learned first, as in the release: where matching began with the
+# training, D's term alone won.
 _STUDENTS = {
     "1": _Matching(1000, 100, (0.05, 0.005, 0.0005), (600, 850)),
     "2": _Matching(200, 40, (0.05, 0.005, 0.0005), (120, 170)),

@@ -1,6 +1,8 @@
-"""Table 2 on real images without Tiny-ImageNet: from five classes of CIFAR-10, upsized to 64 x 64, to the other five.
+"""Table 2 on real images without Tiny-ImageNet: from five classes of CIFAR-10, upsized to 64 x 64,
+to the other five.
 
-A stand-in: the source task is smaller than Tiny-ImageNet and of the same photographs' kind as the target.
+A stand-in: the source task is smaller than Tiny-ImageNet and of the same photographs' kind as the
+target.
 """
 
 import dataclasses
@@ -31,7 +33,9 @@ class Halves(Cpu):
     def student(self, table: str, row: str) -> StudentRun:
         """As Standard, then 500 iterations of matching."""
         schedule = Schedule(1700, 64, (0.1, 0.01, 0.02, 0.002), (800, 1200, 1600))
-        return dataclasses.replace(super().student(table, row), schedule=schedule, steps_before_matching=1200)
+        return dataclasses.replace(
+            super().student(table, row), schedule=schedule, steps_before_matching=1200
+        )
 
     def examples(self, table: str) -> int:
         return 500

@@ -3,7 +3,15 @@
 import dataclasses
 
 from igam_tf.experiments.appendix import APPENDIX, SCRIPTS
-from igam_tf.experiments.configs import Adversary, Data, FinetuneRun, Network, RobustRun, Schedule, StudentRun
+from igam_tf.experiments.configs import (
+    Adversary,
+    Data,
+    FinetuneRun,
+    Network,
+    RobustRun,
+    Schedule,
+    StudentRun,
+)
 from igam_tf.experiments.recipes.base import REBUILT, Recipes
 
 # Both of the release's scripts have its schedule; rows without a script take it over.
@@ -23,9 +31,10 @@ class Paper(Recipes):
     def teacher(self, data: str) -> RobustRun:
         """MadryLab's recipes, and the release's for Tiny-ImageNet.
 
-        MNIST: 100,000 steps of batch 50, PGD of 40 steps of 0.01 at 0.3. CIFAR: the PGD7 recipe on per-image standardised
-        input (a student's twin, as the PGD7 rows are, standardises otherwise). Tiny-ImageNet: 320,000 steps of batch 16, PGD
-        of 7 steps of 2 at 8, on zero-mean, unit-norm images of 64 x 64.
+        MNIST: 100,000 steps of batch 50, PGD of 40 steps of 0.01 at 0.3. CIFAR: the PGD7 recipe on
+        per-image standardised input (a student's twin, as the PGD7 rows are, standardises
+        otherwise). Tiny-ImageNet: 320,000 steps of batch 16, PGD of 7 steps of 2 at 8, on
+        zero-mean, unit-norm images of 64 x 64.
         """
         if data == "mnist":
             return RobustRun(
@@ -39,7 +48,9 @@ class Paper(Recipes):
         if data == "tiny_imagenet":
             schedule = Schedule(320_000, 16, (0.1, 0.01, 0.001), (160_000, 240_000))
             return RobustRun(Data(data), Network("wide_resnet"), schedule, _PGD7, seed=self.seed)
-        return dataclasses.replace(self.robust(data), network=Network("wide_resnet", normalization="per_image"))
+        return dataclasses.replace(
+            self.robust(data), network=Network("wide_resnet", normalization="per_image")
+        )
 
     def standard(self, data: str) -> RobustRun:
         return RobustRun(Data(data), Network("wide_resnet"), _SCRIPT.schedule, seed=self.seed)
@@ -53,13 +64,17 @@ class Paper(Recipes):
         return self._head(source, target, adapter, _BASELINE_EPOCHS)
 
     def student(self, table: str, row: str) -> StudentRun:
-        """Under the release's schedule; where the release has a script for the row, with that one's values."""
+        """Under the release's schedule; where the release has a script for the row, with that one's
+        values.
+        """
         published = APPENDIX[table, row]
         script = SCRIPTS.get((table, row))
         return StudentRun(
             Data(published.target, pixel_noise=script.pixel_noise if script else 0.0),
             Network("wide_resnet"),
-            self._head(published.source, published.target, published.adapter, published.finetune_epochs),
+            self._head(
+                published.source, published.target, published.adapter, published.finetune_epochs
+            ),
             _SCRIPT.schedule,
             **(script or published).settings(steps_before_matching=_SCRIPT.steps_before_matching),
             seed=self.seed,
@@ -75,5 +90,10 @@ class Paper(Recipes):
         schedule = Schedule(steps, batch_size, (_SCRIPT.finetune_rate,), optimizer="adam")
         normalization = REBUILT.get(source)
         return FinetuneRun(
-            Data(target), self.source(source), schedule, adapter, seed=self.seed, normalization=normalization
+            Data(target),
+            self.source(source),
+            schedule,
+            adapter,
+            seed=self.seed,
+            normalization=normalization,
         )

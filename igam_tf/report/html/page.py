@@ -9,12 +9,12 @@ from typing import Any
 
 import jinja2
 
-from igam_tf.records import EvalRecord
-from igam_tf.report import text
-from igam_tf.report.data import STRONG, Document
+from igam_tf.core.version import __version__
+from igam_tf.evaluation.records import EvalRecord
+from igam_tf.experiments.summary import Summary, difference_text, explained, mean_text
+from igam_tf.report import plain_text
 from igam_tf.report.html.picture import Picture
-from igam_tf.summary import Summary, difference_text, explained, mean_text
-from igam_tf.version import __version__
+from igam_tf.report.table_document import STRONG, Document
 
 
 def report_html(
@@ -44,17 +44,17 @@ def environment() -> jinja2.Environment:
     )
     templates.filters |= {
         "arguments": _arguments,
-        "conditions": text.conditions,
+        "conditions": plain_text.conditions,
         "difference": difference_text,
         "explained": explained,
         "indented": _indented,
-        "interval": text.interval,
+        "interval": plain_text.interval,
         "mean": mean_text,
         "parts": re.compile(r"(?<=[_=])").split,
-        "percent": text.percent,
+        "percent": plain_text.percent,
         "sections": _sections,
         "settings": _settings,
-        "strong_words": text.strong_words,
+        "strong_words": plain_text.strong_words,
     }
     return templates
 

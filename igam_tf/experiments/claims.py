@@ -1,0 +1,182 @@
+"""What the paper says of its tables, as comparisons that can be made on ours.
+
+Each claim is a list of pairs of cells of which the first must be the higher. `said` is False for
+what the paper's figures show and its text leaves out.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable
+
+Cell = tuple[str, str]  # row, column
+
+
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """`pairs`: (higher, lower) cells, all of which must hold."""
+
+    table: str
+    statement: str
+    source: str
+    pairs: tuple[tuple[Cell, Cell], ...]
+    said: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """A claim on given figures: whether it holds (None: not tested), and its closest pair with both
+    figures.
+    """
+
+    claim: Claim
+    holds: bool | None
+    higher: Cell | None = None
+    lower: Cell | None = None
+    figures: tuple[float, float] | None = None
+
+
+def find(claim: Claim, figure: Callable[[str, str], float | None]) -> Finding:
+    """A claim on the figures that `figure(row, column)` gives, in percent; None where there is
+    none.
+    """
+    made = [(higher, lower, figure(*higher), figure(*lower)) for higher, lower in claim.pairs]
+    known = [
+        (higher, lower, a, b) for higher, lower, a, b in made if a is not None and b is not None
+    ]
+    if len(known) < len(made):
+        return Finding(claim, None)
+    higher, lower, a, b = min(known, key=lambda pair: pair[2] - pair[3])
+    return Finding(claim, a > b, higher, lower, (a, b))
+
+
+def finding_text(finding: Finding) -> str:
+    """One line: verdict, statement, and the two figures that came closest to breaking it (or broke
+    it).
+    """
+    said = "" if finding.claim.said else ", which the text leaves out"
+    where = f"{finding.claim.statement} ({finding.claim.source}{said})"
+    if (
+        finding.holds is None
+        or finding.higher is None
+        or finding.lower is None
+        or finding.figures is None
+    ):
+        return f"not tested: {where}"
+    cells = [f"{row} {column} {figure:.1f}" for (row, column), figure in zip(
+        (finding.higher, finding.lower), finding.figures, strict=True
+    )]  # fmt: skip
+    return (
+        f"{'holds' if finding.holds else 'DOES NOT HOLD'}: {where}: {cells[0]} against {cells[1]}"
+    )
+
+
+def of_table(name: str) -> list[Claim]:
+    """Those on a table; a stand-in has those on the table that it stands for."""
+    return [claim for claim in CLAIMS if claim.table == _STANDS_FOR.get(name, name)]
+
+
+def _above(
+    rows: Iterable[str], lower: str, columns: Iterable[str]
+) -> tuple[tuple[Cell, Cell], ...]:
+    columns = tuple(columns)
+    return tuple(((row, column), (lower, column)) for row in rows for column in columns)
+
+
+_STANDS_FOR = {"halves": "2"}
+_PGD = ("fgsm", "pgd5", "pgd10", "pgd20")
+_LONG = (*_PGD, "pgd50", "pgd100")
+_PADDED = ("IGAM-RandomPad", "IGAM-Pad", "IGAM-Upsize")
+_STUDENTS = ("IGAM-TransposeConv", *_PADDED)
+
+CLAIMS = (
+    Claim(
+        "1",
+        "IGAM-MNIST beats FT-MNIST in every column",
+        "§5.1.1",
+        _above(["IGAM-MNIST"], "FT-MNIST", ("clean", *_PGD)),
+    ),
+    Claim(
+        "1",
+        "IGAM-MNIST beats Standard under every attack",
+        "§5.1.1",
+        _above(["IGAM-MNIST"], "Standard", _PGD),
+    ),
+    Claim(
+        "1",
+        "IGAM-MNIST has more clean accuracy than the PGD7-trained model",
+        "§5.1.1",
+        _above(["IGAM-MNIST"], "PGD7-trained", ["clean"]),
+    ),
+    Claim(
+        "2",
+        "with padding or resizing, IGAM is more robust than Standard and than FT-TinyImagenet to every PGD",
+        "§5.1.2",
+        _above(_PADDED, "Standard", _LONG[1:]) + _above(_PADDED, "FT-TinyImagenet", _LONG[1:]),
+    ),
+    Claim(
+        "2",
+        "padding and resizing beat the learned adapter at PGD-100",
+        "§5.1.2",
+        _above(_PADDED, "IGAM-TransposeConv", ["pgd100"]),
+    ),
+    Claim(
+        "2",
+        "students exceed their teacher's clean accuracy",
+        "§6",
+        _above(_STUDENTS, "FT-TinyImagenet", ["clean"]),
+    ),
+    Claim(
+        "2",
+        "IGAM-TransposeConv falls below FT-TinyImagenet at PGD-50 and PGD-100",
+        "Table 2",
+        _above(["FT-TinyImagenet"], "IGAM-TransposeConv", ["pgd50", "pgd100"]),
+        said=False,
+    ),
+    Claim(
+        "2",
+        "IGAM-RandomPad's FGSM is below its PGD-100",
+        "Table 2",
+        ((("IGAM-RandomPad", "pgd100"), ("IGAM-RandomPad", "fgsm")),),
+        said=False,
+    ),
+    Claim(
+        "3",
+        "IGAM beats Standard under every attack, from MNIST and from CIFAR-10",
+        "§5.2",
+        _above(("IGAM-MNIST", "IGAM-CIFAR10"), "Standard", _PGD),
+    ),
+    Claim(
+        "3",
+        "fine-tuning has lower clean accuracy and robustness than IGAM, though CIFAR-10 and CIFAR-100 are alike",
+        "§5.2",
+        _above(("IGAM-MNIST", "IGAM-CIFAR10"), "FT-CIFAR10", ("clean", *_PGD)),
+    ),
+    Claim(
+        "4",
+        "L_diff adds robustness to L_adv",
+        "§5.2, Roles of Loss Terms",
+        ((("lambda_diff 10", "pgd20"), ("lambda_diff 0", "pgd20")),),
+    ),
+    Claim(
+        "5",
+        "L_adv adds robustness to L_diff",
+        "§5.2, Roles of Loss Terms",
+        ((("lambda_adv 2", "pgd20"), ("lambda_adv 0", "pgd20")),),
+    ),
+    Claim(
+        "5",
+        "L_adv costs clean accuracy",
+        "Table 5",
+        ((("lambda_adv 0", "clean"), ("lambda_adv 2", "clean")),),
+        said=False,
+    ),
+    Claim(
+        "figure5",
+        "IGAM beats Standard and its fine-tuned teacher under PGD-5",
+        "§5.3",
+        tuple(
+            ((f"IGAM-{row}", "pgd5"), (lower, "pgd5"))
+            for row in ("CIFAR10-Resize", "CIFAR10-Crop", "CIFAR100-Resize", "CIFAR100-Crop")
+            for lower in ("Standard", f"FT-{row}")
+        ),
+    ),
+)

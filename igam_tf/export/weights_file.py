@@ -1,0 +1,35 @@
+"""Exported weights back into a model. SavedModels and `.keras` files need no help of ours."""
+
+import json
+import pathlib
+
+import keras
+
+from igam_tf import adapters, models  # noqa: F401  # their layers are known to Keras from here on
+from igam_tf.core.errors import InputError
+
+
+def load_weights(path: pathlib.Path | str) -> keras.Model:
+    """The model whose weights were exported to `path` (`*.weights.h5`), built from the
+    `architecture` in `PATH.json`.
+
+    Raises:
+      InputError: one of the two files is missing or damaged, or they do not belong together.
+    """
+    file = pathlib.Path(path)
+    sidecar = file.with_name(file.name + ".json")
+    for needed in (file, sidecar):
+        if not needed.is_file():
+            raise InputError(
+                f"{needed}: there is no such file; weights are exported with their metadata beside them"
+            )
+    try:
+        model = keras.models.model_from_json(
+            json.dumps(json.loads(sidecar.read_text())["architecture"])
+        )
+        model.load_weights(file)
+    except Exception as error:  # Keras raises whatever the damaged part raised
+        raise InputError(
+            f"{file}: not the readable weights of {sidecar.name} ({type(error).__name__})"
+        ) from error
+    return model

@@ -1,0 +1,138 @@
+"""Training steps in turn: what each contender does, and what is made of the times. No test depends
+on a time.
+"""
+
+import json
+
+import numpy as np
+import pytest
+
+from igam_tf.benchmark import convolutions, feeding, memory, timing, training_speed, training_text
+from igam_tf.benchmark.counting import StepCost
+from igam_tf.benchmark.training_speed import Contender, TrainingSize, TrainingTimes
+
+from .test_timing import FakeClock
+
+SETTING = TrainingSize(1, 1, 2)
+
+
+@pytest.fixture
+def measured() -> TrainingTimes:
+    times = {
+        "plain": (1.0, 2.0, 3.0),
+        "pgd7": (8.0, 10.0, 12.0),
+        "igam-paper": (4.0, 5.0, 7.0),
+        "igam-paper+disc": (9.0, 5.0, 7.0),
+        "attack": (6.0, 6.0, 6.0),
+        "gradients": (5.0, 5.0, 5.0),
+    }
+    costs = {name: StepCost(100, 10**9) for name in times} | {
+        "igam-paper+disc": StepCost(200, 10**9)
+    }
+    timings = {name: timing.Timing(20.0, rounds, 2) for name, rounds in times.items()}
+    return TrainingTimes(SETTING, timings, costs, {"conv 16": 30.0, "conv 32": 50.0})
+
+
+def test_a_fifth_of_the_iterations_has_the_discriminators_step(measured: TrainingTimes) -> None:
+    assert measured.seconds("plain") == 2
+    assert measured.seconds("igam-paper") == 5  # of 5, 5 and 7
+    assert measured.flops("igam-paper") == 120
+    assert measured.share_of_peak("plain") == 100 / 2 / 50
+    assert measured.share_of_peak("igam-paper") == 120 / 5 / 50
+
+
+def test_ratios_and_record(measured: TrainingTimes) -> None:
+    expected = {
+        "pgd7 / plain": 5.0,
+        "igam-paper / plain": 2.5,
+        "igam-paper / pgd7": 0.5,
+        "attack / gradients": 1.2,
+    }
+    assert measured.ratios == pytest.approx(expected)
+    record = json.loads(json.dumps(measured.record()))
+    assert (record["width"], record["precision"], record["paper_epoch_s"]) == (
+        1,
+        "float32",
+        {"igam": 347, "pgd7": 815},
+    )
+    assert record["contenders"]["igam-paper"]["iteration_s"] == 5
+    lines = training_text.table(measured).splitlines()
+    assert lines[2].split() == [
+        "plain",
+        "20.00",
+        "2.000",
+        "1.000..3.000",
+        "1.0",
+        "0.0",
+        "100%",
+        "1.00",
+    ]
+    assert (
+        "igam-paper with the discriminator's step in every fifth iteration: 5.000 s, 48% of the peak"
+        in lines
+    )
+
+
+def test_everybody_takes_turns_with_the_convolutions(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = FakeClock()
+    bare = {"conv 16": (clock.contender("conv 16", 2.0), 60)}
+    monkeypatch.setattr(convolutions, "calls", lambda *_: bare)
+    contenders = {"plain": Contender(clock.contender("plain", 9.0, 4.0), StepCost(40, 1))}
+    found = training_speed.measure(SETTING, contenders, 2, clock)
+    assert clock.called == ["plain", "conv 16", "plain", "conv 16", "conv 16", "plain"]
+    assert found.peaks == {"conv 16": 30.0}
+    assert found.timings["plain"].first == 9
+
+
+@pytest.mark.parametrize("name", ["igam-release", "mnist-paper"])
+def test_an_igam_contender_steps_its_discriminator_when_it_says_so(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainers = []
+    original = training_speed.igam_trainer
+    monkeypatch.setattr(
+        training_speed, "igam_trainer", lambda *a: trainers.append(original(*a)) or trainers[-1]
+    )
+    contenders = training_speed.prepare(SETTING, [name])
+    (trainer,) = trainers
+    assert (trainer.protocol.teacher_statistics == "moving") == name.endswith("paper")
+    assert trainer.teacher.name.startswith("adapted") == name.startswith("mnist")
+    for expected in (0, 1):
+        contenders[name + training_speed.WITH_DISC * expected].call()
+        assert int(trainer.discriminator_optimizer.iterations) == expected
+    assert int(trainer.student_optimizer.iterations) == 2
+    assert contenders[name + training_speed.WITH_DISC].cost.flops > contenders[name].cost.flops
+
+
+def test_the_attack_and_its_gradients_do_the_same_work() -> None:
+    contenders = training_speed.prepare(SETTING, ["attack", "gradients"])
+    x, _ = training_speed.batch(SETTING)
+    moved = contenders["attack"].call() - x.numpy()
+    assert 0 < np.abs(moved).max() <= 8 + 1e-4
+    assert contenders["gradients"].call().shape == moved.shape
+    assert contenders["attack"].cost == contenders["gradients"].cost
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_bare_convolutions(precision: str) -> None:
+    found = convolutions.calls(1, 2, precision)
+    assert list(found) == ["conv 16", "conv 32", "conv 64"]
+    for call, flops in found.values():
+        assert flops >= convolutions.LEAST_FLOPS * 0.99
+        assert np.isfinite(call())
+
+
+def test_shares_of_fit_and_pipeline() -> None:
+    fed = feeding.Fed(10, 50, fit=(2.0, 4.0, 4.0), bare=(1.0, 3.0, 4.0), pipeline=(2.5, 2.5, 2.5))
+    assert fed.fit_throughput == 0.75
+    assert fed.pipeline_speed == pytest.approx(6)
+    assert "fit reaches 75.0% of a bare loop's throughput" in feeding.text(fed)
+    assert "6.0 times faster than the loop (20 batches/s)" in feeding.text(fed)
+
+
+def test_memory_as_text() -> None:
+    text = memory.text({"plain": {"before": 1e9, "peak": 3.5e9, "predicted": 2e9}})
+    assert (
+        "plain: 3.50 GB at most, 2.50 GB more than before its networks were built; predicted tensors 2.00 GB"
+        in text
+    )

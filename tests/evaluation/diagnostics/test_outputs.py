@@ -1,0 +1,32 @@
+"""Verdicts on the gradients of clean images."""
+
+import numpy as np
+import pytest
+
+from igam_tf.evaluation.diagnostics import outputs
+from igam_tf.evaluation.diagnostics.probes import Looks
+
+
+def clean_images(zero_share: np.ndarray) -> Looks:
+    """All classified right and without fault but for the share of zeros in their gradients."""
+    n = len(zero_share)
+    yes, no = np.ones(n, bool), np.zeros(n, bool)
+    return Looks(yes, zero_share, yes, np.ones(n), no, 10, False, True, 0.0, 0, None)
+
+
+@pytest.mark.parametrize(
+    ("n", "zeros", "share", "evidence", "p_value", "verdict"),
+    [
+        (170, 6, 1.0, "all_zero_chance", 0.0076, "PASS"),
+        (145, 6, 1.0, "all_zero_chance", 0.0036, "WARN"),
+        (97, 18, 0.97, "mostly_zero_chance", 0.0073, "PASS"),
+        (100, 19, 0.97, "mostly_zero_chance", 0.0046, "WARN"),
+    ],
+)
+def test_zero_gradients(
+    n: int, zeros: int, share: float, evidence: str, p_value: float, verdict: str
+) -> None:
+    """The verdict is by the smaller of two p-values, which has to be below 0.5 % to count at 1 %."""
+    check = outputs.zero_gradients(clean_images(np.where(np.arange(n) < zeros, share, 0.0)))
+    assert check.evidence[evidence] == pytest.approx(p_value, abs=5e-5)
+    assert check.verdict == verdict

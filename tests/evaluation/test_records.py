@@ -1,0 +1,82 @@
+"""Records: which examples are right, there and back through JSON, and those of older versions."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from igam_tf.core.errors import InputError
+from igam_tf.evaluation.records import Count, EvalRecord, packed
+
+SIZE = 13
+FLAGS = {
+    mode: {
+        name: np.random.default_rng([place, *name.encode()]).random(SIZE) < 0.6
+        for name in ("clean", "strong: apgd-ce", "strong")
+    }
+    for place, mode in enumerate(("batch", "moving"))
+}
+DOUBTS = ["pgd2: 2 steps of 2 do not reach its radius 8"]
+DIAGNOSIS = {"findings": [{"name": "steps", "passed": True, "numbers": [0.25, None]}]}
+
+
+def record() -> EvalRecord:
+    results = {
+        mode: {
+            name: Count(int(right.sum()), SIZE, 1 if name == "strong" else None)
+            for name, right in found.items()
+        }
+        for mode, found in FLAGS.items()
+    }
+    flags = {
+        mode: {name: packed(right) for name, right in found.items()}
+        for mode, found in FLAGS.items()
+    }
+    attacks = {"apgd-ce": {"name": "apgd-ce", "epsilon": 8.0}}
+    return EvalRecord(
+        SIZE, 5, 0, (0.0, 255.0), attacks, results, {"revision": None}, DOUBTS, flags, DIAGNOSIS
+    )
+
+
+@pytest.mark.parametrize("size", [1, 7, 8, 9, 16, 100])
+def test_flags_are_packed_eight_to_two_digits(size: int) -> None:
+    flags = np.random.default_rng(size).random(size) < 0.5
+    text = packed(flags)
+    assert len(text) == 2 * -(-size // 8)
+    bits = "".join(f"{int(digit, 16):04b}" for digit in text)
+    assert bits == "".join("01"[int(flag)] for flag in flags).ljust(len(bits), "0")
+
+
+@pytest.mark.parametrize("there_and_back", [False, True])
+def test_which_examples_are_right(there_and_back: bool) -> None:
+    found = EvalRecord.from_json(record().to_json()) if there_and_back else record()
+    for mode, by_name in FLAGS.items():
+        for name, right in by_name.items():
+            np.testing.assert_array_equal(found.right(name, mode), right, strict=True)
+            assert found.right(name, mode).sum() == found.count(name, mode).correct
+    np.testing.assert_array_equal(found.right(), FLAGS["batch"]["clean"])  # of the first mode
+
+
+def test_there_and_back_nothing_is_lost() -> None:
+    whole = record()
+    assert EvalRecord.from_json(whole.to_json()) == whole
+    assert (whole.doubts, whole.diagnosis) == (DOUBTS, DIAGNOSIS)
+    assert json.loads(whole.to_json())["flags"] == whole.flags
+
+
+def test_records_of_an_older_version_load() -> None:
+    fields = json.loads(record().to_json())
+    for name in ("doubts", "flags", "diagnosis"):
+        del fields[name]
+    found = EvalRecord.from_json(json.dumps(fields))
+    assert found == dataclasses.replace(record(), doubts=[], flags={}, diagnosis=None)
+    assert found.count("strong").correct == FLAGS["batch"]["strong"].sum()
+    with pytest.raises(InputError, match=r"^record: it does not say which examples are right"):
+        found.right("strong")
+
+
+@pytest.mark.parametrize("question", [("pgd7",), ("clean", "train")])
+def test_what_a_record_does_not_hold(question: tuple[str, ...]) -> None:
+    with pytest.raises(InputError, match=r"^record: there is no '.*' with statistics '.*', only "):
+        record().right(*question)
