@@ -43,7 +43,7 @@ def _section(command: Command[Any]) -> str:
 
 def _row(flag: Flag) -> str:
     takes = describe(flag.field.hint, flag.field.setting)
-    return f"| `--{flag.name}` | {takes} | {flag.shown_default()} | {flag.field.setting.help} |"
+    return f"| `--{flag.name}` | {takes} | {flag.default_text()} | {flag.field.setting.help} |"
 
 
 if __name__ == "__main__":

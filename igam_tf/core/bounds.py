@@ -1,4 +1,4 @@
-"""Pixel ranges and perturbation sizes: exact numbers in, one printed form out."""
+"""Pixel ranges, and perturbation sizes given as "8/255" or as plain numbers."""
 
 import dataclasses
 from fractions import Fraction
@@ -6,12 +6,13 @@ from typing import Any
 
 from igam_tf.core.errors import InputError
 
+# A perturbation size: a string "n/d" is that fraction of the pixel range, a number is in its unit.
 Amount = str | int | float | Fraction
 
 
 @dataclasses.dataclass(frozen=True)
 class Bounds:
-    """The closed pixel range [low, high] that a model takes."""
+    """The closed pixel range [low, high] of a model's input."""
 
     low: float
     high: float
@@ -28,40 +29,35 @@ class Bounds:
         self,
         value: Amount,
         name: str = "epsilon",
-        most: float | None = None,
-        limit: str = "",
+        maximum: float | None = None,
+        maximum_name: str = "",
     ) -> float:
-        """A perturbation size in this range's unit.
+        """A perturbation size as a number in the unit of this range.
 
         Args:
-          value: `"n/d"` is that fraction of the range; a plain number is in the range's own unit.
-          name: what the value is, for the error.
-          most: the largest that makes sense; by default the width of the range.
-          limit: what `most` is, for the error.
+          value: `"n/d"` is that fraction of the range, a plain number is in its unit already.
+          name: the setting's name, for the error message.
+          maximum: the largest allowed size; by default the width of the range.
+          maximum_name: what `maximum` is, for the error message.
 
         Raises:
-          InputError: not a number, negative, or larger than `most`.
+          InputError: not a number, negative, or larger than `maximum`.
         """
-        most = self.range if most is None else most
-        limit = limit or f"the width of the pixel range {self}"
-        exact = self._exact(value, name)
-        if not 0 <= exact <= Fraction(most):
-            raise InputError(f"{name}: expected 0 to {most:g}, {limit}, got {value}")
-        return float(exact)
-
-    def _exact(self, value: Amount, name: str) -> Fraction:
+        if maximum is None:
+            maximum, maximum_name = self.range, f"the width of the pixel range {self}"
+        is_fraction = isinstance(value, str) and "/" in value
         try:
-            is_share = isinstance(value, str) and "/" in value
-            return Fraction(value) * (Fraction(self.range) if is_share else 1)
+            exact = Fraction(value) * (Fraction(self.range) if is_fraction else 1)
         except (ValueError, ZeroDivisionError, OverflowError, TypeError) as error:
             raise InputError(
                 f"{name}: expected a number or a fraction such as 8/255, got {value!r}"
             ) from error
+        if not 0 <= exact <= Fraction(maximum):
+            raise InputError(f"{name}: expected 0 to {maximum:g}, {maximum_name}, got {value}")
+        return float(exact)
 
     def describe(self, amount: float) -> str:
-        """`amount` as a share of the range, with its value in the range's own unit: `8/255 (8 of
-        [0, 255])`.
-        """
+        """A size as a fraction of the range and in its unit: `8/255 (8 of [0, 255])`."""
         return f"{amount / self.range * 255:g}/255 ({amount:g} of {self})"
 
     def __str__(self) -> str:
@@ -73,7 +69,7 @@ PIXELS = Bounds(0.0, 255.0)
 
 
 def as_bounds(value: Any) -> Bounds:
-    """A `Bounds` from itself or a `(low, high)` pair."""
+    """`Bounds` from `Bounds` or a `(low, high)` pair."""
     if isinstance(value, Bounds):
         return value
     try:

@@ -1,10 +1,9 @@
-"""What all commands share: flags from a settings dataclass, help, one-line errors, exit codes.
+"""The runner of all commands: flags from a settings dataclass, help, one-line errors, exit codes.
 
-absl's own `app.run` exits with 1 on a wrong flag and on --help, and its --help hides flags that are
-not declared in the main module; so each call has its own `FlagValues`, read and shown here.
+Each call parses its own `FlagValues`. absl's `app.run` would exit with 1 on a wrong flag and on
+--help, and its --help hides flags that are declared outside the main module.
 
-Exit codes: 0 done, 1 the work failed (training diverged), 2 a mistake in the command, 130
-interrupted.
+Exit codes: 0 done, 1 training diverged, 2 a mistake in the command, 130 interrupted.
 """
 
 import os
@@ -22,21 +21,21 @@ S = TypeVar("S", bound=Settings)
 
 
 class Command(Generic[S]):
-    """A verb: its description and its flags.
+    """A command with its description and flags.
 
     Args:
-      name: as typed.
-      doc: first line is the summary; the rest explains.
-      settings: the class whose fields are the flags and the arguments without a name.
+      name: the command's name, for messages.
+      doc: the text above the flags in --help.
+      settings: the dataclass whose fields are the flags and positional arguments.
     """
 
     def __init__(self, name: str, doc: str, settings: type[S]) -> None:
         self.name, self.doc, self.settings = name, doc, settings
 
     def run(self, main: Callable[[S], Any], argv: Sequence[str] | None = None) -> int:
-        """Parses, calls `main` with the settings, returns the exit code."""
+        """Parses `argv`, calls `main` with the settings and returns the exit code."""
         arguments = list(sys.argv[1:] if argv is None else argv)
-        if {"--help", "-h"} & set(arguments):  # before parsing: help needs no required flag
+        if {"--help", "-h"} & set(arguments):  # before parsing, which insists on required flags
             print(self.help())
             return 0
         values = flags.FlagValues()
@@ -46,12 +45,11 @@ class Command(Generic[S]):
             sys.stdout.flush()
         except (flags.Error, InputError) as error:
             return self._fail(error, 2)
-        except BrokenPipeError:  # the reader of the output, `head` for example, stopped reading
+        except BrokenPipeError:  # the output's reader has exited, as `head` does
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except OSError as error:
-            return self._fail(
-                f"{error.strerror or error}: {error.filename}" if error.filename else error, 2
-            )
+            message = f"{error.strerror or error}: {error.filename}"
+            return self._fail(message if error.filename else error, 2)
         except KeyboardInterrupt:
             return self._fail("interrupted", 130)
         except DivergedError as error:
@@ -59,13 +57,12 @@ class Command(Generic[S]):
         return 0
 
     def help(self) -> str:
-        shown = sorted(
-            flags_of(self.settings),
-            key=lambda flag: "" if flag.field.setting.positional else flag.name,
-        )
-        arguments = [flag.name.upper() for flag in shown if flag.field.setting.positional]
+        """The text of --help: description, usage, positional arguments, flags in name order."""
+        flag_list = list(flags_of(self.settings))
+        flag_list.sort(key=lambda flag: "" if flag.positional else flag.name)
+        arguments = [flag.name.upper() for flag in flag_list if flag.positional]
         usage = " ".join(["usage:", self.name, *arguments, "[flags]"])
-        return "\n".join([self.doc.strip(), "", usage, "", *(flag.help() for flag in shown)])
+        return "\n".join([self.doc.strip(), "", usage, "", *(flag.help() for flag in flag_list)])
 
     def _fail(self, error: object, code: int) -> int:
         print(f"{self.name}: {' '.join(str(error).split())}", file=sys.stderr)

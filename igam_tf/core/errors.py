@@ -1,9 +1,9 @@
-"""The exceptions that commands print as one line."""
+"""Exceptions that commands print as one line."""
 
 
 class InputError(ValueError):
-    """Bad input: the message names the value and what was expected. Commands exit with 2."""
+    """Bad input; the message names the value and what was expected. Exit code 2."""
 
 
 class DivergedError(RuntimeError):
-    """The loss or a weight is no longer finite; the last good state is kept. Commands exit with 1."""
+    """The loss or a weight is not finite; the last finite state is on disk. Exit code 1."""

@@ -1,4 +1,4 @@
-"""Files written whole or not at all: under a temporary name beside their own, then renamed."""
+"""Atomic writes: a file is written under a temporary name beside its own, then renamed."""
 
 import contextlib
 import os
@@ -15,15 +15,14 @@ _PREFIX = "tmp-"
 
 @contextlib.contextmanager
 def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """A temporary path beside `path`, of the same suffix, for what writes to a path by itself.
+    """A temporary path that is renamed to `path` at the end, for code that writes to a path itself.
 
-    What is written there takes the place of `path` at the end; an error leaves `path` as it was and
-    nothing beside it. Missing directories above are made.
+    It has the suffix of `path`. After an error `path` is unchanged and the temporary file is gone.
+    Missing parent directories are created.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(
-        f"{_PREFIX}{os.getpid()}-{path.name}"
-    )  # two processes may write at once
+    # With the process id: two processes may write the same file at once.
+    temporary = path.with_name(f"{_PREFIX}{os.getpid()}-{path.name}")
     try:
         yield temporary
         with temporary.open("rb") as stream:
@@ -34,37 +33,37 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 def is_temporary(path: pathlib.Path) -> bool:
-    """Whether a file is what a killed process left of a file that it was writing."""
+    """Whether the file is an unfinished write, left behind by a killed process."""
     return path.name.startswith(_PREFIX)
 
 
 def write(path: pathlib.Path, fill: Callable[[BinaryIO], Any]) -> None:
-    """Writes the file from what `fill` writes to a stream of bytes."""
+    """Writes a file; `fill` writes its bytes to a stream."""
     with replacing(path) as temporary, temporary.open("wb") as stream:
         fill(stream)
 
 
 def write_text(path: pathlib.Path, text: str) -> None:
-    """Text in UTF-8, its line ends as they are."""
+    """Writes text in UTF-8 with unchanged line ends."""
     write(path, lambda stream: stream.write(text.encode()))
 
 
 def write_arrays(
     path: pathlib.Path, arrays: Mapping[str, np.ndarray], compressed: bool = True
 ) -> None:
-    """Arrays by name as `.npz`; `compressed` is smaller and slower."""
+    """Writes named arrays as `.npz`; `compressed` is smaller and slower."""
     save = np.savez_compressed if compressed else np.savez
     write(path, lambda stream: save(stream, **dict[str, Any](arrays)))
 
 
 def require_place(path: pathlib.Path, flag: str) -> None:
-    """Refuses before long work what could not be written after it.
+    """Checks before long work that a file can be written to `path` after it.
 
     Raises:
-      InputError: `path` is a directory, or something above it is none.
+      InputError: `path` is a directory, or one of its parents is not.
     """
     if path.is_dir():
         raise InputError(f"{flag}: {path} is a directory, expected a file's name")
-    above = next(parent for parent in path.absolute().parents if parent.exists())
-    if not above.is_dir():
-        raise InputError(f"{flag}: {path} cannot be written, {above} is no directory")
+    parent = next(parent for parent in path.absolute().parents if parent.exists())
+    if not parent.is_dir():
+        raise InputError(f"{flag}: {path} cannot be written, {parent} is no directory")

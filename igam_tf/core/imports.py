@@ -1,4 +1,4 @@
-"""Objects of a user's own by where they are: `package.module:name`, or `file.py:name`."""
+"""A user's own objects by import path: `package.module:name` or `file.py:name`."""
 
 import importlib
 import importlib.util
@@ -11,14 +11,14 @@ from igam_tf.core.errors import InputError
 
 
 def load(path: str, setting: str) -> Any:
-    """The object at an import path. The working directory is importable.
+    """The object at an import path; modules of the working directory are importable.
 
     Args:
-      path: `package.module:name` or `folder/file.py:name`; a name may have dots.
-      setting: which flag or argument it is for, for the error.
+      path: `package.module:name` or `folder/file.py:name`; `name` may contain dots.
+      setting: the flag or argument that takes the path, for the error message.
 
     Raises:
-      InputError: no such file, module or name, or importing it fails.
+      InputError: no such file, module or name, or the import fails.
     """
     module_name, _, name = path.rpartition(":")
     if not module_name or not name:
@@ -32,10 +32,10 @@ def load(path: str, setting: str) -> Any:
 
 
 def call(function: Callable[[], Any], path: str, setting: str) -> Any:
-    """What a user's function returns.
+    """Calls a user's function.
 
     Raises:
-      InputError: it raises anything; the message says what.
+      InputError: the function raised an exception; the message quotes it.
     """
     try:
         return function()
@@ -56,7 +56,7 @@ def _module(name: str, path: str, setting: str) -> Any:
 def _from_file(file: pathlib.Path, setting: str) -> Any:
     if not file.is_file():
         raise InputError(f"{setting}: {file} is not a file")
-    # By its path, so that two files of one name are two modules, and one file is loaded once.
+    # Named by its path: a file is loaded once, and files of equal names are separate modules.
     name = f"igam_tf_user:{file.resolve()}"
     if name in sys.modules:
         return sys.modules[name]

@@ -1,14 +1,13 @@
-"""How a layer behaves beyond `training`: one documented mechanism, and all that it decides.
+"""Layer modes that Keras has no call argument for.
 
-Two layers of this package have a mode that Keras has no argument for. `BatchNorm` runs on moving
-averages or on the statistics of the batch, whatever `trainable` says; `igam_tf.adapters.Pad` lies
-at the centre or at a place drawn for an iteration. Keras 3 hands only `training` down through
-models of any make, and its way to declare more such arguments is private. So the mode is a context:
-`in_mode` sets it around a call, `current_mode` reads it inside.
+`BatchNorm` uses moving averages or the statistics of the batch, independently of `trainable`.
+`igam_tf.adapters.Pad` places images at the centre or at a random place of the iteration. Keras 3
+passes only `training` down through every kind of model, so these two modes are a context: `in_mode`
+sets it around a call, and layers read `current_mode`.
 
-It acts while a call is traced: it belongs inside a `tf.function` (or the function given to
-`Dataset.map`), not around the call of one. `igam_tf.gradients.logits_of` is the function that takes
-the mode as arguments and calls a model in it.
+The context acts while a call is traced. Enter it inside a `tf.function` (or a function passed to
+`Dataset.map`), not around the call of one. `igam_tf.gradients.logits_of` takes both modes as
+arguments.
 """
 
 import contextlib
@@ -24,12 +23,11 @@ _local = threading.local()
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Mode:
-    """What a call outside of training does.
+    """The behaviour of layers in calls with `training=False`.
 
     Attributes:
-      batch_statistics: `BatchNorm` uses the batch's statistics and updates nothing.
-      step: int64 scalar, the iteration that random places are drawn for; None: they lie at the
-        centre.
+      batch_statistics: `BatchNorm` uses the statistics of the batch and updates nothing.
+      step: int64 scalar, the iteration whose random place `Pad` uses; None: the centre.
     """
 
     batch_statistics: bool = False
@@ -37,18 +35,18 @@ class Mode:
 
 
 def current_mode() -> Mode:
-    """The mode of the call that is being traced."""
+    """The mode of the innermost `in_mode`."""
     return getattr(_local, "mode", Mode())
 
 
 @contextlib.contextmanager
 def in_mode(*, batch_statistics: bool | None = None, step: Any = None) -> Iterator[None]:
-    """Sets the mode of the calls inside; what is None stays as it is outside.
+    """Sets the mode of calls inside the context; None leaves that part of the mode unchanged.
 
     Args:
       batch_statistics: see `Mode`.
-      step: integer, or integer scalar tensor or variable. Inside a compiled function it must be one
-        of the latter, or all steps have the place of the first.
+      step: integer scalar. Inside a compiled function use a tensor or variable: a Python integer
+        would be fixed by the first trace.
     """
     before = current_mode()
     changes: dict[str, Any] = {}

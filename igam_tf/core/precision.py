@@ -1,10 +1,9 @@
-"""What is computed in which type: float32 throughout, or bfloat16 where it does no harm.
+"""Precision of a network: float32 throughout, or bfloat16 where accuracy does not suffer.
 
-Under `"bfloat16"` (Keras' mixed precision) convolutions, hidden dense layers, activations and what
-is stored between them are bfloat16. Variables, pixels and adapters, input normalisation,
-BatchNorm's statistics and arithmetic, logits and losses stay float32; so do input gradients, which
-reach the images through the normalisation, and all that attacks and matching do with them. Weights
-need no loss scaling: bfloat16 has float32's range.
+Under `"bfloat16"` (Keras' mixed precision) convolutions, hidden dense layers and activations are
+bfloat16. Variables, pixels, adapters, input normalisation, BatchNorm's statistics and arithmetic,
+logits, losses and input gradients stay float32. There is no loss scaling: bfloat16 has the exponent
+range of float32.
 """
 
 import contextlib
@@ -19,10 +18,10 @@ from igam_tf.core.structure import last_layers
 
 
 def check_precision(precision: str) -> str:
-    """The precision, if it is one.
+    """Returns the precision.
 
     Raises:
-      InputError: it is none.
+      InputError: unknown precision.
     """
     if precision not in POLICIES:
         raise InputError(f"precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}")
@@ -31,7 +30,7 @@ def check_precision(precision: str) -> str:
 
 @contextlib.contextmanager
 def building(precision: str) -> Iterator[None]:
-    """Inside, networks are built for that precision; float32 leaves Keras' own policy as it is."""
+    """Networks built in the context have this precision; float32 leaves Keras' policy unchanged."""
     if check_precision(precision) == "float32":
         yield
         return
@@ -44,16 +43,12 @@ def building(precision: str) -> Iterator[None]:
 
 
 def full_precision() -> str:
-    """The type of what no precision may narrow (pixels, logits): float32, or float64 where Keras'
-    floatx is.
-    """
+    """The dtype of pixels and logits: float32, or float64 if that is Keras' floatx."""
     return "float64" if keras.config.floatx() == "float64" else "float32"
 
 
 class FloatLayer(keras.layers.Layer):
-    """Computes in full precision whatever the policy: pixels and their statistics do not survive
-    bfloat16.
-    """
+    """Base of layers that compute in full precision under any policy, as pixels require."""
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("dtype", full_precision())
@@ -61,20 +56,20 @@ class FloatLayer(keras.layers.Layer):
 
 
 def rebuilt(model: keras.Model, precision: str) -> keras.Model:
-    """A copy of a classifier with the same weights that computes in another precision; its logit
-    layers stay as they are.
+    """A copy of a classifier in another precision, with the same weights.
+
+    Logit layers, pixels and input normalisation keep their dtype.
 
     Args:
       model: a functional or sequential Keras model; nested models are converted too.
     """
     policy = POLICIES[check_precision(precision)]
-
     heads = {id(layer) for layer in last_layers(model)}
 
     def clone(layer: Any) -> Any:
         config = layer.get_config()
-        kept = isinstance(layer, (FloatLayer, keras.layers.InputLayer))
-        if not kept and id(layer) not in heads and layer.name != "source_logits":
+        is_float = isinstance(layer, (FloatLayer, keras.layers.InputLayer))
+        if not (is_float or id(layer) in heads or layer.name == "source_logits"):
             config["dtype"] = policy
         return layer.__class__.from_config(config)
 

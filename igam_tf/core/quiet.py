@@ -1,8 +1,7 @@
-"""Keeps TensorFlow's start-up messages from the user, whichever module imports it first.
+"""Hides TensorFlow's start-up messages, whichever module imports TensorFlow first.
 
-They come from C++ before its logging is set up, so that no environment variable governs them: the
-one way is to catch what the import writes to file descriptor 2. If the import fails, what it wrote
-is shown.
+C++ code prints them before its logging reads any environment variable. So the import runs with file
+descriptor 2 redirected to a temporary file, whose content is printed if the import fails.
 """
 
 import contextlib
@@ -15,20 +14,20 @@ from types import ModuleType
 
 
 @contextlib.contextmanager
-def _stderr_held_back() -> Iterator[None]:
+def _stderr_captured() -> Iterator[None]:
     try:
         sys.stderr.flush()
         before = os.dup(2)
-    except (OSError, AttributeError):  # no standard error to hold back
+    except (OSError, AttributeError):  # there is no standard error
         yield
         return
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
+    with tempfile.TemporaryFile() as captured:
+        os.dup2(captured.fileno(), 2)
         try:
             yield
         except BaseException:
-            held.seek(0)
-            os.write(before, held.read())
+            captured.seek(0)
+            os.write(before, captured.read())
             raise
         finally:
             os.dup2(before, 2)
@@ -45,7 +44,7 @@ class _QuietLoader:
     def exec_module(self, module: ModuleType) -> None:
         if module.__spec__ is not None:
             module.__spec__.loader = module.__loader__ = self._loader
-        with _stderr_held_back():
+        with _stderr_captured():
             self._loader.exec_module(module)
 
 
@@ -58,14 +57,13 @@ class _QuietFinder:
         sys.meta_path.remove(self)
         spec = importlib.machinery.PathFinder.find_spec(name, path)
         if spec is not None and isinstance(spec.loader, importlib.machinery.SourceFileLoader):
-            spec.loader = _QuietLoader(spec.loader)  # type: ignore[assignment]  # a loader by protocol, not by base class
+            # A loader by protocol, not by base class.
+            spec.loader = _QuietLoader(spec.loader)  # type: ignore[assignment]
         return spec
 
 
 def install() -> None:
-    """Silences the first import of TensorFlow, unless it is done already or TF_CPP_MIN_LOG_LEVEL
-    asks for its messages.
-    """
+    """Makes the first import of TensorFlow silent, unless TF_CPP_MIN_LOG_LEVEL is set below 3."""
     if "tensorflow" in sys.modules or os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
         return
     sys.meta_path.insert(0, _QuietFinder())

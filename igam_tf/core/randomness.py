@@ -1,8 +1,8 @@
-"""Random keys: who draws what, from which seed. No two purposes and no two seeds share a stream.
+"""Random keys from (seed, purpose, number); different purposes and seeds have different streams.
 
-Every draw of the package is stateless: it depends on (seed, purpose, number) alone, where the
-number is an iteration, a pass over the data or an example. So a resumed run draws what an
-uninterrupted one would have drawn, and an example's draw does not depend on its batch.
+All randomness of the package is stateless. The number is an iteration, a pass over the data or an
+example. So a resumed run has the random numbers of an uninterrupted one, and those of an example do
+not depend on its batch.
 """
 
 from collections.abc import Callable
@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-# A purpose's place is a part of its keys: new ones go to the end.
+# A purpose's index is part of its keys: append new purposes at the end.
 PURPOSES = (
     "order",  # of the examples in a pass
     "augmentation",
     "pixel_noise",
     "training_start",  # of the attack inside adversarial training
     "start",  # of an attack
-    "radius",  # how far out a start in the l2 ball lies
+    "radius",  # of a start in the l2 ball
     "square",
     "stripes",
     "place",  # of a random pad
@@ -26,7 +26,7 @@ PURPOSES = (
 
 
 def stream(seed: Any, purpose: str) -> tf.Tensor:
-    """One 64-bit number that stands for a seed and a purpose; int64 scalar.
+    """The stream of a seed and a purpose: a hash of both, int64 scalar.
 
     Args:
       seed: integer, or integer scalar tensor.
@@ -37,12 +37,12 @@ def stream(seed: Any, purpose: str) -> tf.Tensor:
 
 
 def key(seed: Any, purpose: str, number: Any) -> tf.Tensor:
-    """The seed of one draw for `tf.random.stateless_*`: int64 [2].
+    """A seed for `tf.random.stateless_*`: int64 [2].
 
     Args:
       seed: integer, or integer scalar tensor.
       purpose: one of `PURPOSES`.
-      number: which draw, integer scalar: an iteration, a pass or an example.
+      number: integer scalar: an iteration, a pass or an example.
     """
     return tf.stack([stream(seed, purpose), tf.cast(number, tf.int64)])
 
@@ -54,12 +54,12 @@ def by_example(
     indices: tf.Tensor,
     like: tf.Tensor,
 ) -> tf.Tensor:
-    """A draw for each example, which depends on (seed, purpose, the example's number) alone.
+    """Random tensors [B, ...]; each depends on the seed, the purpose and its example's index only.
 
     Args:
-      draw: from a key, int64 [2], to a tensor like one example of `like`.
-      indices: integers [B], the examples' own numbers.
-      like: [B, ...], of the result's shape and dtype.
+      draw: maps a key, int64 [2], to one example's tensor.
+      indices: integers [B], the examples' indices in their data set.
+      like: a tensor with the shape and dtype of the result.
     """
     prefix = stream(seed, purpose)
     spec = tf.TensorSpec(like.shape[1:], like.dtype)
@@ -71,7 +71,7 @@ def by_example(
 
 
 def restart_seed(seed: int, restart: int) -> int:
-    """The seed of a restart, in [0, 2^31). Restart 0 has the seed itself."""
+    """The seed of a restart, in [0, 2^31); restart 0 has the seed itself."""
     if restart == 0:
         return seed % 2**31
     return int(np.random.SeedSequence([seed % 2**31, restart]).generate_state(1)[0]) % 2**31

@@ -1,4 +1,4 @@
-"""The process around a run: seeds, determinism, and the record of what it ran on."""
+"""The process of a run: seeds, repeatable graphs, and the record of versions and machine."""
 
 import contextlib
 import datetime
@@ -13,12 +13,11 @@ from igam_tf.core.version import __version__
 
 
 def set_seed(seed: int, deterministic: bool = False) -> None:
-    """Seeds Python, NumPy and TensorFlow (initial weights).
+    """Seeds Python, NumPy and TensorFlow, and so the initial weights.
 
-    Data order, augmentation and attack starts are stateless functions of their own seeds and do not
-    depend on this. `deterministic` also makes TensorFlow's operations deterministic where it can,
-    at some cost in speed; on a CPU, repeated runs are bit-identical without it, given
-    `repeatable_graphs` and the same number of threads.
+    Data order, augmentation and attack starts have their own seeds (`igam_tf.core.randomness`).
+    `deterministic` turns on TensorFlow's deterministic operations, which are slower. A CPU does not
+    need them: with `repeatable_graphs` and a fixed number of threads, runs repeat bit by bit.
     """
     import keras
     import tensorflow as tf
@@ -30,17 +29,15 @@ def set_seed(seed: int, deterministic: bool = False) -> None:
 
 @contextlib.contextmanager
 def repeatable_graphs() -> Iterator[None]:
-    """Makes each process round a training step alike: what is traced inside is not rewritten
-    arithmetically.
+    """Makes every process round a training step in the same way.
 
-    TensorFlow's arithmetic rewrites walk hash tables whose order changes from one tracing to the
-    next. They regroup the many sums of a second derivative, so that the same student's step had
-    other last digits in each process. A step took as long without them.
+    Graphs traced in the context skip TensorFlow's arithmetic rewrites. Those regroup the sums of a
+    second derivative in the order of a hash table, which differs from process to process, and so
+    change the last digits. Training steps take equally long without them.
     """
     import tensorflow as tf
 
-    # TensorFlow's start takes the options of that moment for all of the input pipeline, whatever
-    # they are later.
+    # Starts TensorFlow first: its input pipelines keep the options of that moment for good.
     tf.constant(0)
     name = "arithmetic_optimization"
     before = tf.config.optimizer.get_experimental_options().get(name, True)
@@ -52,7 +49,7 @@ def repeatable_graphs() -> Iterator[None]:
 
 
 def environment() -> dict[str, Any]:
-    """Versions, machine and code revision, for the record beside every result."""
+    """Versions, machine and code revision: the record beside every result."""
     import keras
     import numpy as np
     import tensorflow as tf
@@ -87,14 +84,12 @@ def _processor() -> str:
 
 
 def _revision() -> str | None:
-    """The commit of the checkout that this code runs from, `+` if it has changes; None outside a
-    checkout.
-    """
+    """This checkout's commit, with `+` if files have changed; None outside a checkout."""
     root = pathlib.Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return None
     try:
-        described = subprocess.run(
+        process = subprocess.run(
             ["git", "describe", "--always", "--abbrev=12", "--dirty=+"],
             cwd=root,
             capture_output=True,
@@ -104,4 +99,4 @@ def _revision() -> str | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return described.stdout.strip()
+    return process.stdout.strip()

@@ -1,4 +1,4 @@
-"""The layers that a Keras model is made of, those of nested models and composite layers too."""
+"""The layers of a Keras model, including those of nested models and composite layers."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,20 +7,19 @@ import keras
 
 
 def walk(model: Any) -> Iterator[Any]:
-    """All layers below `model` in their order, each once: a nested model, then its layers.
+    """All layers below `model`, each once and in order: a nested model, then its layers.
 
-    A layer of a user's own that holds layers in its attributes, alone or in lists, is looked into
-    too. Nothing for a layer that has none below it, and for a plain callable.
+    Includes layers that a user's layer holds as attributes or in lists. A plain callable has none.
     """
     yield from _walk(model, {id(model)})
 
 
-def _walk(model: Any, seen: set[int]) -> Iterator[Any]:
+def _walk(model: Any, visited: set[int]) -> Iterator[Any]:
     for layer in _children(model):
-        if id(layer) not in seen:
-            seen.add(id(layer))
+        if id(layer) not in visited:
+            visited.add(id(layer))
             yield layer
-            yield from _walk(layer, seen)
+            yield from _walk(layer, visited)
 
 
 def _children(layer: Any) -> Iterator[Any]:
@@ -34,7 +33,7 @@ def _children(layer: Any) -> Iterator[Any]:
 
 
 def last_layers(model: Any) -> Iterator[Any]:
-    """The layer that a model ends in; where that is a model, also the one that it ends in."""
+    """The last layer of a model, then the last layer of that layer if it is a model, and so on."""
     while getattr(model, "layers", None):
         model = model.layers[-1]
         yield model

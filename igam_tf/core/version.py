@@ -1,3 +1,3 @@
-"""The version, importable without anything else."""
+"""The version, in a module without imports."""
 
 __version__ = "0.1.0"

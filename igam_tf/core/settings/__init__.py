@@ -1,7 +1,7 @@
-"""What can be set, as data: every setting is declared once, and nothing here starts TensorFlow.
+"""Settings, each declared once. Nothing here imports TensorFlow.
 
-A setting is an annotated field of a frozen dataclass. Its type is checked whenever the dataclass is
-built, from Python, from JSON or from a command line, with the same message::
+A setting is an annotated field of a frozen dataclass. The constructor checks its value, whether it
+comes from Python, JSON or a command line, and the error message is the same::
 
     @dataclasses.dataclass(frozen=True)
     class Schedule(Settings):
@@ -10,15 +10,15 @@ built, from Python, from JSON or from a command line, with the same message::
 
     Schedule(0)     # InputError: steps: expected a whole number of at least 1, got 0
 
-What follows from the field:
+Everything else is derived from the field:
 
-    fields          the check, and lists and NumPy numbers as plain tuples and numbers
-    configuration   JSON there and back, and the digest that names a run's directory
+    fields          the check; conversion of lists and NumPy numbers to tuples and Python numbers
+    configuration   conversion to and from JSON; the digest that names a run's directory
     signature       keyword arguments of a constructor, in `help` and `inspect.signature`
-    flags           absl flags of a command, with defaults taken from an example
+    flags           absl flags of a command; their defaults can come from an instance
 
-    choices         the closed lists of names that settings choose from
-    datasets        the data sets by name, known without reading them
+    choices         the closed lists of names
+    datasets        names and image formats of the data sets
     training        the settings of the three trainers
 """
 

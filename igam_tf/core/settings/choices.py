@@ -1,15 +1,15 @@
-"""The closed lists of names that settings choose from, each written once."""
+"""The closed lists of names that settings choose from."""
 
 STATISTICS = ("moving", "batch")  # of BatchNorm
-MODES = (*STATISTICS, "recalibrated")  # in which an evaluation can run
+MODES = (*STATISTICS, "recalibrated")  # of an evaluation
 NORMALIZATIONS = ("per_image", "unit_norm", "l2")
 GRADIENTS_OF = ("softmax", "xent")
 EXPORT_GRADIENTS = (*GRADIENTS_OF, "both")
-POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}  # precision to Keras' dtype policy
+POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}  # Keras' policy by precision
 PRECISIONS = tuple(POLICIES)
 NETWORKS = ("wide_resnet", "mnist_cnn")
 OPTIMIZERS = ("momentum", "keras_momentum", "adam")
 MATCHED_TO = ("teacher", "other_images", "zero")
 REPORT_FORMATS = ("text", "md", "json", "html")
-HEADS = ("target", "source")  # of a fine-tuned teacher, which attacks are computed on
+HEADS = ("target", "source")  # of a fine-tuned teacher, for attacks
 EXPORT_FORMATS = ("savedmodel", "keras", "weights")

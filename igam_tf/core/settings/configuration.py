@@ -1,4 +1,4 @@
-"""Configurations: what is printed beside a result, hashed to name a run, and read back strictly."""
+"""Configurations as JSON, read back strictly, and as the digest that names a run."""
 
 import dataclasses
 import hashlib
@@ -12,9 +12,9 @@ T = TypeVar("T")
 
 
 def to_dict(config: Any, identity: bool = False) -> Any:
-    """Nested plain data, every dataclass marked with its type's name under `type`.
+    """Nested plain data; every dataclass has its class name under `type`.
 
-    `identity`: only what `Setting.identity` counts as part of the configuration's name.
+    `identity` keeps only the fields that belong to the digest (`Setting.identity`).
     """
     if dataclasses.is_dataclass(config) and not isinstance(config, type):
         fields = {
@@ -38,7 +38,7 @@ def to_json(config: Any) -> str:
 
 
 def digest(config: Any) -> str:
-    """Ten hexadecimal digits of the configuration's content."""
+    """Ten hexadecimal digits, a hash of the configuration."""
     canonical = json.dumps(to_dict(config, identity=True), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:10]
 
@@ -47,7 +47,7 @@ def from_dict(kind: type[T], data: Any, where: str = "config") -> T:
     """The inverse of `to_dict`.
 
     Raises:
-      InputError: an unknown or missing key, or a value that its field does not take; names the key.
+      InputError: an unknown or missing key, or a wrong value; the message names the key.
     """
     if not isinstance(data, dict):
         raise InputError(f"{where}: expected an object, got {data!r}")
@@ -63,14 +63,12 @@ def from_dict(kind: type[T], data: Any, where: str = "config") -> T:
     }
     try:
         return kind(**values)
-    except InputError as error:  # it begins with the field's name
+    except InputError as error:  # its message begins with the field's name
         raise InputError(f"{where}.{error}") from error
 
 
 def _value(field: Field, data: Any, where: str) -> Any:
-    """An object becomes the dataclass that its `type` names; the rest is for that dataclass to
-    check.
-    """
+    """A nested object as the dataclass named by its `type`; other values unchanged."""
     if not isinstance(data, dict):
         return data
     for option in options_of(field.hint):

@@ -1,4 +1,4 @@
-"""The data sets by name, and what their images are like: known without reading them."""
+"""Names and image formats of the data sets, known without reading them."""
 
 import dataclasses
 import types
@@ -9,7 +9,7 @@ from igam_tf.core.bounds import PIXELS, UNIT, Bounds
 
 @dataclasses.dataclass(frozen=True)
 class Format:
-    """What a data set's images are like; `image_shape` is height, width, channels."""
+    """Shape (height, width, channels), number of classes and pixel range of a data set."""
 
     image_shape: tuple[int, int, int]
     num_classes: int

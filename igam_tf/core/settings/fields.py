@@ -1,4 +1,4 @@
-"""Fields of settings dataclasses: what a field says beside its type, and the check of its value."""
+"""Fields of settings dataclasses: their metadata and the check of their values."""
 
 import dataclasses
 import functools
@@ -15,19 +15,18 @@ from igam_tf.core.errors import InputError
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """What a field's type does not say; the metadata of `Annotated`.
+    """The metadata of a field: `Annotated[type, Setting(...)]`.
 
     Attributes:
-      help: whole sentences, for --help, `help()` and docs/settings.md.
-      choices: the strings that are allowed; of a tuple, those allowed in it.
-      at_least: the least number that is allowed; of a tuple, the least of its items.
-      flag: the flag's name where it is not the field's; None for a field without a flag.
-      positional: the flag is an argument without a name, in the order of declaration.
-      repeated: the flag can be given several times; a comma does not separate its values.
-      identity: whether the field is part of the configuration's digest: `"always"`, `"never"`
-        (where something is, not what it is), or `"if set"` to another value than its default.
-        Settings that are added later are `"if set"`: they must not rename the runs that were made
-        before.
+      help: whole sentences for --help, `help()` and docs/settings.md.
+      choices: the allowed strings, of the value or of a tuple's items.
+      at_least: the least allowed number, of the value or of a tuple's items.
+      flag: the flag's name if it is not the field's; None: there is no flag.
+      positional: the flag is a positional argument; their order is that of the declarations.
+      repeated: the flag may occur several times, and commas do not separate values.
+      identity: whether the digest contains the field: `"always"`; `"never"`, for places and other
+        values without influence on the result; or `"if set"`, only if it differs from its default.
+        A setting added later must be `"if set"`, so that digests of older runs stay the same.
     """
 
     help: str = ""
@@ -39,13 +38,13 @@ class Setting:
     identity: str = "always"
 
     def __repr__(self) -> str:
-        """What `help` of a settings class shows of a field."""
+        """The help text alone: `help` of a settings class shows it beside the field."""
         return repr(self.help)
 
 
 @dataclasses.dataclass(frozen=True)
 class Field:
-    """A field with its type resolved; `default` is `dataclasses.MISSING` where there is none."""
+    """A field and its resolved type; `default` may be `dataclasses.MISSING`."""
 
     name: str
     hint: Any
@@ -57,23 +56,25 @@ class Field:
         return self.default is dataclasses.MISSING
 
     def require(self, value: Any, name: str = "", text: str | None = None) -> None:
-        """Raises InputError unless the value is of the field's type, choices and bound.
+        """Checks the value's type, choices and bound.
 
-        `name` and `text` are the flag and what was typed, for the message: by default field and
-        value.
+        Args:
+          value: the value.
+          name: the flag's name, for the message; by default the field's.
+          text: the text on the command line, for the message; by default the value.
+
+        Raises:
+          InputError: the value is wrong.
         """
         if not any(_is_of(option, self.setting, value) for option in options_of(self.hint)):
             expected = describe(self.hint, self.setting)
-            raise InputError(
-                f"{name or self.name}: expected {expected}, got {(value if text is None else text)!r}"
-            )
+            actual = value if text is None else text
+            raise InputError(f"{name or self.name}: expected {expected}, got {actual!r}")
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Base of the settings dataclasses, all frozen. A value that its field does not take is an
-    `InputError`.
-    """
+    """Base of the frozen settings dataclasses; a wrong value raises `InputError`."""
 
     def __post_init__(self) -> None:
         for field in fields_of(type(self)).values():
@@ -83,9 +84,7 @@ class Settings:
 
 
 def fields_of(kind: type) -> Mapping[str, Field]:
-    """The fields of a dataclass by name: positional ones, then keywords, required ones before the
-    others.
-    """
+    """A dataclass's fields by name: positional, then required keywords, then other keywords."""
     return _resolved(typing.cast(Any, kind))
 
 
@@ -105,17 +104,14 @@ def _rank(field: dataclasses.Field[Any]) -> int:
 
 
 def values_of(settings: Settings, kind: type[Settings] | None = None) -> dict[str, Any]:
-    """The values by name, ready to be keywords; those of `kind` alone, which the settings inherit
-    from.
-    """
+    """The values by field name, as keywords; only the fields of the base class `kind` if given."""
     return {name: getattr(settings, name) for name in fields_of(kind or type(settings))}
 
 
 def optional(kind: type[Settings], note: str) -> type[Settings]:
-    """A dataclass with the fields of `kind`, each None by default: overrides of a bundle of
-    settings.
+    """A dataclass with the fields of `kind`, all None by default, to override a `kind`.
 
-    `note` is added to every help: what None stands for.
+    `note` is appended to every help text and says what None means.
     """
     fields = []
     for field in fields_of(kind).values():
@@ -129,7 +125,7 @@ def optional(kind: type[Settings], note: str) -> type[Settings]:
 
 
 def describe(hint: Any, setting: Setting) -> str:
-    """What a field takes, as an error message says it."""
+    """The allowed values in words, for error messages."""
     options: list[Any] = [option for option in options_of(hint) if option is not types.NoneType]
     kinds = [
         f"a {option.__name__}"
@@ -161,12 +157,9 @@ def _describe_tuple(items: tuple[Any, ...], setting: Setting) -> str:
 
 
 def options_of(hint: Any) -> tuple[Any, ...]:
-    """The members of a union; a type that is none stands alone."""
-    return (
-        typing.get_args(hint)
-        if typing.get_origin(hint) in (types.UnionType, typing.Union)
-        else (hint,)
-    )
+    """The members of a union; of any other type the type itself."""
+    is_union = typing.get_origin(hint) in (types.UnionType, typing.Union)
+    return typing.get_args(hint) if is_union else (hint,)
 
 
 def _unwrapped(hint: Any) -> tuple[Any, ...]:
@@ -190,7 +183,7 @@ def _is_of(kind: Any, setting: Setting, value: Any) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """Lists as tuples, NumPy's numbers as Python's: what JSON and hashing need."""
+    """Lists as tuples and NumPy numbers as Python numbers, for JSON and hashing."""
     if isinstance(value, list):
         return tuple(map(_plain, value))
     return value.item() if isinstance(value, numbers.Number) and hasattr(value, "item") else value

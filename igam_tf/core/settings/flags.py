@@ -1,4 +1,4 @@
-"""absl flags of a command: defined from a settings dataclass, and read back into one."""
+"""absl flags of a command: defined from a settings dataclass and parsed into one."""
 
 import dataclasses
 import textwrap
@@ -17,7 +17,7 @@ S = TypeVar("S", bound=Settings)
 
 @dataclasses.dataclass(frozen=True)
 class Flag:
-    """A flag, or an argument without a name: its field, and the default of this command."""
+    """A flag or positional argument: its field, and its default in this command."""
 
     name: str
     field: Field
@@ -27,42 +27,48 @@ class Flag:
     def boolean(self) -> bool:
         return self.field.hint is bool
 
+    @property
+    def positional(self) -> bool:
+        return self.field.setting.positional
+
+    @property
+    def repeated(self) -> bool:
+        return self.field.setting.repeated
+
     def parse(self, argument: Any) -> Any:
-        """The value of a text; absl also passes defaults, which have their type already."""
-        if not isinstance(argument, str) or self.field.setting.repeated:
+        """The value of a text. absl also passes defaults, which are returned unchanged."""
+        if not isinstance(argument, str) or self.repeated:
             return argument
-        value = _parsed(self.field.hint, argument)
+        value = _convert(self.field.hint, argument)
         self.field.require(value, self.name, argument)
         return value
 
     def help(self) -> str:
-        """Name, choices, sentence and default, as --help shows them."""
-        setting = self.field.setting
-        shown = self.name.upper() if setting.positional else f"--{'[no]' * self.boolean}{self.name}"
-        default = self.shown_default()
-        text = f"{setting.help} {self._choices()}({'' if default == 'required' else 'default: '}{default})"
-        return f"  {shown}\n{textwrap.fill(text, 100, initial_indent=' ' * 6, subsequent_indent=' ' * 6)}"
+        """Name, help text, choices and default, as --help prints them."""
+        parts = [self.field.setting.help]
+        if choices := self.field.setting.choices:
+            parts.append(f"One of {', '.join(choices)}.")
+        if not self.repeated and any(_is_tuple(hint) for hint in options_of(self.field.hint)):
+            parts.append("Comma-separated.")
+        required = self.default is dataclasses.MISSING
+        parts.append("(required)" if required else f"(default: {self.default_text()})")
+        name = self.name.upper() if self.positional else f"--{'[no]' * self.boolean}{self.name}"
+        margin = " " * 6
+        text = textwrap.fill(" ".join(parts), 100, initial_indent=margin, subsequent_indent=margin)
+        return f"  {name}\n{text}"
 
-    def _choices(self) -> str:
-        setting = self.field.setting
-        separated = (
-            "Comma-separated. " if _is_list(self.field.hint) and not setting.repeated else ""
-        )
-        return f"One of {', '.join(setting.choices)}. {separated}" if setting.choices else separated
-
-    def shown_default(self) -> str:
+    def default_text(self) -> str:
+        """The default as it would be typed; `required` or `none` without one."""
         if self.default is dataclasses.MISSING:
             return "required"
         items = self.default if isinstance(self.default, tuple) else (self.default,)
-        shown = ",".join(
-            "none" if item is None else str(item).lower() if self.boolean else str(item)
-            for item in items
-        )
-        return shown or "none"
+        texts = ("none" if item is None else str(item) for item in items)
+        text = ",".join(texts) or "none"
+        return text.lower() if self.boolean else text
 
 
 class _Parser(flags.ArgumentParser):
-    """A parser whose error is the one line that Python and JSON give."""
+    """A parser with the error messages of `Field.require`, as Python and JSON have them."""
 
     def __init__(self, flag: Flag) -> None:
         self._flag = flag
@@ -70,14 +76,14 @@ class _Parser(flags.ArgumentParser):
     def parse(self, argument: Any) -> Any:
         try:
             return self._flag.parse(argument)
-        except InputError as error:  # absl would put its own words around a ValueError
+        except InputError as error:  # absl would rephrase a ValueError
             raise flags.IllegalFlagValueError(str(error)) from error
 
 
 def flags_of(settings: Settings | type[Settings]) -> Iterator[Flag]:
-    """The flags of a settings class, or of an example of one, whose values are the defaults.
+    """The flags of a settings class, or of an instance, whose values are then the defaults.
 
-    A field that holds settings itself stands for the flags of these.
+    A field whose value is a `Settings` instance contributes the flags of that instance.
     """
     for field, default in _members(settings):
         if isinstance(default, Settings):
@@ -87,78 +93,74 @@ def flags_of(settings: Settings | type[Settings]) -> Iterator[Flag]:
 
 
 def _members(settings: Settings | type[Settings]) -> Iterator[tuple[Field, Any]]:
-    """Fields that have flags, with their defaults."""
-    for field in fields_of(settings if isinstance(settings, type) else type(settings)).values():
+    """The fields that have flags, with their defaults."""
+    kind = settings if isinstance(settings, type) else type(settings)
+    for field in fields_of(kind).values():
         if field.setting.flag is not None:
-            yield (
-                field,
-                field.default if isinstance(settings, type) else getattr(settings, field.name),
-            )
+            yield field, field.default if kind is settings else getattr(settings, field.name)
 
 
 def define(settings: type[Settings], values: flags.FlagValues) -> None:
     """Defines the named flags in `values`."""
     for flag in flags_of(settings):
-        if not flag.field.setting.positional:
-            kind = flags.MultiFlag if flag.field.setting.repeated else flags.Flag
+        if not flag.positional:
+            kind = flags.MultiFlag if flag.repeated else flags.Flag
             default = None if flag.default is dataclasses.MISSING else flag.default
-            extras = {} if flag.field.setting.repeated else {"boolean": flag.boolean}
+            extras = {} if flag.repeated else {"boolean": flag.boolean}
+            help_text = flag.field.setting.help
             flags.DEFINE_flag(
-                kind(_Parser(flag), None, flag.name, default, flag.field.setting.help, **extras),
-                values,
+                kind(_Parser(flag), None, flag.name, default, help_text, **extras), values
             )
 
 
 def build(settings: type[S], values: flags.FlagValues, arguments: Sequence[str] = ()) -> S:
-    """The settings that parsed flags and the arguments without a name say.
+    """Settings from parsed flags and positional arguments.
 
     Raises:
-      InputError: an argument too few or too many, or a required flag that is not there.
+      InputError: a positional argument too few or too many, or a required flag is missing.
     """
-    positional = [flag for flag in flags_of(settings) if flag.field.setting.positional]
+    positional = [flag for flag in flags_of(settings) if flag.positional]
     if len(arguments) > len(positional):
-        raise InputError(
-            f"unexpected argument {arguments[len(positional)]!r}; --help lists the flags"
-        )
+        extra = arguments[len(positional)]
+        raise InputError(f"unexpected argument {extra!r}; --help lists the flags")
     if len(arguments) < len(positional):
         missing = " ".join(flag.name.upper() for flag in positional[len(arguments) :])
         raise InputError(f"expected {missing}; --help says what it can be")
     texts = {flag.name: flag.parse(text) for flag, text in zip(positional, arguments, strict=True)}
-    return _built(settings, {**values.flag_values_dict(), **texts})
+    return _replace(settings, {**values.flag_values_dict(), **texts})
 
 
-def _built(settings: Any, values: Mapping[str, Any]) -> Any:
+def _replace(settings: Any, values: Mapping[str, Any]) -> Any:
+    """A settings class or instance, as an instance with the flags' values."""
     changes: dict[str, Any] = {}
     for field, default in _members(settings):
+        if isinstance(default, Settings):
+            changes[field.name] = _replace(default, values)
+            continue
         flag = field.setting.flag or field.name
-        changes[field.name] = (
-            _built(default, values) if isinstance(default, Settings) else values[flag]
-        )
-        if changes[field.name] is None and default is dataclasses.MISSING:
+        changes[field.name] = values[flag]
+        if values[flag] is None and default is dataclasses.MISSING:
             raise InputError(f"{flag}: it is required; --help says what it can be")
-    return (
-        settings(**changes)
-        if isinstance(settings, type)
-        else dataclasses.replace(settings, **changes)
-    )
+    if isinstance(settings, type):
+        return settings(**changes)
+    return dataclasses.replace(settings, **changes)
 
 
-def _is_list(hint: Any) -> bool:
-    return any(typing.get_origin(option) is tuple for option in options_of(hint))
+def _is_tuple(hint: Any) -> bool:
+    return typing.get_origin(hint) is tuple
 
 
-def _parsed(hint: Any, text: str) -> Any:
-    """The text as the field's type; what does not fit stays a text, for the field's check to
-    refuse.
+def _convert(hint: Any, text: str) -> Any:
+    """The text as the field's type. An empty text is None where that is allowed.
 
-    An empty text unsets what may be None.
+    A text that does not fit stays a text, which the field's check then refuses.
     """
     kind: Any = options_of(hint)[0]
     if not text and types.NoneType in options_of(hint):
         return None
-    if typing.get_origin(kind) is tuple:
+    if _is_tuple(kind):
         item = typing.get_args(kind)[0]
-        items = tuple(_parsed(item, part.strip()) for part in text.split(",")) if text else ()
+        items = tuple(_convert(item, part.strip()) for part in text.split(",")) if text else ()
         return items if all(isinstance(value, item) for value in items) else text
     if kind is bool:
         return _BOOLEANS.get(text.lower(), text)

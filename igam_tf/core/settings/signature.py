@@ -1,7 +1,6 @@
-"""A constructor that takes settings as keywords: `help` and `inspect.signature` show each of them.
+"""Constructors with settings as keywords, each visible in `help` and `inspect.signature`.
 
-The signature is derived because an explicit one would be a second declaration, which a test could
-only hold to the first.
+The signature is derived: an explicit one would declare every setting a second time.
 """
 
 import inspect
@@ -15,21 +14,20 @@ C = TypeVar("C", bound=type)
 
 
 def constructor(kind: type[Settings]) -> Callable[[C], C]:
-    """For a class whose `__init__` ends in `**settings: Any` and builds `kind` of them.
+    """A decorator for a class whose `__init__` ends in `**settings: Any` and passes them to `kind`.
 
-    The signature gets the fields as keyword arguments with their types and defaults; `{settings}`
-    on a line of the class's docstring becomes their list. It is the signature of `__init__`, so
-    that a subclass has its own.
+    `__init__` gets a signature with the fields of `kind` as keyword arguments, and `{settings}` in
+    the class's docstring becomes their list. Subclasses keep their own signatures.
     """
 
     def decorate(cls: C) -> C:
         init: Any = vars(cls)["__init__"]
         signature = inspect.signature(init)
-        own = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
+        own = [item for item in signature.parameters.values() if item.kind is not item.VAR_KEYWORD]
         keywords = [_parameter(field) for field in fields_of(kind).values()]
         init.__signature__ = signature.replace(parameters=[*own, *keywords])
-        if cls.__doc__:  # there is none under python -OO
-            cls.__doc__ = cls.__doc__.replace("{settings}", _listed(kind))
+        if cls.__doc__:  # None under python -OO
+            cls.__doc__ = cls.__doc__.replace("{settings}", _field_list(kind))
         return cls
 
     return decorate
@@ -42,12 +40,11 @@ def _parameter(field: Field) -> inspect.Parameter:
     )
 
 
-def _listed(kind: type[Settings]) -> str:
+def _field_list(kind: type[Settings]) -> str:
     lines: list[str] = []
     for field in fields_of(kind).values():
         default = "required" if field.required else f"default {field.default!r}"
-        text = (
-            f"{field.name}: {describe(field.hint, field.setting)}, {default}. {field.setting.help}"
-        )
+        allowed = describe(field.hint, field.setting)
+        text = f"{field.name}: {allowed}, {default}. {field.setting.help}"
         lines += textwrap.wrap(text, 92, subsequent_indent="  ", break_on_hyphens=False)
     return "\n      ".join(lines)

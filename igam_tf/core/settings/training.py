@@ -32,7 +32,7 @@ class Adversary(Settings):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PlainSettings(Settings):
-    """What plain and adversarial training share."""
+    """The settings that plain and adversarial training share."""
 
     weight_decay: Annotated[float, Setting("Factor on half the squared kernels.", at_least=0)] = (
         2e-4
@@ -56,12 +56,13 @@ class FinetuneSettings(Settings):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Protocol(Settings):
-    """Where the paper's equations and the release's code differ: each field is a setting of `Igam`."""
+    """The differences between paper and release; each field is also a setting of `Igam`."""
 
     gradient_of: Annotated[
         str,
         Setting(
-            "What input gradients are of: the labelled class's probability (softmax) or the cross-entropy (Eq. 8, 9).",
+            "The differentiated quantity: the labelled class's probability (softmax) or the "
+            "cross-entropy (xent; Eq. 8, 9).",
             choices=GRADIENTS_OF,
         ),
     ] = "softmax"
@@ -81,15 +82,15 @@ class Protocol(Settings):
     discriminator_update: Annotated[
         str,
         Setting(
-            "Input gradients of the discriminator's step: of the updated student, computed once more "
-            "(second_forward), or those of the student's own step (Algorithm 1), at no second forward.",
+            "Input gradients for the discriminator's step: recomputed with the updated student "
+            "(second_forward), or those of the student's step (same_gradients; Algorithm 1).",
             choices=("second_forward", "same_gradients"),
         ),
     ] = "second_forward"
     teacher_statistics: Annotated[
         str,
         Setting(
-            "BatchNorm mode of the frozen teacher; either way nothing is written to it.",
+            "BatchNorm mode of the frozen teacher. Neither mode updates its moving averages.",
             choices=STATISTICS,
         ),
     ] = "batch"
@@ -109,7 +110,7 @@ PROTOCOLS: Mapping[str, Protocol] = types.MappingProxyType(
 )
 
 if TYPE_CHECKING:
-    _Overrides = Protocol  # the same names
+    _Overrides = Protocol  # for mypy: fields of the same names
 else:
     _Overrides = optional(Protocol, "The protocol's by default.")
 
@@ -123,7 +124,7 @@ class IgamSettings(_Overrides):
     steps_before_matching: Annotated[
         int,
         Setting(
-            "First iterations, on cross-entropy and decay alone, without the discriminator.",
+            "Initial iterations on cross-entropy and weight decay only, without discriminator.",
             at_least=0,
         ),
     ] = 0
@@ -131,39 +132,36 @@ class IgamSettings(_Overrides):
     gradient_crop: Annotated[
         int | None,
         Setting(
-            "Side of the central window of both gradients that the discriminator sees (§4.3.2); all by "
-            "default. L_diff stays on the whole image.",
+            "Side of the central window to which both gradients are cropped for the discriminator "
+            "(§4.3.2); by default there is no crop. L_diff uses the whole image.",
             at_least=1,
         ),
     ] = None
     weight_decay: Annotated[
         float,
-        Setting(
-            "Factor on half the squared kernels, the student's and the discriminator's.", at_least=0
-        ),
+        Setting("Factor on half the squared kernels of student and discriminator.", at_least=0),
     ] = 2e-4
     protocol: Annotated[
         str | Protocol,
         Setting(
-            "The paper's equations or the release's code: a bundle of settings.",
+            "A bundle of settings: the paper's equations or the release's code.",
             choices=tuple(PROTOCOLS),
         ),
     ] = "release"
     matched_to: Annotated[
         str,
         Setting(
-            "What stands for the teacher's gradients, in both terms and in the metrics. Controls: those of "
-            "the batch's next image (other_images), or zero, a penalty on the student's own gradients that "
-            "needs no teacher.",
+            "The gradients to match, in both terms and the metrics: the teacher's, or for control "
+            "experiments the teacher's of the batch's next image (other_images) or zero, which "
+            "only penalises the student's gradients.",
             choices=MATCHED_TO,
             identity="if set",
         ),
     ] = "teacher"
 
     def bundle(self) -> Protocol:
-        """The protocol with the overrides."""
-        named = self.protocol if isinstance(self.protocol, Protocol) else PROTOCOLS[self.protocol]
-        overrides: dict[str, Any] = {
-            n: v for n, v in values_of(self, Protocol).items() if v is not None
-        }
-        return dataclasses.replace(named, **overrides)
+        """The protocol with the overrides applied."""
+        base = self.protocol if isinstance(self.protocol, Protocol) else PROTOCOLS[self.protocol]
+        values: dict[str, Any] = values_of(self, Protocol)
+        overrides = {name: value for name, value in values.items() if value is not None}
+        return dataclasses.replace(base, **overrides)
