@@ -23,7 +23,7 @@ def _declare(name: str, term: str, preset: str, seed: int, teacher: Weights | No
     made = recipes.of(preset, seed, {"cifar10": teacher})
     student = made.student("3", "IGAM-CIFAR10")
     figures = {"4": published.TABLE_4, "5": published.TABLE_5}[name]
-    rows: dict[str, Run | str] = {
+    rows: dict[str, Run] = {
         row: dataclasses.replace(student, **{term: share * getattr(student, term)})
         for row, share in zip(figures, _SHARES, strict=True)
     }

@@ -10,7 +10,7 @@ from typing import Any
 from igam_tf.core import settings
 from igam_tf.core.errors import InputError
 from igam_tf.experiments import runs, scoring
-from igam_tf.experiments.configs import Run, Table, with_teachers
+from igam_tf.experiments.configs import Absent, Row, Table, with_teachers
 from igam_tf.experiments.options import Options
 from igam_tf.experiments.reproduce import Result
 from igam_tf.experiments.study import History, Study, StudyRow, StudyRun, StudyTable
@@ -97,12 +97,12 @@ def read_history(path: pathlib.Path) -> History:
 
 
 def _directories(
-    directory: pathlib.Path, records: Sequence[str], run: Run | str, options: Options
+    directory: pathlib.Path, records: Sequence[str], run: Row, options: Options
 ) -> list[tuple[pathlib.Path, Sequence[str]]]:
     """A row's directory with its records, and its teachers' directories without any."""
     teachers = (
         []
-        if isinstance(run, str)
+        if isinstance(run, Absent)
         else [runs.directory_of(each, options) for each in with_teachers(run)]
     )
     if directory not in teachers:  # weights on disk stand for the run

@@ -1,7 +1,7 @@
 """What a training run is, as data. A run's directory is named by the content of its configuration."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 from igam_tf.core.bounds import Amount
@@ -12,11 +12,13 @@ from igam_tf.core.settings.training import Adversary, FinetuneSettings, IgamSett
 
 __all__ = [
     "VERBS",
+    "Absent",
     "Adversary",
     "Data",
     "FinetuneRun",
     "Network",
     "RobustRun",
+    "Row",
     "Run",
     "Schedule",
     "Scoring",
@@ -236,27 +238,38 @@ class Scoring(Settings):
 
 
 @dataclasses.dataclass(frozen=True)
-class Table:
-    """A table at one preset: its rows in order, by the paper's names, and the paper's figures for
-    them.
+class Absent:
+    """A row without a run, and why. Weights on disk can still be scored for it."""
 
-    A row is a run, or the reason why there is none at this preset (weights can still be given for
-    it). Over several seeds every row is compared with the first one where `against_first`.
+    reason: str
+
+
+Row = Run | Absent
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A table at one preset.
+
+    Attributes:
+      rows: in order, by the paper's names.
+      published: the paper's accuracy in percent, by row and column.
+      against_first: summaries over several seeds compare every row with the first one.
     """
 
     name: str
     preset: str
     title: str
-    rows: dict[str, Run | str]
+    rows: Mapping[str, Row]
     scoring: Scoring
-    published: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
+    published: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
     against_first: bool = False
 
 
 def table_at_precision(table: Table, precision: str) -> Table:
     """The table with every run, and those of its teachers, in that precision."""
     rows = {
-        name: run if isinstance(run, str) else at_precision(run, precision)
+        name: run if isinstance(run, Absent) else at_precision(run, precision)
         for name, run in table.rows.items()
     }
     return dataclasses.replace(table, rows=rows)

@@ -19,7 +19,7 @@ def declare(preset: str, seed: int, teacher: Weights | None) -> Table:
     student = base.rows["IGAM-MNIST"]
     assert isinstance(student, StudentRun)
     alone = dataclasses.replace(student, lambda_adv=0.0)
-    rows: dict[str, Run | str] = {
+    rows: dict[str, Run] = {
         "J_t": alone,
         "J_t and L_adv": student,
         "other images": dataclasses.replace(alone, matched_to="other_images"),

@@ -12,7 +12,7 @@ from igam_tf.experiments.configs import Run, Table, Weights
 def declare(preset: str, seed: int, teacher: Weights | None) -> Table:
     """`teacher` stands for the robust CIFAR-10 network."""
     made = recipes.of(preset, seed, {"cifar10": teacher})
-    rows: dict[str, Run | str] = {"Standard": made.standard("tiny_imagenet")}
+    rows: dict[str, Run] = {"Standard": made.standard("tiny_imagenet")}
     students = made.students("figure 5")
     for row in students:
         published = APPENDIX["figure 5", row]

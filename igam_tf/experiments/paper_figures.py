@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from igam_tf.core.errors import InputError
 from igam_tf.experiments import published, tables
-from igam_tf.experiments.configs import Run, StudentRun
+from igam_tf.experiments.configs import Row, Run, StudentRun
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,13 +21,13 @@ class PaperFigure:
     """A figure drawn from models, at one preset.
 
     Attributes:
-      rows: by the tables' names, in the figure's order; a run, or the reason why there is none.
+      rows: by the tables' names, in the figure's order.
       dataset: whose test images the models take.
       images: how many the paper's layout has room for.
     """
 
     name: str
-    rows: dict[str, Run | str]
+    rows: Mapping[str, Row]
     dataset: str
     images: int
 

@@ -13,7 +13,7 @@ from igam_tf import data, gradients
 from igam_tf.core import settings
 from igam_tf.core.errors import InputError
 from igam_tf.experiments import build, costs, runs, trained
-from igam_tf.experiments.configs import RobustRun, Run, Table, Weights, with_teachers
+from igam_tf.experiments.configs import Absent, RobustRun, Run, Table, Weights, with_teachers
 from igam_tf.experiments.options import Options
 from igam_tf.experiments.scoring import is_scored, record_paths
 
@@ -76,8 +76,8 @@ def plan(
         if rows and row not in rows:
             continue
         scored = given.get(row, run)
-        if isinstance(scored, str):
-            absent[row] = scored
+        if isinstance(scored, Absent):
+            absent[row] = scored.reason
             continue
         scoring = _scoring_step(scored, row, table, options)
         if not isinstance(scored, Weights):

@@ -7,6 +7,7 @@ are the students' alone.
 """
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from igam_tf.core.errors import InputError
@@ -87,7 +88,7 @@ def _with(run: Any, **settings: Any) -> Any:
     return dataclasses.replace(run, **settings)
 
 
-def _table(name: str, title: str, rows: dict[str, Run | str], seed: int) -> Table:
+def _table(name: str, title: str, rows: Mapping[str, Run], seed: int) -> Table:
     return Table(
         name,
         "demo",

@@ -9,7 +9,7 @@ from typing import Any
 from igam_tf import evaluation
 from igam_tf.core.errors import DivergedError, InputError
 from igam_tf.experiments import runs, scoring
-from igam_tf.experiments.configs import Table, Weights
+from igam_tf.experiments.configs import Absent, Table, Weights
 from igam_tf.experiments.options import Options
 
 NOT_REQUESTED = "not asked for (--rows)"
@@ -58,15 +58,15 @@ def reproduce(
         if rows and name not in rows:
             results[name] = Result(None, NOT_REQUESTED)
             continue
-        if isinstance(run, str) and name not in given:
-            results[name] = Result(None, run)
+        if isinstance(run, Absent) and name not in given:
+            results[name] = Result(None, run.reason)
             continue
         try:
             if name in given:
                 directory, model = runs.directory_of_weights(given[name], options), given[name].path
                 directory.mkdir(parents=True, exist_ok=True)
             else:
-                assert not isinstance(run, str)
+                assert not isinstance(run, Absent)
                 directory = runs.directory_of(run, options)
                 if not scoring.is_scored(
                     directory, asked

@@ -25,7 +25,7 @@ from igam_tf.core import files, settings
 from igam_tf.core.errors import InputError
 from igam_tf.evaluation.records import EvalRecord
 from igam_tf.experiments import plain_data
-from igam_tf.experiments.configs import VERBS, Run, Scoring, Table
+from igam_tf.experiments.configs import VERBS, Absent, Row, Run, Scoring, Table
 from igam_tf.experiments.reproduce import NOT_REQUESTED, Result
 
 SCHEMA, VERSION = "igam_tf.study", 1
@@ -195,7 +195,7 @@ class Study:
     def _read(
         self, table: StudyTable, rows: Sequence[str], runs_dir: pathlib.Path, where: str
     ) -> tuple[Table, dict[str, Result]]:
-        declared: dict[str, Run | str] = {}
+        declared: dict[str, Row] = {}
         results: dict[str, Result] = {}
         for name, row in table.rows.items():
             place = f"{where}: table {table.name}, seed {table.seed}, row {name}"
@@ -203,7 +203,7 @@ class Study:
             if row.run is not None and run is None:
                 raise InputError(f"{place}: the document has no run {row.run!r}")
             declared[name] = (
-                row.note if run is None or run.config is None else _run(run.config, place)
+                Absent(row.note) if run is None or run.config is None else _run(run.config, place)
             )
             if rows and name not in rows:
                 results[name] = Result(None, NOT_REQUESTED, command=row.command)

@@ -20,7 +20,7 @@ def declare(preset: str, seed: int, teacher: Weights | None) -> Table:
     def but(**settings: Any) -> StudentRun:
         return dataclasses.replace(student, **settings)
 
-    rows: dict[str, Run | str] = {
+    rows: dict[str, Run] = {
         "IGAM-MNIST": student,
         "lambda_adv x0.25": but(lambda_adv=0.25 * student.lambda_adv),
         "whole gradients to D": but(gradient_crop=None),

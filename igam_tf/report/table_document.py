@@ -14,7 +14,7 @@ from igam_tf.core.bounds import Bounds
 from igam_tf.evaluation.diagnostics import Check, Diagnosis
 from igam_tf.evaluation.records import Count, EvalRecord
 from igam_tf.experiments import claims
-from igam_tf.experiments.configs import Table
+from igam_tf.experiments.configs import Absent, Table
 from igam_tf.experiments.reproduce import Result
 
 STRONG = "strong"
@@ -230,7 +230,7 @@ def _row(table: Table, name: str, result: Result, seed: int, flags: Sequence[str
         (*doubts, *_warned(strong)),
         pathlib.Path(result.directory).name if result.directory else None,
         result.command or shlex.join([*command, f"--rows={name}", *flags]),
-        None if isinstance(run, str) else settings.to_dict(run),
+        None if isinstance(run, Absent) else settings.to_dict(run),
         record,
         strong,
     )

@@ -114,9 +114,9 @@ def test_it_names_a_run_only_if_it_is_set() -> None:
     )
     assert settings.from_dict(configs.StudentRun, settings.to_dict(narrow)) == narrow
     table = configs.table_at_precision(tables.table("1", "demo", 0, None), "bfloat16")
-    assert {row.precision for row in table.rows.values() if not isinstance(row, str)} == {
-        "bfloat16"
-    }
+    assert {
+        row.precision for row in table.rows.values() if not isinstance(row, configs.Absent)
+    } == {"bfloat16"}
 
 
 def test_every_stage_is_built_in_it() -> None:

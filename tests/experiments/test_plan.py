@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from igam_tf.experiments import costs, plan, reproduce, runs, trained
-from igam_tf.experiments.configs import Scoring, Table
+from igam_tf.experiments.configs import Absent, Scoring, Table
 from igam_tf.report.plans import list_text, plan_text
 
 from .small import FINETUNED, ROBUST, STUDENT, options
@@ -17,7 +17,12 @@ TABLE = Table(
     "1",
     "demo",
     "a title",
-    {"Standard": ROBUST, "FT": FINETUNED, "IGAM": STUDENT, "Other": "needs what is not here"},
+    {
+        "Standard": ROBUST,
+        "FT": FINETUNED,
+        "IGAM": STUDENT,
+        "Other": Absent("needs what is not here"),
+    },
     Scoring("shapes28", 4, ("pgd2",), statistics=("moving",)),
 )
 

@@ -14,7 +14,7 @@ from igam_tf import report
 from igam_tf.core import settings
 from igam_tf.core.errors import InputError
 from igam_tf.experiments import collect, runs, scoring
-from igam_tf.experiments.configs import FinetuneRun, Schedule, Table
+from igam_tf.experiments.configs import Absent, FinetuneRun, Schedule, Table
 from igam_tf.experiments.reproduce import NOT_REQUESTED, Result
 from igam_tf.experiments.runs import Options
 from igam_tf.experiments.study import History, Study
@@ -27,7 +27,7 @@ TABLE = Table(
     "1",
     "demo",
     "a title",
-    {"Standard": TEACHER, "FT-MNIST": STUDENT, "Absent": "no data"},
+    {"Standard": TEACHER, "FT-MNIST": STUDENT, "Absent": Absent("no data")},
     samples.TABLE.scoring,
     {"Standard": {"clean": 95.0}},
     against_first=True,

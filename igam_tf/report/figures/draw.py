@@ -14,7 +14,7 @@ from igam_tf.core.errors import DivergedError, InputError
 from igam_tf.data import Dataset
 from igam_tf.evaluation.records import EvalRecord
 from igam_tf.experiments import paper_figures, reproduce, runs, trained
-from igam_tf.experiments.configs import Table
+from igam_tf.experiments.configs import Absent, Table
 from igam_tf.experiments.options import Options
 from igam_tf.experiments.paper_figures import PaperFigure
 from igam_tf.report.figures import bars, curves, gradient_images, landscape
@@ -172,8 +172,8 @@ def _models(
 
 def _run(picture: PaperFigure, name: str) -> Any:
     run = picture.rows[name]
-    if isinstance(run, str):
-        raise InputError(run)
+    if isinstance(run, Absent):
+        raise InputError(run.reason)
     return run
 
 

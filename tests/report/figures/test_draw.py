@@ -8,16 +8,16 @@ import pytest
 from igam_tf import data, evaluation
 from igam_tf.core.errors import InputError
 from igam_tf.experiments import runs
-from igam_tf.experiments.configs import Data, Run, Scoring, Table
+from igam_tf.experiments.configs import Absent, Data, Row, Scoring, Table
 from igam_tf.experiments.options import Options
 from igam_tf.experiments.paper_figures import PaperFigure
 from igam_tf.report.figures import draw, gradient_images, landscape, style
 
 from ...experiments import small
 
-ROWS: dict[str, Run | str] = {
+ROWS: dict[str, Row] = {
     "Standard": dataclasses.replace(small.ROBUST, adversary=None),
-    "Unwritten": "not at this preset",
+    "Unwritten": Absent("not at this preset"),
     "Elsewhere": dataclasses.replace(small.ROBUST, data=Data("mnist")),
     "PGD": small.ROBUST,
 }
