@@ -1,4 +1,4 @@
-"""Studies in the commands: what `--from` shows, and what `--save_study` keeps."""
+"""Studies in the commands: `--from` prints one, `--save_study` adds to one."""
 
 import dataclasses
 import pathlib
@@ -22,8 +22,9 @@ From = Annotated[
 SaveStudy = Annotated[
     pathlib.Path | None,
     Setting(
-        "Also keep the table, its text and all that is behind it (configurations, environments, histories, records) "
-        "in this JSON file. A study that is there already keeps its other tables and seeds."
+        "Also keep the table, its text and all that is behind it (configurations, environments, "
+        "histories, records) in this JSON file. A study that is there already keeps its other "
+        "tables and seeds."
     ),
 ]
 
@@ -71,7 +72,7 @@ def tables_text(
 def table_records(
     path: pathlib.Path, table: str | None, seed: int, rows: Sequence[str], options: Options
 ) -> tuple[Table, dict[str, "EvalRecord"]]:
-    """A study's table and the records of its rows; rows without a record are said and left out.
+    """A study's table and the records of its rows; says which rows have no record.
 
     Raises:
       InputError: as `tables_text`, or no row has a record.
@@ -83,29 +84,33 @@ def table_records(
     if len(names) > 1:
         raise InputError(f"table: {path} has {', '.join(names)}; --table chooses one of them")
     declared, results = study.read(names[0], (seed,), rows)
-    chosen = {row: result for row, result in results[seed].items() if not rows or row in rows}
-    records = {row: result.record for row, result in chosen.items() if result.record is not None}
+    requested = {row: result for row, result in results[seed].items() if not rows or row in rows}
+    records = {row: result.record for row, result in requested.items() if result.record is not None}
     if not records:
         raise InputError(f"from: {path} has no record of table {names[0]}, seed {seed}")
-    for row, result in chosen.items():
+    for row, result in requested.items():
         if row not in records:
             options.say(f"left out: {row}: {result.note}")
     return declared[seed], records
 
 
+def study_at(path: pathlib.Path) -> "Study":
+    """The study in a file; an empty one where there is no file yet."""
+    from igam_tf.experiments.study import Study
+
+    return Study.load(path) if path.exists() else Study()
+
+
 def study_for(path: pathlib.Path, table: Table) -> "Study":
-    """The study to add a table to: an empty one where there is no file yet.
+    """The study in a file to add a table to, as `study_at`.
 
     Raises:
       InputError: the file is no study, or has the table at another preset.
     """
     from igam_tf.experiments import collect
-    from igam_tf.experiments.study import Study
 
-    if not path.exists():
-        return Study()
-    study = Study.load(path)
-    collect.require_preset(study, table)
+    study = study_at(path)
+    collect.require_preset(study, table.name, table.preset)
     return study
 
 
@@ -118,10 +123,11 @@ def save(
     texts: Mapping[str, str],
     options: Options,
 ) -> None:
-    """Writes a study with tables added to it.
+    """Adds tables to a study and writes it.
 
     Args:
-      tables, results: by seed; the tables with the scoring of the results.
+      tables: by seed, with the scoring of the results.
+      results: by seed and row.
       rerun_flags: by row, arguments of its command beyond table, preset and seed.
       texts: what was printed, by its file's name.
     """

@@ -1,21 +1,27 @@
-"""Gathers a study from run directories: what `bin/reproduce_table --save_study` writes."""
+"""Collects run directories, records and speed measurements into a study.
+
+`bin/reproduce_table --save_study` and `bin/save_study` are built on it.
+"""
 
 import csv
 import dataclasses
 import json
 import pathlib
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 from igam_tf.core import settings
+from igam_tf.core.bounds import Amount
 from igam_tf.core.errors import InputError
+from igam_tf.evaluation.records import EvalRecord
 from igam_tf.experiments import runs, scoring
-from igam_tf.experiments.configs import Absent, Row, Table, with_teachers
+from igam_tf.experiments.configs import Absent, Row, Scoring, Table, with_teachers
 from igam_tf.experiments.options import Options
 from igam_tf.experiments.reproduce import Result
 from igam_tf.experiments.study import History, Study, StudyRow, StudyRun, StudyTable
 
-_NO_RECORDS = ("config.json", "environment.json")
+_CONFIG, _ENVIRONMENT, _HISTORY = "config.json", "environment.json", "history.csv"
 
 
 def add_table(
@@ -26,8 +32,9 @@ def add_table(
     options: Options,
     commands: Mapping[str, str],
 ) -> Study:
-    """The study with a table, its rows' runs and those of their teachers; replaces that seed's
-    table.
+    """The study with a table, its rows' runs and their teachers' runs.
+
+    The table replaces the study's table of the same name and seed.
 
     Args:
       table: with the scoring of the results (`igam_tf.experiments.reproduce.adjusted`).
@@ -38,24 +45,29 @@ def add_table(
     Raises:
       InputError: the study has the table at another preset.
     """
-    require_preset(study, table)
+    require_preset(study, table.name, table.preset)
     rows: dict[str, StudyRow] = {}
     added: dict[str, StudyRun] = {}
     for name, result in results.items():
+        command = commands.get(name, "")
         if result.record is None or result.directory is None:
-            rows[name] = StudyRow(note=result.note, command=commands.get(name, ""))
+            rows[name] = StudyRow(note=result.note, command=command)
             continue
-        record, *strong = [
+        record, *strong = (
             path.stem for path in scoring.record_paths(result.directory, table.scoring)
-        ]
-        run = result.directory.name
-        rows[name] = StudyRow(
-            run, record, strong[0] if result.strong else None, result.note, commands.get(name, "")
         )
-        for directory, names in _directories(
+        rows[name] = StudyRow(
+            result.directory.name,
+            record,
+            strong[0] if result.strong else None,
+            result.note,
+            command,
+        )
+        for directory, records in _directories(
             result.directory, (record, *strong), table.rows[name], options
         ):
-            added[directory.name] = _merged(added.get(directory.name), read_run(directory, names))
+            run = read_run(directory, records)
+            added[directory.name] = _merged(added.get(directory.name), run)
     declared = StudyTable(
         table.name,
         table.preset,
@@ -69,23 +81,112 @@ def add_table(
     return _with_table(_with_runs(study, added), declared)
 
 
+def add_run(
+    study: Study,
+    directory: pathlib.Path,
+    runs_dir: pathlib.Path,
+    records: Sequence[str] | None = None,
+) -> Study:
+    """The study with a run directory; its name in the study is its path inside `runs_dir`.
+
+    Args:
+      records: as `read_run`.
+
+    Raises:
+      InputError: the directory holds no run.
+    """
+    if not (directory / _CONFIG).exists():
+        raise InputError(f"runs: {directory} is no run directory, it has no {_CONFIG}")
+    return _with_runs(study, {_run_name(directory, runs_dir): read_run(directory, records)})
+
+
+def add_row(
+    study: Study,
+    table: StudyTable,
+    row: str,
+    record_path: pathlib.Path,
+    runs_dir: pathlib.Path,
+    command: str,
+) -> Study:
+    """The study with one more row of a table, whose run it already holds.
+
+    Args:
+      table: its rows are ignored; those of the study's table of the same name and seed stay.
+      record_path: the row's record, in its run's directory.
+      command: evaluates this row alone.
+
+    Raises:
+      InputError: the study's table has another preset or another scoring.
+    """
+    require_preset(study, table.name, table.preset)
+    rows: dict[str, StudyRow] = {}
+    for other in study.tables:
+        if (other.name, other.seed) == (table.name, table.seed):
+            if other.scoring != table.scoring:
+                raise InputError(
+                    f"records: {record_path} was not evaluated as the other rows of {table.name}"
+                )
+            rows = other.rows
+    run = _run_name(record_path.parent, runs_dir)
+    rows = {**rows, row: StudyRow(run, record_path.stem, command=command)}
+    return _with_table(study, dataclasses.replace(table, rows=rows))
+
+
+def scoring_of(record: EvalRecord, dataset: str) -> Scoring:
+    """How a record's model was evaluated, on the images of `dataset`."""
+    low, high = record.bounds
+
+    def amount(key: str, default: Amount) -> Amount:
+        values = (spec[key] for spec in record.attacks.values() if spec.get(key) is not None)
+        value = next(values, None)
+        if value is None:
+            return default
+        part = Fraction(value / (high - low) * 255).limit_denominator(1000)
+        return f"{part}/255" if part.denominator == 1 else value
+
+    return Scoring(
+        dataset,
+        record.n,
+        tuple(record.attacks),
+        amount("epsilon", Scoring.epsilon),
+        amount("step_size", Scoring.step_size),
+        tuple(record.results),
+        record.batch_size,
+        record.seed,
+    )
+
+
+def add_benchmark(study: Study, path: pathlib.Path) -> Study:
+    """The study with what `bin/benchmark --output` wrote, by the file's name.
+
+    Raises:
+      InputError: the file is no output of `bin/benchmark`.
+    """
+    content = read_json(path)
+    if not isinstance(content, dict) or not {"what", "environment", "results"} <= set(content):
+        raise InputError(f"benchmarks: {path} was not written by bin/benchmark")
+    return dataclasses.replace(study, benchmarks={**study.benchmarks, path.stem: content})
+
+
 def read_run(directory: pathlib.Path, records: Sequence[str] | None = None) -> StudyRun:
     """A run directory without its weights.
 
     Args:
-      records: names of the records to take, without their suffix; every one by default. Those that
-        are not there are left out.
+      records: names of the records to read, without their suffix; by default every one. Names
+        without a file are left out.
     """
-    files = [path for path in sorted(directory.glob("*.json")) if path.name not in _NO_RECORDS]
-    chosen = [path for path in files if records is None or path.stem in records]
-    history = directory / "history.csv"
+    paths = {path.name: path for path in sorted(directory.glob("*.json"))}
+    config, environment = paths.pop(_CONFIG, None), paths.pop(_ENVIRONMENT, None)
+    history = directory / _HISTORY
     return StudyRun(
-        _read_json(directory / "config.json") if (directory / "config.json").exists() else None,
-        _read_json(directory / "environment.json")
-        if (directory / "environment.json").exists()
-        else {},
+        read_json(config) if config else None,
+        read_json(environment) if environment else {},
         read_history(history) if history.exists() else None,
-        {path.stem: _read_json(path) for path in chosen},
+        {
+            path.stem: read_json(path)
+            for path in paths.values()
+            if records is None or path.stem in records
+        },
     )
 
 
@@ -96,17 +197,42 @@ def read_history(path: pathlib.Path) -> History:
     return History(columns, [[_number(cell) for cell in row] for row in rows])
 
 
+def read_json(path: pathlib.Path) -> Any:
+    """The content of a JSON file.
+
+    Raises:
+      InputError: the file cannot be read, or is not JSON.
+    """
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({type(error).__name__})") from error
+    except ValueError as error:
+        raise InputError(f"{path}: not JSON ({error})") from error
+
+
+def require_preset(study: Study, name: str, preset: str) -> None:
+    """Refuses a table that the study has at another preset: its seeds belong together.
+
+    Raises:
+      InputError: names both presets.
+    """
+    for other in (table.preset for table in study.tables if table.name == name):
+        if other != preset:
+            raise InputError(
+                f"preset: the study has table {name} at {other}, and cannot take {preset} too"
+            )
+
+
 def _directories(
-    directory: pathlib.Path, records: Sequence[str], run: Row, options: Options
+    directory: pathlib.Path, records: Sequence[str], row: Row, options: Options
 ) -> list[tuple[pathlib.Path, Sequence[str]]]:
     """A row's directory with its records, and its teachers' directories without any."""
-    teachers = (
-        []
-        if isinstance(run, Absent)
-        else [runs.directory_of(each, options) for each in with_teachers(run)]
-    )
+    if isinstance(row, Absent):
+        return [(directory, records)]
+    teachers = [runs.directory_of(teacher, options) for teacher in with_teachers(row)]
     if directory not in teachers:  # weights on disk stand for the run
-        teachers = []
+        return [(directory, records)]
     return [
         (directory, records),
         *((each, ()) for each in teachers if each != directory and each.is_dir()),
@@ -122,29 +248,18 @@ def _merged(old: StudyRun | None, new: StudyRun) -> StudyRun:
     return new if old is None else dataclasses.replace(new, records={**old.records, **new.records})
 
 
-def require_preset(study: Study, table: Table) -> None:
-    """Refuses a table that the study has at another preset: its seeds belong together.
-
-    Raises:
-      InputError: names both presets.
-    """
-    for other in study.tables:
-        if other.name == table.name and other.preset != table.preset:
-            raise InputError(
-                f"preset: the study has table {table.name} at {other.preset}, and cannot take {table.preset} too"
-            )
-
-
 def _with_table(study: Study, table: StudyTable) -> Study:
-    kept = [other for other in study.tables if (other.name, other.seed) != (table.name, table.seed)]
-    return dataclasses.replace(study, tables=[*kept, table])
+    others = [
+        other for other in study.tables if (other.name, other.seed) != (table.name, table.seed)
+    ]
+    return dataclasses.replace(study, tables=[*others, table])
 
 
-def _read_json(path: pathlib.Path) -> Any:
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path}: not JSON ({error})") from error
+def _run_name(directory: pathlib.Path, runs_dir: pathlib.Path) -> str:
+    inside = directory.resolve().is_relative_to(runs_dir.resolve())
+    return (
+        directory.resolve().relative_to(runs_dir.resolve()).as_posix() if inside else directory.name
+    )
 
 
 def _number(cell: str) -> Any:

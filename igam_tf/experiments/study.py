@@ -3,22 +3,23 @@
     {
      "schema": "igam_tf.study", "version": 1,
      "about": what was run, and where,
-     "tables": [{"name", "preset", "seed", "title", "scoring", "rows", "published",
-     "against_first"}], "runs": {directory's name: {"config", "environment", "history", "records"}},
+     "tables": [
+      {"name", "preset", "seed", "title", "scoring", "rows", "published", "against_first"}
+     ],
+     "runs": {directory's name: {"config", "environment", "history", "records"}},
      "texts": {file's name: the lines as they were printed},
      "benchmarks": {name: what `bin/benchmark --output` wrote}
     }
 
-A row of a table names its run and two of the run's records; all of a run's records are kept, also
-those of no table. Configurations and records stay as they were written: `StudyRun.config` and
-`StudyRun.records` are plain data, and `Study.read` makes tables and results of them.
-`igam_tf.experiments.collect` gathers a study from run directories.
+A row of a table names its run and two of the run's records. A run can have more records than the
+tables show. Configurations and records are plain data, as they were written; `Study.read` builds
+tables and results from them. `igam_tf.experiments.collect` fills a study from run directories.
 """
 
 import dataclasses
 import json
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from igam_tf.core import files, settings
@@ -125,14 +126,11 @@ class Study:
             content = json.loads(text)
         except ValueError as error:
             raise InputError(f"{where}: not JSON ({error})") from error
-        header = (
-            (content.get("schema"), content.get("version"))
-            if isinstance(content, dict)
-            else (None, None)
-        )
-        if header != (SCHEMA, VERSION):
+        header = content if isinstance(content, dict) else {}
+        schema, version = header.get("schema"), header.get("version")
+        if (schema, version) != (SCHEMA, VERSION):
             raise InputError(
-                f"{where}: expected schema {SCHEMA}, version {VERSION}, got {header[0]}, {header[1]}"
+                f"{where}: expected schema {SCHEMA}, version {VERSION}, got {schema}, {version}"
             )
         study: Study = plain_data.build(
             cls, {key: content[key] for key in content if key not in ("schema", "version")}, where
@@ -157,8 +155,7 @@ class Study:
         rows: Sequence[str] = (),
         runs_dir: pathlib.Path = pathlib.Path("runs"),
     ) -> tuple[dict[int, Table], dict[int, dict[str, Result]]]:
-        """A table and its results, both by seed, as `igam_tf.experiments.reproduce` would give
-        them.
+        """A table and its results, each by seed, as `igam_tf.experiments.reproduce` gives them.
 
         Args:
           seeds: all by default.
@@ -170,27 +167,20 @@ class Study:
         """
         by_seed = {table.seed: table for table in self.tables if table.name == name}
         if not by_seed:
-            raise InputError(
-                f"table: the study has {', '.join(self.table_names) or 'no table'}, not {name}"
-            )
+            names = ", ".join(self.table_names) or "no table"
+            raise InputError(f"table: the study has {names}, not {name}")
         if unknown := [seed for seed in seeds if seed not in by_seed]:
-            known = ", ".join(map(str, by_seed))
-            raise InputError(
-                f"seed: the study has {known} of table {name}, not {', '.join(map(str, unknown))}"
-            )
-        chosen = {seed: by_seed[seed] for seed in seeds or by_seed}
-        for table in chosen.values():
-            if absent := [row for row in rows if row not in table.rows]:
-                raise InputError(
-                    f"rows: table {name} has {', '.join(table.rows)}, not {', '.join(absent)}"
-                )
-        both = {
-            seed: self._read(table, rows, runs_dir, f"table {name}")
-            for seed, table in chosen.items()
-        }
-        return {seed: table for seed, (table, _) in both.items()}, {
-            seed: found for seed, (_, found) in both.items()
-        }
+            recorded, absent = (", ".join(map(str, each)) for each in (by_seed, unknown))
+            raise InputError(f"seed: the study has {recorded} of table {name}, not {absent}")
+        tables: dict[int, Table] = {}
+        results: dict[int, dict[str, Result]] = {}
+        for seed in seeds or by_seed:
+            table = by_seed[seed]
+            if unnamed := [row for row in rows if row not in table.rows]:
+                names, absent = ", ".join(table.rows), ", ".join(unnamed)
+                raise InputError(f"rows: table {name} has {names}, not {absent}")
+            tables[seed], results[seed] = self._read(table, rows, runs_dir, f"table {name}")
+        return tables, results
 
     def _read(
         self, table: StudyTable, rows: Sequence[str], runs_dir: pathlib.Path, where: str
@@ -203,7 +193,7 @@ class Study:
             if row.run is not None and run is None:
                 raise InputError(f"{place}: the document has no run {row.run!r}")
             declared[name] = (
-                Absent(row.note) if run is None or run.config is None else _run(run.config, place)
+                Absent(row.note) if run is None or run.config is None else run_of(run.config, place)
             )
             if rows and name not in rows:
                 results[name] = Result(None, NOT_REQUESTED, command=row.command)
@@ -216,7 +206,7 @@ class Study:
                 row.command,
             )
         scoring = settings.from_dict(Scoring, table.scoring, f"{where}: table {table.name}.scoring")
-        fields = (
+        return Table(
             table.name,
             table.preset,
             table.title,
@@ -224,16 +214,35 @@ class Study:
             scoring,
             table.published,
             table.against_first,
-        )
-        return Table(*fields), results
+        ), results
 
 
-def _run(config: Mapping[str, Any], where: str) -> Run:
-    kind = next((kind for kind in VERBS.values() if kind.__name__ == config.get("type")), None)
+def run_of(config: Any, where: str) -> Run:
+    """The run that a config.json declares; `where` begins the message of an error.
+
+    Raises:
+      InputError: the content is no configuration of a run.
+    """
+    name = config.get("type") if isinstance(config, dict) else None
+    kind = next((kind for kind in VERBS.values() if kind.__name__ == name), None)
     if kind is None:
-        raise InputError(f"{where}: no configuration of a run, its type is {config.get('type')!r}")
+        raise InputError(f"{where}: no configuration of a run, its type is {name!r}")
     run: Run = settings.from_dict(kind, config, where)
     return run
+
+
+def record_of(content: Any, where: str) -> EvalRecord:
+    """The record in plain data; `where` begins the message of an error.
+
+    Raises:
+      InputError: the content is no record of an evaluation.
+    """
+    try:
+        return EvalRecord.from_dict(content)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{where} is no record of an evaluation ({type(error).__name__})"
+        ) from error
 
 
 def _record(run: StudyRun | None, name: str | None, where: str) -> EvalRecord | None:
@@ -241,9 +250,4 @@ def _record(run: StudyRun | None, name: str | None, where: str) -> EvalRecord | 
         return None
     if run is None or name not in run.records:
         raise InputError(f"{where}: the document has no record {name!r} of that run")
-    try:
-        return EvalRecord.from_dict(run.records[name])
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"{where}: {name} is no record of an evaluation ({type(error).__name__})"
-        ) from error
+    return record_of(run.records[name], f"{where}: {name}")

@@ -1,5 +1,4 @@
-# ruff: noqa: F811  a fixture is imported under the name of an argument
-"""`--from`: tables and figures from a study alone; every mistake is one line."""
+"""`--from` prints tables and draws figures from a study alone; every mistake is one line."""
 
 import json
 import pathlib
@@ -14,33 +13,32 @@ from igam_tf.experiments import collect, configs
 from igam_tf.experiments.study import Study
 from igam_tf.report.figures import style
 
-from ..experiments import test_study
-from ..experiments.test_study import TABLE, options, study  # noqa: F401, a fixture needs the other
+from ..experiments import studies
+from ..experiments.studies import TABLE
 
 NAME = "study.json"
 
 
 @pytest.fixture(autouse=True)
-def place(
-    study: Study,
-    options: collect.Options,
-    tmp_path: pathlib.Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """A directory with a study of Table 1 with seeds 4 and 5, one of two tables, and an empty one."""
+def study(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Study:
+    """Table 1 with seed 4, in a directory with three files.
+
+    Table 1 with seeds 4 and 5, the same with another table, and a study without tables.
+    """
     monkeypatch.chdir(tmp_path)
-    results = test_study.results(options)
-    both = collect.add_table(study, TABLE, results, 5, options, {})
-    both.save(pathlib.Path(NAME))
+    options = studies.run_directories(tmp_path / "runs")
+    study, results = studies.study(options), studies.results(options)
+    two_seeds = collect.add_table(study, TABLE, results, 5, options, {})
+    two_seeds.save(pathlib.Path(NAME))
     other = configs.Table("2", "demo", "another", TABLE.rows, TABLE.scoring)
-    collect.add_table(both, other, results, 5, options, {}).save(pathlib.Path("two.json"))
+    collect.add_table(two_seeds, other, results, 5, options, {}).save(pathlib.Path("two.json"))
     Study("nothing yet").save(pathlib.Path("empty.json"))
     pathlib.Path("torn.json").write_text("{")
+    return study
 
 
 def test_text_of_all_seeds_with_their_means(
-    study: Study,
-    capsys: pytest.CaptureFixture[str],
+    study: Study, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert reproduce_table.main([f"--from={NAME}"]) == 0
     text = capsys.readouterr().out
@@ -127,8 +125,8 @@ def test_mistakes_in_tables(
 
 
 def test_figures(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    drawn: list[Figure] = []
-    monkeypatch.setattr(style, "save", lambda figure, place: [drawn.append(figure), place][1:])
+    figures: list[Figure] = []
+    monkeypatch.setattr(style, "save", lambda figure, place: [figures.append(figure), place][1:])
     arguments = ["--figure=curves", f"--from={NAME}", "--seed=5", "--output=new"]
     assert plot_figure.main([*arguments, "--statistics=batch"]) == 0
     assert plot_figure.main([*arguments, "--rows=FT-MNIST"]) == 0
@@ -136,8 +134,8 @@ def test_figures(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
         "left out: Absent: no data\nwritten: new/curves-table1-demo-seed5-batch\n"
         "written: new/curves-table1-demo-seed5\n"
     )
-    shown = [[line.get_label() for line in figure.axes[0].lines] for figure in drawn]
-    assert shown == [["Standard", "FT-MNIST"], ["FT-MNIST"]]
+    labels = [[line.get_label() for line in figure.axes[0].lines] for figure in figures]
+    assert labels == [["Standard", "FT-MNIST"], ["FT-MNIST"]]
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,7 @@ VERBS = (
     "reproduce_table",
     "plot_figure",
     "export_model",
+    "save_study",
     "benchmark",
 )
 verbs = pytest.mark.parametrize("verb", VERBS)

@@ -1,6 +1,4 @@
-"""Studies: documents that are read back as they were written, and refused in one line where they
-are damaged.
-"""
+"""Studies are read back as they were written; a damaged document is refused in one line."""
 
 import copy
 import dataclasses
@@ -13,62 +11,24 @@ import pytest
 from igam_tf import report
 from igam_tf.core import settings
 from igam_tf.core.errors import InputError
-from igam_tf.experiments import collect, runs, scoring
-from igam_tf.experiments.configs import Absent, FinetuneRun, Schedule, Table
-from igam_tf.experiments.reproduce import NOT_REQUESTED, Result
+from igam_tf.experiments import collect, runs
+from igam_tf.experiments.reproduce import NOT_REQUESTED
 from igam_tf.experiments.runs import Options
 from igam_tf.experiments.study import History, Study
 
 from ..report import samples
-
-TEACHER = samples.RUN
-STUDENT = FinetuneRun(samples.RUN.data, TEACHER, Schedule(3, 1, (0.1,)), seed=1)
-TABLE = Table(
-    "1",
-    "demo",
-    "a title",
-    {"Standard": TEACHER, "FT-MNIST": STUDENT, "Absent": Absent("no data")},
-    samples.TABLE.scoring,
-    {"Standard": {"clean": 95.0}},
-    against_first=True,
-)
-
-
-def write_run(options: Options, run: Any, history: str = "epoch,loss\n1,0.5\n2,\n") -> pathlib.Path:
-    directory = runs.directory_of(run, options)
-    directory.mkdir(parents=True)
-    (directory / "config.json").write_text(settings.to_json(run))
-    (directory / "environment.json").write_text('{"numpy": "2.4.6"}')
-    (directory / "history.csv").write_text(history)
-    return directory
+from . import studies
+from .studies import STUDENT, TABLE, TEACHER, results
 
 
 @pytest.fixture
 def options(tmp_path: pathlib.Path) -> Options:
-    """Run directories of two rows, the first with a strong record."""
-    options = Options(tmp_path / "runs")
-    first, second = write_run(options, TEACHER), write_run(options, STUDENT)
-    record, strong = scoring.record_paths(first, TABLE.scoring)
-    record.write_text(samples.record().to_json())
-    strong.write_text(samples.strong(30, "PASS").to_json())
-    scoring.record_paths(second, TABLE.scoring)[0].write_text(samples.record(50).to_json())
-    (first / "mine.json").write_text(samples.record(20).to_json())
-    return options
-
-
-def results(options: Options) -> dict[str, Result]:
-    first, second = (runs.directory_of(run, options) for run in (TEACHER, STUDENT))
-    return {
-        "Standard": Result(samples.record(), "", first, samples.strong(30, "PASS")),
-        "FT-MNIST": Result(samples.record(50), "", second),
-        "Absent": Result(None, "no data"),
-    }
+    return studies.run_directories(tmp_path / "runs")
 
 
 @pytest.fixture
 def study(options: Options) -> Study:
-    commands = {row: f"make {row}" for row in TABLE.rows}
-    return collect.add_table(Study("on two cores"), TABLE, results(options), 4, options, commands)
+    return studies.study(options)
 
 
 def test_all_of_a_table_is_in_the_document_and_nothing_is_read_beside_it(
@@ -79,13 +39,15 @@ def test_all_of_a_table_is_in_the_document_and_nothing_is_read_beside_it(
         path.rmdir() if path.is_dir() else path.unlink()
     read = Study.from_json(study.to_json())
     assert read == study
-    declared, found = read.read("1")
-    assert declared == {4: TABLE}
-    assert found[4] == {
-        row: dataclasses.replace(result, command=f"make {row}", directory=found[4][row].directory)
-        for row, result in results(options).items()
+    tables, results_of_seed = read.read("1")
+    assert tables == {4: TABLE}
+    assert results_of_seed[4] == {
+        row: dataclasses.replace(result, command=f"make {row}", directory=recorded.directory)
+        for (row, result), recorded in zip(
+            results(options).items(), results_of_seed[4].values(), strict=True
+        )
     }
-    document = report.document(declared[4], found[4], 4)
+    document = report.document(tables[4], results_of_seed[4], 4)
     assert report.document_text(document) == before
     assert [row.command for row in document.rows] == [
         "make Standard",
@@ -107,13 +69,13 @@ def test_every_record_of_a_directory_can_be_read(options: Options) -> None:
 def test_a_second_seed_is_added_and_the_same_seed_is_replaced(
     study: Study, options: Options
 ) -> None:
-    both = collect.add_table(study, TABLE, results(options), 5, options, {})
-    again = collect.add_table(
-        both, dataclasses.replace(TABLE, title="new"), results(options), 4, options, {}
+    two_seeds = collect.add_table(study, TABLE, results(options), 5, options, {})
+    replaced = collect.add_table(
+        two_seeds, dataclasses.replace(TABLE, title="new"), results(options), 4, options, {}
     )
-    assert [(table.seed, table.title) for table in again.tables] == [(5, "a title"), (4, "new")]
-    assert again.runs == study.runs
-    assert list(again.read("1", (4,))[0]) == [4]
+    assert [(table.seed, table.title) for table in replaced.tables] == [(5, "a title"), (4, "new")]
+    assert replaced.runs == study.runs
+    assert list(replaced.read("1", (4,))[0]) == [4]
     with pytest.raises(
         InputError, match="preset: the study has table 1 at demo, and cannot take cpu too"
     ):
@@ -132,8 +94,8 @@ def test_teachers_are_in_it_without_their_records(options: Options) -> None:
 
 
 def test_rows_seeds_and_tables_that_are_not_there(study: Study) -> None:
-    _, found = study.read("1", rows=["FT-MNIST"])
-    assert [result.note for result in found[4].values()] == [NOT_REQUESTED, "", NOT_REQUESTED]
+    _, by_seed = study.read("1", rows=["FT-MNIST"])
+    assert [result.note for result in by_seed[4].values()] == [NOT_REQUESTED, "", NOT_REQUESTED]
     for arguments, message in (
         (("2",), "table: the study has 1, not 2"),
         (("1", (4, 7)), "seed: the study has 4 of table 1, not 7"),
@@ -151,35 +113,38 @@ def test_what_fits_into_a_line_stays_on_it(study: Study) -> None:
 
 
 RUN = "train_robust-" + settings.digest(TEACHER)
+TABLE_PLACE, ROW_PLACE = ("tables", 0), ("tables", 0, "rows", "Standard")
+ROW = "study: table 1, seed 4, row Standard"
 DAMAGES: list[tuple[tuple[Any, ...], Any, str]] = [
-    (("schema",), "other", "study: expected schema igam_tf.study, version 1, got other, 1"),
+    (("schema",), "x", "study: expected schema igam_tf.study, version 1, got x, 1"),
     (("version",), 2, "study: expected schema igam_tf.study, version 1, got igam_tf.study, 2"),
     (("more",), 1, "study: unknown keys ['more'], missing keys []"),
     (("about",), 3, "study.about: expected a string, got 3"),
     (("tables",), {}, "study.tables: expected a list, got {}"),
-    (("tables", 0, "seed"), True, "study.tables[0].seed: expected a whole number, got true"),
-    (("tables", 0, "seed"), None, "study.tables[0].seed: expected a whole number, got null"),
-    (("tables", 0, "title"), ..., "study.tables[0]: unknown keys [], missing keys ['title']"),
-    (("tables", 0, "rows", "Standard"), 1, "study.tables[0].rows.Standard: expected an object, got 1"),
-    (("tables", 0, "rows", "Standard", "run"), "x", "study: table 1, seed 4, row Standard: the document has no run 'x'"),
+    ((*TABLE_PLACE, "seed"), True, "study.tables[0].seed: expected a whole number, got true"),
+    ((*TABLE_PLACE, "seed"), None, "study.tables[0].seed: expected a whole number, got null"),
+    ((*TABLE_PLACE, "title"), ..., "study.tables[0]: unknown keys [], missing keys ['title']"),
+    (ROW_PLACE, 1, "study.tables[0].rows.Standard: expected an object, got 1"),
+    ((*ROW_PLACE, "run"), "x", f"{ROW}: the document has no run 'x'"),
+    ((*ROW_PLACE, "record"), "x", f"{ROW}: the document has no record 'x' of that run"),
     (
-        ("tables", 0, "rows", "Standard", "record"),
-        "x",
-        "study: table 1, seed 4, row Standard: the document has no record 'x' of that run",
-    ),
-    (
-        ("tables", 0, "scoring", "num_examples"),
+        (*TABLE_PLACE, "scoring", "num_examples"),
         0,
         "study: table 1.scoring.num_examples: expected a whole number of at least 1, got 0",
     ),
-    (("runs", RUN, "config", "type"), "x", "study: table 1, seed 4, row Standard: no configuration of a run, its type is 'x'"),
+    (
+        ("runs", RUN, "config", "type"),
+        "x",
+        f"{ROW}: no configuration of a run, its type is 'x'",
+    ),
+    (("runs", RUN, "config"), [], f"study.runs.{RUN}.config: expected an object, got []"),
     (
         ("runs", RUN, "config", "schedule", "steps"),
         0,
-        "study: table 1, seed 4, row Standard.schedule.steps: expected a whole number of at least 1, got 0",
+        f"{ROW}.schedule.steps: expected a whole number of at least 1, got 0",
     ),
     (("runs", RUN, "history", "rows"), 5, f"study.runs.{RUN}.history.rows: expected a list, got 5"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(
