@@ -1,4 +1,4 @@
-"""The loop of PGD and its kin: a gradient, a step by a step rule, a projection onto the ball."""
+"""PGD's loop: a gradient, a step by a step rule, a projection onto the ball."""
 
 import abc
 import dataclasses
@@ -19,8 +19,8 @@ LossFn = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # labels, logits to the lo
 class StepRule(abc.ABC):
     """How an iterate moves before it is projected.
 
-    Subclasses are frozen dataclasses: an equal rule is the same rule, and is compiled once. Another
-    subclass is equal to itself alone.
+    Subclasses are frozen dataclasses: equal rules share a compiled program. Instances of any other
+    subclass are equal to themselves alone.
     """
 
     def begin(self, x: tf.Tensor) -> Any:
@@ -40,10 +40,10 @@ class StepRule(abc.ABC):
         """Images after step number `index` (from 0), and what the rule carries on."""
 
     def require(self, bounds: Bounds, random_start: bool) -> None:  # noqa: B027  # most rules fit
-        """Raises an InputError where the rule makes no sense."""
+        """Raises an InputError where the rule does not apply."""
 
     def describe(self) -> str:
-        """What an attack's one line says of the rule."""
+        """The rule's part of an attack's one-line description."""
         return repr(self)
 
 
@@ -65,10 +65,10 @@ class SteepestStep(StepRule):
 
 @dataclasses.dataclass(frozen=True)
 class Uint8FirstStep(SteepestStep):
-    """The release's slip: the first step is added to 8-bit pixels in place and wraps around.
+    """A slip of the release: it adds the first step to 8-bit pixels, which wrap around.
 
-    3 - 8 becomes 251, which projecting onto the ball makes 11. An attack is weaker for it on dark
-    and on bright pixels.
+    3 - 8 becomes 251, which the projection onto the ball turns into 11. The attack is weaker on
+    dark and on bright pixels.
     """
 
     def move(
@@ -90,7 +90,8 @@ class Uint8FirstStep(SteepestStep):
     def require(self, bounds: Bounds, random_start: bool) -> None:
         if random_start or (bounds.low, bounds.high) != (0, 255):
             raise InputError(
-                "uint8_first_step: it is for pixels in [0, 255] and no random start, as in the release"
+                "uint8_first_step: it is for pixels in [0, 255] and no random start, "
+                "as in the release"
             )
 
 
@@ -116,14 +117,14 @@ def ascend(
       loss_fn: labels and logits to the loss to raise, [B].
       x: clean images [B, ...], float32, the centre of the ball.
       y: integer labels [B].
-      start: where the trajectory begins; it is projected here.
+      start: where the trajectory begins, before its projection.
       epsilon, step_size, low, high: scalars in the images' unit. Tensors do not retrace.
       steps: integer scalar.
 
     Returns:
-      The last iterate; and for x_0 .. x_{steps-1} whether each is still classified right, steps + 1
-      bool [B]. Every gradient's forward pass tells that for nothing. The last place is empty, for a
-      caller who runs that pass too.
+      The last iterate, and whether each of x_0 .. x_{steps-1} is classified correctly: steps + 1
+      times bool [B], read from the gradients' forward passes. The last place is empty, for a caller
+      that runs one more pass.
     """
     project = ball.projection(x, epsilon, low, high)
     steps = tf.convert_to_tensor(steps, tf.int32)
@@ -149,10 +150,10 @@ def ascend(
 
 
 def per_example(loss: tf.Tensor) -> tf.Tensor:
-    """The loss itself, if it has one value per example.
+    """The loss, checked: it has one value per example.
 
     Raises:
-      InputError: it has not; a mean over the batch would give each example another gradient.
+      InputError: it has another shape. A mean over the batch would change each example's gradient.
     """
     if loss.shape.rank not in (None, 1):
         raise InputError(f"loss: expected one value per example [B], got the shape {loss.shape}")
@@ -163,12 +164,13 @@ def gradient_of(tape: tf.GradientTape, loss: tf.Tensor, images: tf.Tensor) -> tf
     """The gradient with respect to the images.
 
     Raises:
-      InputError: there is none.
+      InputError: the model's output does not depend on the images differentiably.
     """
     gradient = tape.gradient(loss, images)
     if gradient is None:
         raise InputError(
-            "the model's output does not depend on the images differentiably; a black-box attack may do"
+            "the model's output does not depend on the images differentiably; "
+            "a black-box attack may do"
         )
     return gradient
 

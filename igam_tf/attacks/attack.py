@@ -1,10 +1,10 @@
-"""What an attack is: a frozen object that turns a model and examples into adversarial images."""
+"""An attack: a frozen object that turns a model and examples into adversarial images."""
 
 import abc
 import dataclasses
 import re
 from collections.abc import Hashable, Sequence
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -17,13 +17,13 @@ _NAME = re.compile(r"[\w.+=-]+")
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class AttackResult:
-    """What an attack does to a batch.
+    """The outcome of an attack on a batch.
 
     Attributes:
       x_adv: adversarial images, float32 [B, H, W, C] in the model's pixel range.
-      correct: bool [B], whether the model still gives an image's label after the attack.
-      never_fooled: bool [B], whether it does so on the clean image and at every step up to the
-        last; None where the attack does not tell.
+      correct: bool [B], whether the model classifies `x_adv` correctly.
+      never_fooled: bool [B], whether it is correct on the clean image and at every step; None for
+        attacks that do not record it.
     """
 
     x_adv: np.ndarray
@@ -41,39 +41,14 @@ class AttackResult:
         )
 
 
-@runtime_checkable
-class AttackLike(Protocol):
-    """What `evaluate` asks of an attack. `Attack` has it; so may any object of a user's own."""
-
-    @property
-    def name(self) -> str:
-        """What records call it: letters, digits and `_ . + = -`."""
-
-    def describe(self, bounds: Bounds) -> str:
-        """All of its settings in one line."""
-
-    def run(
-        self,
-        model: Any,
-        x: np.ndarray,
-        y: np.ndarray,
-        *,
-        bounds: Bounds,
-        statistics: str,
-        seed: int,
-        indices: np.ndarray,
-    ) -> AttackResult:
-        """Attacks a batch; arguments as `Attack.run`."""
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Attack(abc.ABC):
     """An attack with all its settings. Subclasses are frozen dataclasses.
 
-    A subclass gives `default_name`, `describe` and `generate`; the rest follows.
+    A subclass defines `default_name`, `describe` and `generate`.
 
     Attributes:
-      label: its name in records, if not the one that its settings make.
+      label: the name in records; None for `default_name`.
     """
 
     PATTERN: ClassVar[re.Pattern[str]]
@@ -84,15 +59,15 @@ class Attack(abc.ABC):
     @property
     @abc.abstractmethod
     def default_name(self) -> str:
-        """The name that its settings make, such as `pgd20-margin`."""
+        """The name that follows from the settings, such as `pgd20-margin`."""
 
     @abc.abstractmethod
     def describe(self, bounds: Bounds, image_shape: Sequence[int] = ()) -> str:
-        """All of it in one line, amounts as shares of the pixel range and in its unit."""
+        """All settings in one line, amounts as shares of the pixel range and in its unit."""
 
     @abc.abstractmethod
     def generate(self, inputs: AttackInputs) -> np.ndarray:
-        """Adversarial images of one batch, float32 like its images."""
+        """Adversarial images of one batch, float32 [B, H, W, C]."""
 
     @property
     def name(self) -> str:
@@ -100,13 +75,16 @@ class Attack(abc.ABC):
 
     @property
     def trajectory(self) -> Hashable | None:
-        """Attacks of the same trajectory are read off one run; None: it runs alone."""
+        """Attacks with equal trajectories are read off one run; None for an attack of its own."""
         return None
 
+    @property
+    def takes_targets(self) -> bool:
+        """Whether `run` accepts targets."""
+        return False
+
     def run_group(self, attacks: Sequence["Attack"], inputs: AttackInputs) -> list[AttackResult]:
-        """One batch's results for attacks that share this one's trajectory, of which it is the
-        longest.
-        """
+        """One batch's results for attacks of this trajectory, of which this one is the longest."""
         x_adv = inputs.require_images(self.name, self.generate(inputs))
         return [AttackResult(x_adv, inputs.correct(x_adv)) for _ in attacks]
 
@@ -120,62 +98,68 @@ class Attack(abc.ABC):
         statistics: str = "moving",
         seed: int | None = None,
         indices: Any = None,
+        targets: Any = None,
         batch_size: int | None = None,
     ) -> AttackResult:
-        """Attacks a model and says which examples it still classifies right.
+        """Attacks a model and tells which examples it still classifies correctly.
 
         Args:
           model: Keras model or callable, images to logits.
           x: images [B, H, W, C] within the bounds; y: integer labels [B].
           bounds: pixel range, `Bounds` or (low, high); None asks the model.
-          statistics: BatchNorm mode, `"moving"` or `"batch"`; nothing is updated. With `"batch"`
-            nothing leaves the batch, since its statistics are part of the model.
+          statistics: BatchNorm mode, `"moving"` or `"batch"`; nothing is updated. With `"batch"` no
+            example leaves the batch, since its statistics are part of the model.
           seed: of all random draws; None draws one.
-          indices: the examples' own numbers [B], by default 0, 1, 2 ... What is drawn for an
-            example depends on (seed, number) alone, whatever its batch.
+          indices: the examples' own numbers [B], by default 0, 1, 2 ... An example's random draws
+            depend on (seed, number) alone, not on its batch.
+          targets: integer classes [B] for a targeted attack, which lowers the loss of these. An
+            example still counts as correct where the model predicts `y`.
           batch_size: images at a time; None takes all at once.
 
         Raises:
-          InputError: any argument out of its range, with the range.
+          InputError: any argument out of its range, with the range; targets for an attack that
+            takes none.
         """
-        inputs = AttackInputs.of(
-            model, x, y, bounds=bounds, statistics=statistics, seed=seed, indices=indices
+        inputs = self._inputs(
+            model,
+            x,
+            y,
+            bounds=bounds,
+            statistics=statistics,
+            seed=seed,
+            indices=indices,
+            targets=targets,
         )
         return AttackResult.joined(
             [self.run_group([self], part)[0] for part in inputs.batches(batch_size)]
         )
 
     def perturb(
-        self,
-        model: Any,
-        x: Any,
-        y: Any,
-        *,
-        bounds: Any = None,
-        statistics: str = "moving",
-        seed: int | None = None,
-        indices: Any = None,
-        batch_size: int | None = None,
+        self, model: Any, x: Any, y: Any, *, batch_size: int | None = None, **arguments: Any
     ) -> np.ndarray:
         """The adversarial images alone, without a pass to judge them; arguments as `run`."""
-        inputs = AttackInputs.of(
-            model, x, y, bounds=bounds, statistics=statistics, seed=seed, indices=indices
-        )
-        parts = inputs.batches(batch_size)
+        parts = self._inputs(model, x, y, **arguments).batches(batch_size)
         return np.concatenate(
             [part.require_images(self.name, self.generate(part)) for part in parts]
         )
 
+    def _inputs(
+        self, model: Any, x: Any, y: Any, *, targets: Any = None, **arguments: Any
+    ) -> AttackInputs:
+        if targets is not None and not self.takes_targets:
+            raise InputError(f"targets: {self.name} takes none")
+        return AttackInputs.of(model, x, y, targets=targets, **arguments)
+
     def on_surrogate(self, surrogate: Any) -> "Attack":
-        """This attack, its transfer attacks computed on `surrogate` if they have none yet."""
+        """This attack, with `surrogate` in those of its transfer attacks that have none yet."""
         return self
 
     def doubts(self, bounds: Bounds, image_shape: Sequence[int] = ()) -> list[str]:
-        """What makes the attack weaker than its radius says, one sentence each."""
+        """Settings that make the attack weaker than its radius says, one sentence each."""
         return []
 
     def cost(self, num_classes: int) -> tuple[int, int]:
-        """Input gradients, and forward passes beside these, for one example at most."""
+        """The most input gradients, and forward passes beside these, for one example."""
         return 0, 0
 
     def settings(self, bounds: Bounds, image_shape: Sequence[int] = ()) -> dict[str, Any]:
@@ -191,61 +175,8 @@ class Attack(abc.ABC):
         }
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class UserAttack(Attack):
-    """A user's own object, checked: its images must fit the model, which then judges them."""
-
-    attack: AttackLike
-
-    @property
-    def default_name(self) -> str:
-        return self.attack.name
-
-    def describe(self, bounds: Bounds, image_shape: Sequence[int] = ()) -> str:
-        return str(self.attack.describe(bounds))
-
-    def generate(self, inputs: AttackInputs) -> np.ndarray:
-        result = self.attack.run(
-            inputs.model,
-            inputs.images,
-            inputs.labels,
-            bounds=inputs.bounds,
-            statistics=inputs.statistics,
-            seed=inputs.seed,
-            indices=inputs.indices,
-        )
-        if not hasattr(result, "x_adv"):
-            raise InputError(
-                f"attacks: {self.name}: expected run to return an AttackResult, got {type(result).__name__}"
-            )
-        return np.asarray(result.x_adv, np.float32)
-
-    def settings(self, bounds: Bounds, image_shape: Sequence[int] = ()) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "attack": type(self.attack).__name__,
-            "shown": self.describe(bounds, image_shape),
-        }
-
-
-def as_attack(attack: Any) -> Attack:
-    """An attack as an `Attack`: itself, or a user's object wrapped.
-
-    Raises:
-      InputError: neither; a name is for `resolve`.
-    """
-    if isinstance(attack, Attack):
-        return attack
-    if isinstance(attack, (str, type)) or not isinstance(attack, AttackLike):
-        raise InputError(
-            "attacks: expected a name, or an object with name, describe and run, "
-            f"got {getattr(attack, '__name__', None) or repr(attack)}"
-        )
-    return UserAttack(attack=attack)
-
-
 def require_name(name: str) -> str:
-    """The name, if records and files can be called by it.
+    """The name, checked: records and files can carry it.
 
     Raises:
       InputError: they cannot.
@@ -259,7 +190,7 @@ def require_name(name: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """A setting for JSON: itself if it is plain, else all that tells it from another."""
+    """A setting for JSON: itself if it is plain, else its import path or its repr."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if hasattr(value, "__qualname__"):

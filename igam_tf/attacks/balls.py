@@ -1,4 +1,4 @@
-"""The sets of images that an attack searches: all within a radius of the clean image in some norm."""
+"""The images that an attack may reach: a norm's ball around each clean image."""
 
 import abc
 import dataclasses
@@ -19,14 +19,14 @@ Projection = Callable[[tf.Tensor], tf.Tensor]  # images to images inside ball an
 class Ball(abc.ABC):
     """A norm's ball around each image, by the parts that an attack needs.
 
-    Subclasses are frozen dataclasses: an equal ball is the same ball, and is compiled once. Another
-    subclass is equal to itself alone.
+    Subclasses are frozen dataclasses: equal balls share a compiled program. Instances of any other
+    subclass are equal to themselves alone.
     """
 
     @property
     @abc.abstractmethod
     def name(self) -> str:
-        """What records call it, such as `linf`."""
+        """The name in records, such as `linf`."""
 
     @abc.abstractmethod
     def noise(self, x: tf.Tensor, seed: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:
@@ -34,7 +34,7 @@ class Ball(abc.ABC):
 
         Args:
           seed: int32 scalar.
-          indices: int32 [B], the examples' own numbers: an offset depends on (seed, number) alone.
+          indices: int32 [B], the examples' own numbers. An offset depends on (seed, number) alone.
         """
 
     @abc.abstractmethod
@@ -43,7 +43,7 @@ class Ball(abc.ABC):
 
     @abc.abstractmethod
     def projection(self, x: tf.Tensor, epsilon: Any, low: Any, high: Any) -> Projection:
-        """The map onto what lies within epsilon of x and within [low, high]."""
+        """The projection onto the images within epsilon of x and within [low, high]."""
 
     def radius(
         self,
@@ -62,7 +62,7 @@ class Ball(abc.ABC):
 
 @dataclasses.dataclass(frozen=True)
 class LinfBall(Ball):
-    """No pixel moves by more than epsilon: the ball of the paper."""
+    """No pixel moves by more than epsilon. This is the paper's ball."""
 
     name = "linf"
 
@@ -122,7 +122,7 @@ class L2Ball(Ball):
         image_shape: Sequence[int] = (),
         name: str = "epsilon",
     ) -> float:
-        """As long as the diagonal of all images of that shape, at most."""
+        """A length of at most the diagonal of images of that shape."""
         diagonal = math.sqrt(math.prod(image_shape)) * bounds.range
         return bounds.amount(amount, name, diagonal, f"the diagonal of images in {bounds}")
 

@@ -1,4 +1,4 @@
-"""Attacks one after the other, each on the survivors of those before it."""
+"""Several attacks in turn, each on the survivors of those before it."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from igam_tf.attacks.attack import Attack, AttackResult, as_attack
+from igam_tf.attacks.attack import Attack, AttackResult
 from igam_tf.attacks.inputs import AttackInputs
+from igam_tf.attacks.user_attack import as_attack
 from igam_tf.core.bounds import Bounds
 from igam_tf.core.errors import InputError
 
@@ -16,9 +17,10 @@ RunStage = Callable[[Attack, np.ndarray], AttackResult]  # a stage, the places o
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Chain(Attack):
-    """The worst case of several attacks: an example is right if no stage fools it.
+    """The worst case of several attacks: an example is correct if no stage fools it.
 
-    Of a batch whose statistics are part of the model all examples stay in, fooled or not.
+    With batch statistics every stage attacks all examples, since each changes the model's outputs
+    on the others.
 
     Attributes:
       stages: attacks in order; the cheapest first saves most.
@@ -38,7 +40,7 @@ class Chain(Attack):
 
     @property
     def count_names(self) -> list[str]:
-        """What the counts after each stage are called; the last one has the chain's own name."""
+        """The names of the counts after each stage; the last one is the chain's own name."""
         return [*(f"{self.name}: {stage.name}" for stage in self.stages[:-1]), self.name]
 
     def describe(self, bounds: Bounds, image_shape: Sequence[int] = ()) -> str:
@@ -49,25 +51,25 @@ class Chain(Attack):
     def in_turn(
         self, correct: np.ndarray, keep_all: bool, run_stage: RunStage
     ) -> Iterator[tuple[np.ndarray, np.ndarray, AttackResult | None]]:
-        """Runs the stages on what is left.
+        """Runs the stages on the survivors.
 
         Args:
-          correct: bool [N], right without an attack; it is updated in place after every stage.
+          correct: bool [N], correct without an attack; updated in place after every stage.
           keep_all: every stage attacks all examples, as the batch's statistics require.
           run_stage: attacks the examples at some places.
 
         Yields:
-          After each stage: the places that it attacked, which of them were open before, and its
-          result; None and no places where nothing was left.
+          After each stage: the places that it attacked, which of them survived until then, and its
+          result. The result is None where no example survived.
         """
         for stage in self.stages:
             places = np.arange(len(correct)) if keep_all else np.flatnonzero(correct)
-            open_ = correct[places]
+            survivors = correct[places]
             result = None
-            if open_.any():
+            if survivors.any():
                 result = run_stage(stage, places)
                 correct[places] &= result.correct
-            yield places, open_, result
+            yield places, survivors, result
 
     def generate(self, inputs: AttackInputs) -> np.ndarray:
         def run_stage(stage: Attack, places: np.ndarray) -> AttackResult:
@@ -75,10 +77,14 @@ class Chain(Attack):
 
         x_adv, correct = inputs.images.copy(), inputs.correct(inputs.images)
         keep_all = inputs.statistics == "batch"
-        for places, open_, result in self.in_turn(correct, keep_all, run_stage):
+        for places, survivors, result in self.in_turn(correct, keep_all, run_stage):
             if result is not None:
-                x_adv[places[open_]] = result.x_adv[open_]
+                x_adv[places[survivors]] = result.x_adv[survivors]
         return x_adv
+
+    @property
+    def takes_targets(self) -> bool:
+        return all(stage.takes_targets for stage in self.stages)
 
     def on_surrogate(self, surrogate: Any) -> Attack:
         stages = tuple(stage.on_surrogate(surrogate) for stage in self.stages)
@@ -88,12 +94,12 @@ class Chain(Attack):
         return [doubt for stage in self.stages for doubt in stage.doubts(bounds, image_shape)]
 
     def cost(self, num_classes: int) -> tuple[int, int]:
-        """As if every stage met every example: the most that it can be."""
+        """The most that it can be: every stage attacks every example."""
         costs = [stage.cost(num_classes) for stage in self.stages]
         return sum(gradients for gradients, _ in costs), sum(queries for _, queries in costs)
 
 
 def _flat(stages: Iterable[Any]) -> Iterator[Attack]:
-    """Users' objects as attacks, and a chain's own stages in its place."""
+    """Users' objects as attacks, and in place of a chain its stages."""
     for stage in map(as_attack, stages):
         yield from stage.stages if isinstance(stage, Chain) else (stage,)

@@ -1,15 +1,22 @@
-"""The attacks as functions: images in, adversarial images out. Settings are those of the classes."""
+"""The attacks as functions: images in, adversarial images out. Settings are those of the classes.
 
-from collections.abc import Iterable
+`**locals()` passes a function's arguments on, so that each is named once.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from igam_tf.attacks.apgd import APGD
 from igam_tf.attacks.ascent import SteepestStep, StepRule
+from igam_tf.attacks.attack import Attack
 from igam_tf.attacks.balls import Ball
+from igam_tf.attacks.curve import Curve
+from igam_tf.attacks.fgsm import FGSM
 from igam_tf.attacks.inputs import AttackInputs
-from igam_tf.attacks.pgd import FGSM, PGD, Curve
+from igam_tf.attacks.pgd import PGD
 from igam_tf.attacks.square import Square
 from igam_tf.core.bounds import Amount
 from igam_tf.core.errors import InputError
@@ -46,34 +53,13 @@ def pgd(
       model: Keras model or callable, images to logits.
       x: images [B, H, W, C] within the bounds; y: integer labels [B].
       epsilon, step_size, steps, norm, random_start, loss, restarts, step_rule: see `PGD`.
-      bounds, statistics, seed, indices, batch_size: see `Attack.run`.
-      targets: integer classes [B] to be taken for, whose loss is then lowered. An example still
-        counts as right where the model says `y`.
+      bounds, statistics, seed, indices, targets, batch_size: see `Attack.run`.
 
     Raises:
       InputError: any argument out of its range, with the range.
     """
-    attack = PGD(
-        epsilon=epsilon,
-        step_size=step_size,
-        steps=steps,
-        loss=loss,
-        norm=norm,
-        random_start=random_start,
-        restarts=restarts,
-        step_rule=step_rule,
-    )
-    inputs = AttackInputs.of(
-        model,
-        x,
-        y,
-        bounds=bounds,
-        statistics=statistics,
-        seed=seed,
-        indices=indices,
-        targets=targets,
-    )
-    return np.concatenate([attack.generate(part) for part in inputs.batches(batch_size)])
+    attack, parts = _prepared(PGD, **locals())
+    return np.concatenate([attack.generate(part) for part in parts])
 
 
 def pgd_curve(
@@ -97,39 +83,22 @@ def pgd_curve(
     indices: Any = None,
     batch_size: int | None = None,
 ) -> Curve:
-    """One PGD trajectory (per restart), read at several k: it costs the largest k alone.
+    """One PGD trajectory (per restart), read at several k. It costs as much as the largest k alone.
 
     Args:
-      record_at: the k to report. `steps`, the length, is their maximum unless set.
-      model, x, y, targets and all others: see `pgd`.
+      record_at: the k to read. `steps`, the length, is their maximum by default.
+      model, x, y and all others: see `pgd`.
 
     Raises:
       InputError: any argument out of its range, with the range.
     """
-    record_steps = sorted({int(k) for k in record_at})
-    if not record_steps:
+    record_at = sorted({int(k) for k in record_at})
+    if not record_at:
         raise InputError("pgd: expected 0 <= record_at <= steps, got no record_at")
-    attack = PGD(
-        epsilon=epsilon,
-        step_size=step_size,
-        steps=max(record_steps) if steps is None else steps,
-        loss=loss,
-        norm=norm,
-        random_start=random_start,
-        restarts=restarts,
-        step_rule=step_rule,
-    )
-    inputs = AttackInputs.of(
-        model,
-        x,
-        y,
-        bounds=bounds,
-        statistics=statistics,
-        seed=seed,
-        indices=indices,
-        targets=targets,
-    )
-    return Curve.joined([attack.curve(part, record_steps) for part in inputs.batches(batch_size)])
+    if steps is None:
+        steps = max(record_at)
+    attack, parts = _prepared(PGD, **locals())
+    return Curve.joined([attack.curve(part, record_at) for part in parts])
 
 
 def fgsm(
@@ -147,28 +116,16 @@ def fgsm(
     indices: Any = None,
     batch_size: int | None = None,
 ) -> np.ndarray:
-    """Adversarial images by `FGSM`: one step of epsilon, without a random start, float32 like x.
+    """Adversarial images by `FGSM`, float32 like x: one step of epsilon, without a random start.
 
     Args:
-      model: Keras model or callable, images to logits.
-      x: images [B, H, W, C] within the bounds; y: integer labels [B].
       epsilon, norm, loss, uint8_first_step: see `FGSM`.
-      bounds, statistics, seed, indices, batch_size: see `Attack.run`. It draws nothing.
+      model, x, y, bounds, statistics, seed, indices, batch_size: see `Attack.run`. Nothing is drawn.
 
     Raises:
       InputError: any argument out of its range, with the range.
     """
-    attack = FGSM(epsilon=epsilon, norm=norm, loss=loss, uint8_first_step=uint8_first_step)
-    return attack.perturb(
-        model,
-        x,
-        y,
-        bounds=bounds,
-        statistics=statistics,
-        seed=seed,
-        indices=indices,
-        batch_size=batch_size,
-    )
+    return _perturbed(FGSM, **locals())
 
 
 def apgd(
@@ -190,28 +147,14 @@ def apgd(
     """Adversarial images by `APGD`, float32 like x.
 
     Args:
-      model: Keras model or callable, images to logits.
-      x: images [B, H, W, C] within the bounds; y: integer labels [B].
       epsilon, steps, loss, restarts, num_targets: see `APGD`.
-      bounds, statistics, seed, indices, batch_size: see `Attack.run`. With `"batch"` statistics an
-        iterate is judged in the batch of that iteration.
+      model, x, y, bounds, statistics, seed, indices, batch_size: see `Attack.run`. With `"batch"`
+        statistics an iterate is judged in the batch of that iteration.
 
     Raises:
       InputError: any argument out of its range, with the range; too few classes for the loss.
     """
-    attack = APGD(
-        epsilon=epsilon, steps=steps, loss=loss, restarts=restarts, num_targets=num_targets
-    )
-    return attack.perturb(
-        model,
-        x,
-        y,
-        bounds=bounds,
-        statistics=statistics,
-        seed=seed,
-        indices=indices,
-        batch_size=batch_size,
-    )
+    return _perturbed(APGD, **locals())
 
 
 def square(
@@ -229,25 +172,29 @@ def square(
     indices: Any = None,
     batch_size: int | None = None,
 ) -> np.ndarray:
-    """Adversarial images by `Square`, float32 like x.
+    """Adversarial images by `Square`, float32 like x. The model is never differentiated.
 
     Args:
-      model: Keras model or callable, images to logits; it is never differentiated.
-      x: images [B, H, W, C] within the bounds; y: integer labels [B].
       epsilon, queries, loss, p_init: see `Square`.
-      bounds, statistics, seed, indices, batch_size: see `Attack.run`.
+      model, x, y, bounds, statistics, seed, indices, batch_size: see `Attack.run`.
 
     Raises:
       InputError: any argument out of its range, with the range.
     """
-    attack = Square(epsilon=epsilon, queries=queries, loss=loss, p_init=p_init)
-    return attack.perturb(
-        model,
-        x,
-        y,
-        bounds=bounds,
-        statistics=statistics,
-        seed=seed,
-        indices=indices,
-        batch_size=batch_size,
+    return _perturbed(Square, **locals())
+
+
+def _prepared(
+    kind: type[Attack], *, batch_size: int | None, record_at: Any = None, **arguments: Any
+) -> tuple[Any, Iterator[AttackInputs]]:
+    """The attack, with those arguments that are its settings, and its inputs in batches."""
+    settings = {field.name for field in dataclasses.fields(kind)} & set(arguments)
+    attack = kind(**{name: arguments.pop(name) for name in settings})
+    return attack, AttackInputs.of(**arguments).batches(batch_size)
+
+
+def _perturbed(kind: type[Attack], **arguments: Any) -> np.ndarray:
+    attack, parts = _prepared(kind, **arguments)
+    return np.concatenate(
+        [part.require_images(attack.name, attack.generate(part)) for part in parts]
     )

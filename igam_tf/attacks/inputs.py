@@ -1,4 +1,4 @@
-"""What every attack begins with: a model, and a checked batch of examples that fits it."""
+"""The inputs of every attack: a model, and a checked batch of examples that fits it."""
 
 import dataclasses
 import secrets
@@ -14,7 +14,10 @@ from igam_tf.core.errors import InputError
 from igam_tf.core.structure import last_layers
 from igam_tf.layers import bounds_of, check_statistics
 
-PROBABILITIES = "the model gives probabilities, attacks need logits; end it before its softmax (a Dense layer with activation=None)"
+PROBABILITIES = (
+    "the model gives probabilities, attacks need logits; end it before its softmax "
+    "(a Dense layer with activation=None)"
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -30,7 +33,7 @@ class AttackInputs:
       seed: of all random draws.
       indices: int32 [B], the examples' own numbers. A draw depends on (seed, number) alone, so
         that no result depends on how examples are batched.
-      targets: int64 [B], the classes that a targeted attack aims for; None for an untargeted one.
+      targets: int64 [B], the classes of a targeted attack; None for an untargeted one.
     """
 
     model: Any
@@ -55,7 +58,7 @@ class AttackInputs:
         indices: Any = None,
         targets: Any = None,
     ) -> "AttackInputs":
-        """Checks and converts what an attack is called with.
+        """Checks and converts an attack's arguments.
 
         Args:
           bounds: `Bounds` or (low, high); None asks the model.
@@ -89,14 +92,14 @@ class AttackInputs:
     def image_shape(self) -> tuple[int, ...]:
         return self.images.shape[1:]
 
-    def select(self, chosen: np.ndarray) -> "AttackInputs":
+    def select(self, places: np.ndarray) -> "AttackInputs":
         """The examples at those places of this batch."""
         return dataclasses.replace(
             self,
-            images=self.images[chosen],
-            labels=self.labels[chosen],
-            indices=self.indices[chosen],
-            targets=None if self.targets is None else self.targets[chosen],
+            images=self.images[places],
+            labels=self.labels[places],
+            indices=self.indices[places],
+            targets=None if self.targets is None else self.targets[places],
         )
 
     def batches(self, size: int | None) -> Iterator["AttackInputs"]:
@@ -117,7 +120,7 @@ class AttackInputs:
         checked(model, self.images, self.labels, self.bounds)
         try:
             own = bounds_of(model)
-        except InputError:  # it does not say
+        except InputError:  # the model does not say
             own = self.bounds
         if own != self.bounds:
             raise InputError(f"surrogate: it takes pixels in {own}, the model {self.bounds}")
@@ -125,20 +128,20 @@ class AttackInputs:
             self, model=model, statistics=check_statistics(self.statistics, model)
         )
 
-    def survivors(self, open_: np.ndarray) -> np.ndarray:
-        """Places of the examples that an attack goes on with, where `open_` [B] are not yet fooled.
+    def places_to_attack(self, survivors: np.ndarray) -> np.ndarray:
+        """Places of the examples that an attack goes on with.
 
-        With the batch's statistics all stay in: each is a part of what the model does to the
-        others.
+        These are the survivors, bool [B]. With the batch's statistics they are all examples, since
+        each changes the model's outputs on the others.
         """
-        return np.flatnonzero(open_) if self.statistics == "moving" else np.arange(len(self))
+        return np.flatnonzero(survivors) if self.statistics == "moving" else np.arange(len(self))
 
     def logits(self) -> np.ndarray:
         """The model's logits on the images, float32 [B, classes]."""
         return programs.logits(self.model, self.images, self.statistics)
 
     def correct(self, images: np.ndarray) -> np.ndarray:
-        """Which of these images, like `self.images`, the model gives their labels, bool [B]."""
+        """Whether the model classifies these images [B, H, W, C] correctly, bool [B]."""
         return programs.logits(self.model, images, self.statistics).argmax(-1) == self.labels
 
     def require_images(self, name: str, images: np.ndarray) -> np.ndarray:
@@ -149,13 +152,15 @@ class AttackInputs:
         """
         if images.shape != self.images.shape:
             raise InputError(
-                f"attacks: {name}: expected images of the shape {self.images.shape}, got {images.shape}"
+                f"attacks: {name}: expected images of the shape {self.images.shape}, "
+                f"got {images.shape}"
             )
         slack = 1e-5 * self.bounds.range
         low, high = self.bounds.low - slack, self.bounds.high + slack
         if not (images.min() >= low and images.max() <= high):
             raise InputError(
-                f"attacks: {name}: expected pixels within {self.bounds}, got {images.min():g} to {images.max():g}"
+                f"attacks: {name}: expected pixels within {self.bounds}, "
+                f"got {images.min():g} to {images.max():g}"
             )
         return images
 
@@ -165,7 +170,7 @@ class AttackInputs:
         """A program for this model, image shape and BatchNorm mode, built at its first use.
 
         Args:
-          key: what else is compiled into the program.
+          key: everything else that is compiled into the program.
           build: takes the image shape, the mode and a function that returns the model.
         """
         return programs.compiled(
@@ -185,7 +190,8 @@ def checked(model: Any, x: Any, y: Any, bounds: Any) -> tuple[Bounds, np.ndarray
     images, labels = np.asarray(x), np.asarray(y)
     if images.ndim != 4 or labels.shape != images.shape[:1] or not len(labels):
         raise InputError(
-            f"expected images [B, H, W, C] and labels [B], got shapes {images.shape} and {labels.shape}"
+            "expected images [B, H, W, C] and labels [B], "
+            f"got shapes {images.shape} and {labels.shape}"
         )
     if not np.issubdtype(labels.dtype, np.integer):
         raise InputError(f"labels: expected integers, got {labels.dtype}")
@@ -201,11 +207,7 @@ def checked(model: Any, x: Any, y: Any, bounds: Any) -> tuple[Bounds, np.ndarray
 
 
 def require_logits(model: Any) -> None:
-    """Refuses a model whose last layer, nested or not, says that its outputs are probabilities.
-
-    Raises:
-      InputError: the last layer is a softmax.
-    """
+    """Raises an InputError for a model whose last layer, nested or not, is a softmax."""
     for last in last_layers(model):
         activation = getattr(last, "activation", None)
         if isinstance(last, keras.layers.Softmax) or activation is keras.activations.softmax:
@@ -213,13 +215,12 @@ def require_logits(model: Any) -> None:
 
 
 def _require_fit(model: Any, images: np.ndarray, labels: np.ndarray) -> None:
-    """Checks a Keras model's own shapes.
+    """Raises an InputError for images or labels that do not fit the model's own shapes.
 
-    Keras' error for other images is long, and labels that a model lacks are just never right.
+    Keras' own error for such images is long, and it accepts labels that the model lacks.
     """
-    input_shape, output_shape = (
-        getattr(model, f"{end}_shape", None) for end in ("input", "output")
-    )
+    input_shape = getattr(model, "input_shape", None)
+    output_shape = getattr(model, "output_shape", None)
     if isinstance(input_shape, tuple) and any(
         side not in (None, size) for side, size in zip(input_shape, images.shape, strict=False)
     ):
@@ -234,13 +235,13 @@ def _require_fit(model: Any, images: np.ndarray, labels: np.ndarray) -> None:
 
 def _checked_targets(model: Any, labels: np.ndarray, targets: Any) -> np.ndarray:
     classes = (getattr(model, "output_shape", None) or (np.inf,))[-1]
-    aims = np.asarray(targets)
+    targets = np.asarray(targets)
     if (
-        aims.shape != labels.shape
-        or not np.issubdtype(aims.dtype, np.integer)
-        or not 0 <= aims.min() <= aims.max() < classes
+        targets.shape != labels.shape
+        or not np.issubdtype(targets.dtype, np.integer)
+        or not 0 <= targets.min() <= targets.max() < classes
     ):
         raise InputError(
-            f"targets: expected {len(labels)} integer classes below {classes}, got {aims!r}"
+            f"targets: expected {len(labels)} integer classes below {classes}, got {targets!r}"
         )
-    return aims.astype(np.int64)
+    return targets.astype(np.int64)

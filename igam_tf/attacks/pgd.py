@@ -1,76 +1,36 @@
-"""FGSM, PGD and PGD curves: one trajectory, compiled once per model, read at many steps."""
+"""PGD as an object: settings, names, restarts, readings; `pgd_program` has its trajectory."""
 
 import dataclasses
 import functools
 import re
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
 
-from igam_tf import gradients, losses
-from igam_tf.attacks import ascent
-from igam_tf.attacks.ascent import SteepestStep, StepRule, Uint8FirstStep
+from igam_tf import losses
+from igam_tf.attacks.ascent import SteepestStep, StepRule
 from igam_tf.attacks.attack import Attack, AttackResult
 from igam_tf.attacks.balls import LINF, Ball, ball_of
+from igam_tf.attacks.curve import Curve
 from igam_tf.attacks.inputs import AttackInputs
+from igam_tf.attacks.pgd_program import PGDProgram
 from igam_tf.core import randomness
 from igam_tf.core.bounds import Amount, Bounds
 from igam_tf.core.errors import InputError
 from igam_tf.losses import AttackLoss
 
-_LOSS = r"(?P<loss>-margin|-dlr)?"
 _STEEPEST = SteepestStep()
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Curve:
-    """What one attack says at several numbers of steps.
-
-    Attributes:
-      last: k to bool [B]: still right at x_k in every restart (what papers print).
-      never_fooled: k to bool [B]: right on the clean image and at every x_0 .. x_k of every
-        restart: the honest lower figure.
-      clean: bool [B].
-      x_adv: float32, like x: per example the final iterate of the first restart that fools the
-        model there, or of the last.
-    """
-
-    last: dict[int, np.ndarray]
-    never_fooled: dict[int, np.ndarray]
-    clean: np.ndarray
-    x_adv: np.ndarray
-
-    @classmethod
-    def joined(cls, parts: Sequence["Curve"]) -> "Curve":
-        """The curves of consecutive batches as one."""
-
-        def by_step(readings: str) -> dict[int, np.ndarray]:
-            return {
-                k: np.concatenate([getattr(part, readings)[k] for part in parts])
-                for k in parts[0].last
-            }
-
-        return cls(
-            by_step("last"),
-            by_step("never_fooled"),
-            np.concatenate([part.clean for part in parts]),
-            np.concatenate([part.x_adv for part in parts]),
-        )
-
-    @property
-    def any(self) -> dict[int, np.ndarray]:
-        """The same as `never_fooled`, by its earlier name."""
-        return self.never_fooled
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PGD(Attack):
     """Projected gradient descent (Madry et al. 2018).
 
-    x <- project(x + step), the step by `step_rule` along the gradient of the summed loss: its sign
-    in the l-infinity ball, the gradient over its norm in the l2 ball.
+    x <- project(x + step). The step goes along the gradient of the summed loss: its sign in the
+    l-infinity ball, the gradient over its norm in the l2 ball. `run(targets=...)` makes it
+    targeted.
 
     Attributes:
       epsilon, step_size: in the model's pixel unit, or a fraction of its range such as "8/255".
@@ -79,8 +39,8 @@ class PGD(Attack):
         callable (labels [B], logits [B, K]) to the loss to raise, [B].
       norm: of the ball, `"linf"` or `"l2"`, or a `Ball`.
       random_start: begin uniformly in the ball (clipped to the range) instead of at x.
-      restarts: trajectories per example, each for the examples that the ones before left something
-        to find out on. They differ by their random start alone.
+      restarts: trajectories per example, which differ by their random start alone. A restart
+        skips the examples on which it can change no reading.
       step_rule: how an iterate moves.
 
     Raises:
@@ -88,7 +48,7 @@ class PGD(Attack):
     """
 
     PATTERN: ClassVar[re.Pattern[str]] = re.compile(
-        rf"pgd(?P<steps>[1-9]\d*){_LOSS}(?P<l2>-l2)?(?:-x(?P<restarts>[1-9]\d*))?"
+        r"pgd(?P<steps>[1-9]\d*)(?P<loss>-margin|-dlr)?(?P<l2>-l2)?(?:-x(?P<restarts>[1-9]\d*))?"
     )
     GRAMMAR: ClassVar[str] = "pgdK[-margin|-dlr][-l2][-xR] (K steps, R restarts)"
 
@@ -148,8 +108,9 @@ class PGD(Attack):
         restarts = f", {self.restarts} restarts" if self.restarts > 1 else ""
         rule = "" if self.step_rule == _STEEPEST else f", {self.step_rule.describe()}"
         return (
-            f"{self.ball.name}, eps {bounds.describe(radius)}, {self.steps} steps of {step_size:g}, "
-            f"{start}{restarts}, loss {losses.loss_name(self.loss)}, right at the last step{rule}"
+            f"{self.ball.name}, eps {bounds.describe(radius)}, "
+            f"{self.steps} steps of {step_size:g}, {start}{restarts}, "
+            f"loss {losses.loss_name(self.loss)}, right at the last step{rule}"
         )
 
     def doubts(self, bounds: Bounds, image_shape: Sequence[int] = ()) -> list[str]:
@@ -162,6 +123,10 @@ class PGD(Attack):
                 f"{self.name}: {self.steps} steps of {step:g} do not reach its radius {radius:g}"
             )
         return doubts
+
+    @property
+    def takes_targets(self) -> bool:
+        return True
 
     def cost(self, num_classes: int) -> tuple[int, int]:
         return self.steps * self.restarts, 0
@@ -179,8 +144,7 @@ class PGD(Attack):
         }
 
     def generate(self, inputs: AttackInputs) -> np.ndarray:
-        # Without restarts it costs its gradients alone: classes, before and after, are not looked
-        # at.
+        # Without restarts it costs its gradients alone: nothing depends on which are correct.
         return self.curve(inputs, (self.steps,), readings=self.restarts > 1).x_adv
 
     def run_group(self, attacks: Sequence[Attack], inputs: AttackInputs) -> list[AttackResult]:
@@ -194,36 +158,48 @@ class PGD(Attack):
 
         Args:
           readings: False leaves `last` and `never_fooled` without meaning, and spares their passes.
+
+        Raises:
+          InputError: `record_at` is empty or reaches beyond `steps`.
         """
         record_steps = sorted({int(k) for k in record_at})
         if not record_steps or record_steps[0] < 0 or record_steps[-1] > self.steps:
             raise InputError(
                 f"pgd: expected 0 <= record_at <= steps, got {record_steps} and {self.steps}"
             )
-        run, amounts = self._program(inputs, readings), self._tensors(inputs)
-        aims = inputs.labels if inputs.targets is None else inputs.targets
+        program = PGDProgram(
+            losses.attack_loss(self.loss),
+            self.ball,
+            self.step_rule,
+            self.random_start,
+            inputs.targets is not None,
+            readings,
+        )
+        run, amounts = inputs.compiled(program, program.build), self._tensors(inputs)
+        targets = inputs.labels if inputs.targets is None else inputs.targets
         x_adv = inputs.images.copy()
-        correct = np.ones((self.steps + 1, len(inputs)), bool)
-        never_fooled, clean = correct.copy(), np.ones(len(inputs), bool)
+        last = np.ones((self.steps + 1, len(inputs)), bool)
+        never_fooled, clean = last.copy(), np.ones(len(inputs), bool)
         for restart in range(self.restarts):
-            # Where nothing is right any more at the least k, no further restart changes a reading.
-            chosen = inputs.survivors(correct[record_steps].any(0) | never_fooled[record_steps[0]])
-            if not len(chosen):
+            # Where nothing is correct any more at the least k, no restart changes a reading.
+            open_readings = last[record_steps].any(0) | never_fooled[record_steps[0]]
+            places = inputs.places_to_attack(open_readings)
+            if not len(places):
                 break
-            arrays = (inputs.images, inputs.labels, aims, inputs.indices)
-            images, unattacked, right = run(
-                *(tf.constant(values[chosen]) for values in arrays),
+            arrays = (inputs.images, inputs.labels, targets, inputs.indices)
+            images, correct_clean, correct = run(
+                *(tf.constant(values[places]) for values in arrays),
                 tf.constant(randomness.restart_seed(inputs.seed, restart)),
                 *amounts,
             )
-            unattacked, right = unattacked.numpy(), right.numpy()
-            unfooled = correct[self.steps, chosen]  # at the end, by the restarts before
-            x_adv[chosen[unfooled]] = images.numpy()[unfooled]
-            clean[chosen] &= unattacked
-            correct[:, chosen] &= right
-            never_fooled[:, chosen] &= np.logical_and.accumulate(right, 0) & unattacked
+            correct_clean, correct = correct_clean.numpy(), correct.numpy()
+            survivors = last[self.steps, places]  # of the restarts before
+            x_adv[places[survivors]] = images.numpy()[survivors]
+            clean[places] &= correct_clean
+            last[:, places] &= correct
+            never_fooled[:, places] &= np.logical_and.accumulate(correct, 0) & correct_clean
         return Curve(
-            {k: correct[k] for k in record_steps},
+            {k: last[k] for k in record_steps},
             {k: never_fooled[k] for k in record_steps},
             clean,
             x_adv,
@@ -248,112 +224,3 @@ class PGD(Attack):
             tf.constant(self.steps),
             *(tf.constant(limit, tf.float32) for limit in (limits.low, limits.high)),
         ]
-
-    def _program(self, inputs: AttackInputs, readings: bool) -> Callable[..., Any]:
-        program = _Program(
-            losses.attack_loss(self.loss),
-            self.ball,
-            self.step_rule,
-            self.random_start,
-            inputs.targets is not None,
-            readings,
-        )
-        return inputs.compiled(program, program.build)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class FGSM(PGD):
-    """One step of epsilon along the gradient's sign, without a random start (Goodfellow et al.
-    2015).
-
-    Attributes:
-      uint8_first_step: repeats a slip of the release (`igam_tf.attacks.Uint8FirstStep`).
-    """
-
-    PATTERN: ClassVar[re.Pattern[str]] = re.compile(rf"fgsm{_LOSS}(?P<uint8>-uint8)?")
-    GRAMMAR: ClassVar[str] = "fgsm[-margin|-dlr][-uint8]"
-
-    uint8_first_step: bool = False
-    step_size: Amount = dataclasses.field(init=False, default=0)
-    steps: int = dataclasses.field(init=False, default=1)
-    random_start: bool = dataclasses.field(init=False, default=False)
-    restarts: int = dataclasses.field(init=False, default=1)
-    step_rule: StepRule = dataclasses.field(init=False, default=_STEEPEST)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "step_size", self.epsilon)
-        if self.uint8_first_step:
-            object.__setattr__(self, "step_rule", Uint8FirstStep())
-        super().__post_init__()
-
-    @classmethod
-    def from_match(cls, match: re.Match[str], epsilon: Amount, step_size: Amount) -> "FGSM":
-        loss = (match["loss"] or "-xent")[1:]
-        return cls(epsilon=epsilon, loss=loss, uint8_first_step=bool(match["uint8"]))
-
-    @property
-    def default_name(self) -> str:
-        loss = [losses.loss_name(self.loss)] if self.loss != "xent" else []
-        ball = [self.ball.name] if self.ball != LINF else []
-        return "-".join(["fgsm", *loss, *ball, *(["uint8"] if self.uint8_first_step else [])])
-
-    @property
-    def trajectory(self) -> Hashable:
-        return dataclasses.replace(self, label=None)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Program:
-    """What is compiled into a trajectory; all else are tensors."""
-
-    loss_fn: ascent.LossFn
-    ball: Ball
-    step_rule: StepRule
-    random_start: bool
-    targeted: bool
-    readings: bool
-
-    def build(
-        self, image_shape: tuple[int, ...], statistics: str, reference: Callable[[], Any]
-    ) -> Callable[..., Any]:
-        """A concrete function: any batch size, any amounts, never a second trace."""
-
-        def run(
-            x: tf.Tensor,
-            y: tf.Tensor,
-            aims: tf.Tensor,
-            indices: tf.Tensor,
-            seed: tf.Tensor,
-            epsilon: tf.Tensor,
-            step_size: tf.Tensor,
-            steps: tf.Tensor,
-            low: tf.Tensor,
-            high: tf.Tensor,
-        ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-            def logits_fn(images: tf.Tensor) -> tf.Tensor:
-                return gradients.logits_of(reference(), images, statistics)
-
-            def loss_fn(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-                return (
-                    -self.loss_fn(aims, logits) if self.targeted else self.loss_fn(labels, logits)
-                )
-
-            start = x
-            if self.random_start:
-                start = x + epsilon * self.ball.noise(x, seed, indices)
-            amounts = {"epsilon": epsilon, "step_size": step_size, "steps": steps}
-            parts = {"low": low, "high": high, "ball": self.ball, "step_rule": self.step_rule}
-            last, correct = ascent.ascend(logits_fn, loss_fn, x, y, start, **amounts, **parts)
-            if not self.readings:
-                unread = tf.zeros([steps + 1, tf.size(y)], tf.bool)
-                return last, unread[0], unread
-            right = correct.write(steps, ascent.is_correct(y, logits_fn(last))).stack()
-            clean = ascent.is_correct(y, logits_fn(x)) if self.random_start else right[0]
-            return last, clean, right
-
-        batch = tf.TensorSpec((None, *image_shape), tf.float32)
-        real, whole = tf.TensorSpec((), tf.float32), tf.TensorSpec((), tf.int32)
-        labels, numbers = tf.TensorSpec([None], tf.int64), tf.TensorSpec([None], tf.int32)
-        return tf.function(run, autograph=False).get_concrete_function(
-            batch, labels, labels, numbers, whole, real, real, whole, real, real
-        )

@@ -1,4 +1,4 @@
-"""What is compiled once per model: attacks and logits, kept as long as their model lives."""
+"""Compiled programs by model: attacks and logits. They live as long as their model."""
 
 import weakref
 from collections.abc import Callable, Hashable
@@ -10,7 +10,7 @@ import tensorflow as tf
 from igam_tf import gradients
 from igam_tf.core.errors import InputError
 
-# By model, its programs. They reach the model through a weak reference, so that they die with it.
+# Each model's programs. They hold the model by a weak reference alone, so that they die with it.
 _PROGRAMS: "weakref.WeakKeyDictionary[Any, dict[Hashable, Callable[..., Any]]]"
 _PROGRAMS = weakref.WeakKeyDictionary()
 
@@ -26,7 +26,7 @@ def compiled(
     try:
         programs = _PROGRAMS.setdefault(model, {})
         reference: Callable[[], Any] = weakref.ref(model)
-    except TypeError:  # a callable that cannot be weakly referenced is compiled anew for each call
+    except TypeError:  # without weak references, every call compiles anew
         programs, reference = {}, (lambda: model)
     if key not in programs:
         programs[key] = build(reference)

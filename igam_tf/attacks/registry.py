@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from igam_tf.attacks.apgd import APGD
-from igam_tf.attacks.attack import Attack, AttackLike, as_attack, require_name
+from igam_tf.attacks.attack import Attack, require_name
 from igam_tf.attacks.chain import Chain
-from igam_tf.attacks.pgd import FGSM, PGD
+from igam_tf.attacks.fgsm import FGSM
+from igam_tf.attacks.pgd import PGD
 from igam_tf.attacks.square import Square
 from igam_tf.attacks.transfer import Transfer
+from igam_tf.attacks.user_attack import AttackLike, as_attack
 from igam_tf.core import imports
 from igam_tf.core.bounds import Amount
 from igam_tf.core.errors import InputError
@@ -23,7 +25,7 @@ _TRANSFER = "transfer-"
 
 
 def _strong(epsilon: Amount) -> Chain:
-    """AutoAttack's line without FAB, APGD-T on up to nine targets; it is not AutoAttack."""
+    """AutoAttack's attacks without FAB, APGD-T on up to nine targets. It is not AutoAttack."""
     stages = (
         APGD(epsilon=epsilon),
         APGD(epsilon=epsilon, loss="targeted_dlr"),
@@ -32,7 +34,7 @@ def _strong(epsilon: Amount) -> Chain:
     return Chain(label="strong", stages=stages)
 
 
-# Names that stand for several attacks, by radius.
+# Chains by name, as functions of the radius.
 SUITES: dict[str, Callable[[Amount], Chain]] = {"strong": _strong}
 
 
@@ -42,14 +44,14 @@ def resolve(
     """An attack from its name, itself, or a user's object.
 
     Args:
-      attack: a name such as `fgsm`, `pgd20-margin-x10`, `apgd-ce`, `square`, `transfer-pgd20` or
-        `strong`; an import path `package.module:name` or `file.py:name` of an attack, or of a class
-        or function that makes one (it may take `epsilon` and `step_size`); an attack; or any object
-        with `name`, `describe` and `run`.
-      epsilon, step_size: for names, which carry no amounts. Objects have their own.
+      attack: a name such as `fgsm`, `pgd20-margin-x10`, `apgd-ce`, `square`, `transfer-pgd20`,
+        `strong` or `transfer-strong`; an import path `package.module:name` or `file.py:name` of an
+        attack, or of a class or function that makes one (it may take `epsilon` and `step_size`); an
+        attack; or any object with `name`, `describe` and `run`.
+      epsilon, step_size: of attacks by name. Objects have their own.
 
     Raises:
-      InputError: none of these.
+      InputError: anything else.
     """
     if isinstance(attack, str):
         return (
@@ -70,7 +72,7 @@ def resolve_all(
     """One attack or several, each as `resolve` takes it.
 
     Raises:
-      InputError: as `resolve`; also for two attacks of one name.
+      InputError: as `resolve`; two attacks of one name.
     """
     several = [attacks] if isinstance(attacks, (str, AttackLike)) else list(attacks)
     resolved = [resolve(attack, epsilon, step_size) for attack in several]
@@ -83,9 +85,10 @@ def resolve_all(
 
 
 def _by_name(name: str, epsilon: Amount, step_size: Amount) -> Attack:
-    if name in SUITES:
-        return SUITES[name](epsilon)
     base = name.removeprefix(_TRANSFER)
+    if base in SUITES:
+        suite = SUITES[base](epsilon)
+        return suite if base == name else Transfer(attack=suite)
     for family in FAMILIES:
         if match := family.PATTERN.fullmatch(base):
             attack: Attack = family.from_match(match, epsilon, step_size)
@@ -94,7 +97,7 @@ def _by_name(name: str, epsilon: Amount, step_size: Amount) -> Attack:
             return attack if attack.name == name else dataclasses.replace(attack, label=name)
     grammar = ", ".join(family.GRAMMAR for family in FAMILIES)
     raise InputError(
-        f"attacks: expected {grammar}, {_TRANSFER} before any of them, {' or '.join(SUITES)}, "
+        f"attacks: expected {grammar}, {' or '.join(SUITES)}, {_TRANSFER} before any of them, "
         f"or package.module:name; got {name!r}"
     )
 

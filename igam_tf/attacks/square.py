@@ -1,6 +1,4 @@
-"""Square Attack (Andriushchenko et al. 2020) in the l-infinity ball: random search without
-gradients.
-"""
+"""Square Attack (Andriushchenko et al. 2020) in the l-infinity ball: a gradient-free search."""
 
 import dataclasses
 import functools
@@ -21,7 +19,7 @@ from igam_tf.core.bounds import Amount, Bounds
 from igam_tf.core.errors import InputError
 from igam_tf.losses import AttackLoss
 
-BLOCK = 100  # queries drawn at once, after which the fooled examples leave the batch
+BLOCK = 100  # queries per program call, after which the fooled examples leave the batch
 
 # The squares' share of the image halves after each of these queries, for 10,000 in all.
 HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
@@ -29,20 +27,20 @@ HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Square(Attack):
-    """Random search: of every example the first misclassified image, or else that of largest loss.
+    """Random search: returns each example's first misclassified image, or that of largest loss.
 
-    The first query adds epsilon or -epsilon to each column and channel. Every other sets a random
-    square of the best image so far to x plus or minus epsilon, by channel, and keeps it if the loss
-    grows. Squares shrink on the paper's schedule, stretched to `queries`. Images that are
-    misclassified from the start are returned as they are. The model is never differentiated.
+    The first query adds epsilon or -epsilon to each column and channel. Every further query sets a
+    random square of the best image to x plus or minus epsilon, by channel, and keeps the result if
+    the loss grows. Squares shrink on the paper's schedule, stretched to `queries`. Images that the
+    model misclassifies without an attack are returned unchanged. The model is never differentiated.
 
     Attributes:
       epsilon: radius, in the model's pixel unit, or a fraction of its range such as "8/255".
-      queries: forward passes on perturbed images, at most, per example.
+      queries: the most forward passes on perturbed images, per example.
       p_init: the first squares' share of the image, in (0, 1].
-      loss: as `PGD`'s; the paper's is the margin.
+      loss: as in `PGD`; the paper's is the margin.
 
-    What example i tries at query q depends on (seed, q, `indices[i]`) alone.
+    The candidate of example i at query q depends on (seed, q, `indices[i]`) alone.
 
     Raises:
       InputError: a setting out of its range.
@@ -60,7 +58,8 @@ class Square(Attack):
         losses.attack_loss(self.loss)
         if self.queries < 1 or not 0 < self.p_init <= 1:
             raise InputError(
-                f"square: need queries >= 1 and p_init in (0, 1], got {self.queries} and {self.p_init}"
+                "square: need queries >= 1 and p_init in (0, 1], "
+                f"got {self.queries} and {self.p_init}"
             )
 
     @classmethod
@@ -88,51 +87,48 @@ class Square(Attack):
     def generate(self, inputs: AttackInputs) -> np.ndarray:
         limits, radius = inputs.bounds, inputs.bounds.amount(self.epsilon)
         loss_fn = losses.attack_loss(self.loss)
-        run = inputs.compiled(("square", loss_fn), functools.partial(_compile, loss_fn))
+        run = inputs.compiled(("square", loss_fn), functools.partial(_build, loss_fn))
         best, highest = inputs.images.copy(), np.full(len(inputs), -np.inf, np.float32)
-        open_ = np.ones(len(inputs), bool)
+        survivors = np.ones(len(inputs), bool)
 
         def query(block: int, sides: np.ndarray, stripes: bool = False) -> None:
-            chosen = inputs.survivors(open_)
-            arrays = (inputs.images, inputs.labels, inputs.indices, best, highest, open_)
+            places = inputs.places_to_attack(survivors)
+            arrays = (inputs.images, inputs.labels, inputs.indices, best, highest, survivors)
             outcome = run(
-                *(tf.constant(values[chosen]) for values in arrays),
+                *(tf.constant(values[places]) for values in arrays),
                 tf.constant(randomness.restart_seed(inputs.seed, block)),
                 tf.constant(stripes),
                 tf.constant(sides),
                 *(tf.constant(value, tf.float32) for value in (radius, limits.low, limits.high)),
             )
-            best[chosen], highest[chosen], open_[chosen] = (values.numpy() for values in outcome)
+            best[places], highest[places], survivors[places] = (part.numpy() for part in outcome)
 
         query(0, np.zeros(1, np.int32))  # the clean images
         highest[:] = -np.inf
         sides = _sides(self.queries, self.p_init, inputs.image_shape[:2])
         for block, first in enumerate(range(0, self.queries, BLOCK)):
-            if not open_.any():
+            if not survivors.any():
                 break
             query(block, sides[first : first + BLOCK], stripes=block == 0)
         return best
 
 
 def _sides(queries: int, p_init: float, size: tuple[int, ...]) -> np.ndarray:
-    """The squares' sides by query, int32 [queries]; 0 for the first query, which has none."""
+    """The squares' sides by query, int32 [queries]; 0 for the first query, which has no square."""
     at = np.arange(queries - 1) * 10_000 // queries
     share = p_init / 2.0 ** np.searchsorted(HALVINGS, at)
-    return np.r_[0, np.clip(np.rint(np.sqrt(share * size[0] * size[1])), 1, min(size))].astype(
-        np.int32
-    )
+    sides = np.clip(np.rint(np.sqrt(share * size[0] * size[1])), 1, min(size))
+    return np.r_[0, sides].astype(np.int32)
 
 
-def _compile(
+def _build(
     loss_fn: ascent.LossFn,
-    shape: tuple[int, ...],
+    image_shape: tuple[int, ...],
     statistics: str,
     reference: Callable[[], Any],
 ) -> Callable[..., Any]:
-    """Up to one block of queries as a concrete function: the best images, their margins, whether
-    still right.
-    """
-    height, width, channels = shape
+    """Up to `BLOCK` queries as a concrete function: the best images, their loss, the survivors."""
+    height, width, channels = image_shape
 
     def run(
         x: tf.Tensor,
@@ -140,7 +136,7 @@ def _compile(
         indices: tf.Tensor,
         best: tf.Tensor,
         highest: tf.Tensor,
-        open_: tf.Tensor,
+        survivors: tf.Tensor,
         seed: tf.Tensor,
         stripes: tf.Tensor,
         sides: tf.Tensor,
@@ -158,12 +154,11 @@ def _compile(
             return randomness.by_example(draw, seed, purpose, indices, like)
 
         def shaped(images: tf.Tensor) -> tf.Tensor:
-            return tf.ensure_shape(
-                images, (None, *shape)
-            )  # which broadcasting over one channel forgets
+            # Broadcasting over one channel loses the static shape.
+            return tf.ensure_shape(images, (None, *image_shape))
 
         def query(
-            index: tf.Tensor, best: tf.Tensor, highest: tf.Tensor, open_: tf.Tensor
+            index: tf.Tensor, best: tf.Tensor, highest: tf.Tensor, survivors: tf.Tensor
         ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
             inside = _squares(draws[:, index, :2], sides[index], height, width)
             signs = tf.where(draws[:, index, 2:] < 0, -1.0, 1.0)[:, None, None, :]
@@ -171,46 +166,37 @@ def _compile(
             logits = gradients.logits_of(reference(), candidate, statistics)
             logits = tf.cast(logits, tf.float32)
             loss = ascent.per_example(loss_fn(y, logits))
-            right = ascent.is_correct(y, logits)
-            better = open_ & (~right | (loss > highest))
+            correct = ascent.is_correct(y, logits)
+            better = survivors & (~correct | (loss > highest))
             best = shaped(tf.where(better[:, None, None, None], candidate, best))
-            return index + 1, best, tf.where(better, loss, highest), open_ & right
+            return index + 1, best, tf.where(better, loss, highest), survivors & correct
 
         draws = uniform("square", BLOCK, 2 + channels)
         columns = tf.where(uniform("stripes", 1, width, channels) < 0, -1.0, 1.0)
-        best = shaped(
-            tf.where((stripes & open_)[:, None, None, None], project(x + epsilon * columns), best)
-        )
-        _, best, highest, open_ = tf.while_loop(
-            lambda index, best, highest, open_: (index < tf.size(sides)) & tf.reduce_any(open_),
+        striped = (stripes & survivors)[:, None, None, None]
+        best = shaped(tf.where(striped, project(x + epsilon * columns), best))
+        _, best, highest, survivors = tf.while_loop(
+            lambda index, *state: (index < tf.size(sides)) & tf.reduce_any(state[-1]),
             query,
-            (tf.constant(0), best, highest, open_),
+            (tf.constant(0), best, highest, survivors),
             parallel_iterations=1,
             maximum_iterations=tf.size(sides),
         )
-        return best, highest, open_
+        return best, highest, survivors
 
-    images, real = tf.TensorSpec((None, *shape), tf.float32), tf.TensorSpec([], tf.float32)
-    numbers, whole = tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32)
+    images, reals = (tf.TensorSpec((None, *rest), tf.float32) for rest in (image_shape, ()))
+    labels, integers = tf.TensorSpec([None], tf.int64), tf.TensorSpec([None], tf.int32)
+    flags, flag = tf.TensorSpec([None], tf.bool), tf.TensorSpec([], tf.bool)
+    seed, real = tf.TensorSpec([], tf.int32), tf.TensorSpec([], tf.float32)
     return tf.function(run, autograph=False).get_concrete_function(
-        images,
-        tf.TensorSpec([None], tf.int64),
-        numbers,
-        images,
-        tf.TensorSpec([None], tf.float32),
-        tf.TensorSpec([None], tf.bool),
-        whole,
-        tf.TensorSpec([], tf.bool),
-        numbers,
-        real,
-        real,
-        real,
+        images, labels, integers, images, reals, flags, seed, flag, integers, real, real, real
     )
 
 
 def _squares(draws: tf.Tensor, side: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """Which pixels lie in a square of that side at a random place: bool [B, H, W, 1] from uniform
-    draws [B, 2] in [-1, 1).
+    """Masks of squares of that side at random places, bool [B, H, W, 1].
+
+    draws: uniform in [-1, 1), [B, 2].
     """
 
     def covered(draw: tf.Tensor, size: int) -> tf.Tensor:
@@ -218,6 +204,5 @@ def _squares(draws: tf.Tensor, side: tf.Tensor, height: int, width: int) -> tf.T
         place = tf.range(size, dtype=tf.float32)
         return (place >= first) & (place < first + tf.cast(side, tf.float32))
 
-    return (covered(draws[:, 0], height)[:, :, None] & covered(draws[:, 1], width)[:, None, :])[
-        ..., None
-    ]
+    rows, columns = covered(draws[:, 0], height), covered(draws[:, 1], width)
+    return (rows[:, :, None] & columns[:, None, :])[..., None]

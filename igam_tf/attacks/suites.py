@@ -1,4 +1,4 @@
-"""Attacks that are published together, with the data and amounts that they are published for."""
+"""Published suites of attacks, with their data set and amounts."""
 
 import dataclasses
 
@@ -8,7 +8,7 @@ from igam_tf.core.errors import InputError
 
 @dataclasses.dataclass(frozen=True)
 class Suite:
-    """Attacks that are run together, with their amounts in the model's pixel unit."""
+    """Attacks that run together; epsilon and step_size are in the model's pixel unit."""
 
     dataset: str
     epsilon: Amount
@@ -16,8 +16,8 @@ class Suite:
     attacks: tuple[str, ...]
 
 
-# MadryLab's challenges, by the images a model takes. CIFAR-10's published PGD is 20 steps of 1, by
-# a user's finding: the challenge's shipped configuration says 10 steps of 2.
+# MadryLab's challenges, by the shape of a model's images. CIFAR-10's published numbers are PGD with
+# 20 steps of 1, although the challenge's shipped configuration says 10 steps of 2.
 _MADRY = {
     (28, 28, 1): Suite("mnist", 0.3, 0.01, ("fgsm", "pgd100", "pgd100-x50")),
     (32, 32, 3): Suite("cifar10", 8, 1, ("fgsm", "pgd20", "pgd20-x10")),
@@ -25,10 +25,10 @@ _MADRY = {
 
 
 def madry_suite(image_shape: tuple[int, ...]) -> Suite:
-    """The protocol of the challenge whose images a model takes.
+    """The MadryLab challenge for models of such images.
 
     Raises:
-      InputError: neither challenge's images.
+      InputError: neither challenge has such images.
     """
     if image_shape not in _MADRY:
         shapes = " or ".join(map(str, _MADRY))

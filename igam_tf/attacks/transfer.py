@@ -1,4 +1,4 @@
-"""Transfer attacks: computed on a surrogate model, judged on the target model."""
+"""Transfer attacks: computed on a surrogate model and judged on the target model."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from igam_tf.attacks.attack import Attack, as_attack
+from igam_tf.attacks.attack import Attack
 from igam_tf.attacks.inputs import AttackInputs
+from igam_tf.attacks.user_attack import as_attack
 from igam_tf.core.bounds import Bounds
 from igam_tf.core.errors import InputError
 
@@ -18,9 +19,9 @@ class Transfer(Attack):
 
     Attributes:
       attack: the attack on the surrogate.
-      surrogate: Keras model or callable for the same images and classes; None leaves it to
-        `on_surrogate`, as `evaluate(surrogate=...)` does.
-      surrogate_name: what records call the surrogate.
+      surrogate: Keras model or callable for the same images and classes; None until `on_surrogate`
+        sets it, as `evaluate(surrogate=...)` does.
+      surrogate_name: the surrogate's name in records.
     """
 
     attack: Attack
@@ -39,13 +40,17 @@ class Transfer(Attack):
         return f"{attack}, computed on the {self.surrogate_name}"
 
     def require_surrogate(self) -> None:
-        """Raises an InputError unless there is a model to compute the images on."""
+        """Raises an InputError if there is no surrogate."""
         if self.surrogate is None:
             raise InputError(f"surrogate: {self.name} needs a model to compute its images on")
 
     def generate(self, inputs: AttackInputs) -> np.ndarray:
         self.require_surrogate()
         return self.attack.generate(inputs.on(self.surrogate))
+
+    @property
+    def takes_targets(self) -> bool:
+        return self.attack.takes_targets
 
     def on_surrogate(self, surrogate: Any) -> Attack:
         if self.surrogate is not None:

@@ -1,14 +1,17 @@
 """Chains and transfer attacks on their own, without `evaluate`: survivors, surrogates, batches."""
 
+import re
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 
-from igam_tf import evaluation
-from igam_tf.attacks import APGD, FGSM, PGD, Chain, Square, Transfer
+from igam_tf import attacks, evaluation
+from igam_tf.attacks import APGD, FGSM, PGD, Attack, Chain, Square, Transfer, resolve
 from igam_tf.core.bounds import PIXELS
 from igam_tf.core.errors import InputError
+from igam_tf.layers import PixelRange
 
 from .. import tiny
 
@@ -56,6 +59,56 @@ def test_a_chain_says_all_of_its_stages() -> None:
     assert chain.cost(10) == (6, 40)
     transfers = Chain(stages=(Transfer(attack=FGSM()), APGD())).on_surrogate(labels)
     assert transfers.stages[0].surrogate is labels
+
+
+def test_targets_reach_attacks_that_take_them() -> None:
+    model = tiny.classifier()
+    y = labels(model)
+    call = {"targets": (y + 1) % tiny.CLASSES, "seed": 2}
+    attack = PGD(epsilon=8, steps=5)
+    settings = {"epsilon": 8, "step_size": "2/255", "steps": 5, **call}
+    expected = attacks.pgd(model, X, y, **settings)
+    assert np.any(expected != attack.perturb(model, X, y, seed=2))
+    result = attack.run(model, X, y, **call)
+    np.testing.assert_array_equal(result.x_adv, expected)
+    np.testing.assert_array_equal(attack.perturb(model, X, y, **call), expected)
+    # Correct is a prediction of y; every other prediction fools the model.
+    judged = model(expected, training=False).numpy().argmax(1)
+    np.testing.assert_array_equal(result.correct, judged == y)
+    assert np.mean(judged == call["targets"]) > 0
+    transfer = Transfer(attack=attack, surrogate=model)
+    np.testing.assert_array_equal(transfer.run(model, X, y, **call).x_adv, expected)
+    chain = Chain(stages=(attack, FGSM(epsilon=8)))
+    assert np.any(chain.run(model, X, y, **call).x_adv != chain.perturb(model, X, y, seed=2))
+
+
+@pytest.mark.parametrize(
+    "attack", [APGD(), Square(), Chain(stages=STAGES), Transfer(attack=Square(label="far"))]
+)
+def test_other_attacks_refuse_targets(attack: Attack) -> None:
+    for method in (attack.run, attack.perturb):
+        with pytest.raises(InputError, match=rf"^targets: {re.escape(attack.name)} takes none$"):
+            method(tiny.classifier(), X, np.zeros(20, int), targets=np.ones(20, int))
+
+
+def test_transfer_of_the_strong_chain() -> None:
+    """A radius that fools every example at once, so that its full length costs nothing."""
+    model, surrogate = four_classes(0), four_classes(1)
+    y = labels(model)
+    arguments: dict[str, Any] = {"attacks": "transfer-strong", "epsilon": 100, "seed": 2}
+    record = evaluation.evaluate(model, (X, y), surrogate=surrogate, **arguments)
+    x_adv = resolve("strong", 100).perturb(surrogate, X, y, seed=2)
+    judged = model(x_adv, training=False).numpy().argmax(1) == y
+    np.testing.assert_array_equal(record.right("transfer-strong"), judged)
+    assert judged.sum() < len(X)
+
+
+def four_classes(seed: int) -> keras.Model:
+    """Targeted DLR needs four classes."""
+    inputs = keras.Input(tiny.SHAPE)
+    x = keras.layers.Flatten()(PixelRange(0.0, 255.0)(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(4)(keras.layers.Rescaling(1 / 255)(x)))
+    return tiny.shaken(model, seed, 0.3)
 
 
 def test_transfer() -> None:

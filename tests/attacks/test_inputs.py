@@ -115,7 +115,7 @@ def test_batches_are_consecutive_and_carry_everything() -> None:
 )
 def test_survivors(statistics: str, expected: list[int]) -> None:
     batch = AttackInputs.of(tiny.classifier(), X, Y, statistics=statistics)
-    assert batch.survivors(np.array([0, 1, 0, 1, 0], bool)).tolist() == expected
+    assert batch.places_to_attack(np.array([0, 1, 0, 1, 0], bool)).tolist() == expected
 
 
 def test_another_model_must_fit_too() -> None:

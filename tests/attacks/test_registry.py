@@ -9,6 +9,7 @@ from igam_tf.attacks import APGD, FGSM, PGD, Attack, Chain, Square, Transfer, re
 from igam_tf.core.bounds import PIXELS, UNIT, Amount, Bounds
 from igam_tf.core.errors import InputError
 
+STRONG = Chain(label="strong", stages=(APGD(), APGD(loss="targeted_dlr"), Square()))
 NAMES: dict[str, Attack] = {
     "fgsm": FGSM(),
     "fgsm-margin": FGSM(loss="margin"),
@@ -34,7 +35,8 @@ NAMES: dict[str, Attack] = {
     "transfer-pgd2-l2-x2": Transfer(attack=PGD(steps=2, norm="l2", restarts=2)),
     "transfer-apgd-ce": Transfer(attack=APGD()),
     "transfer-square9": Transfer(attack=Square(queries=9)),
-    "strong": Chain(label="strong", stages=(APGD(), APGD(loss="targeted_dlr"), Square())),
+    "strong": STRONG,
+    "transfer-strong": Transfer(attack=STRONG),
 }
 
 
@@ -64,7 +66,7 @@ def test_amounts_are_passed_on() -> None:
     [
         "", "clean", "pgd", "pgd0", "pgd-20", "pgd020", "pgd20-cw", "pgd20-", "PGD20", "fgsm1", " fgsm", "pgd2\n",
         "fgsm-x2", "pgd5-x0", "pgd5-x2-l2", "pgd5-l2-margin", "pgd5-linf", "pgd5-uint8", "fgsm-uint8-margin", "fgsm-l2",
-        "apgd", "apgd50", "apgd0-ce", "apgd-margin", "apgd-ce-l2", "square0", "square-x2", "transfer-", "transfer-strong",
+        "apgd", "apgd50", "apgd0-ce", "apgd-margin", "apgd-ce-l2", "square0", "square-x2", "transfer-", "transfer-strong2",
         "transfer-transfer-fgsm", "strong2",
     ],
 )  # fmt: skip

@@ -1,0 +1,184 @@
+"""Algorithm 1 of Croce and Hein (2020), Auto-PGD, as one compiled program per model and loss.
+
+What the paper leaves open is as in its authors' AutoAttack: the start, and that a step begins at
+the best point with the gradient already taken there.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from igam_tf import gradients
+from igam_tf.attacks import ascent
+from igam_tf.attacks.balls import LINF
+
+MOMENTUM = 0.75  # alpha: share of the new step
+RISING = 0.75  # rho: the share of steps between two checkpoints that must raise the loss
+# In hundredths of all steps, rounded up: p_1 = 0.22, then p_j + max(p_j - p_(j-1) - 0.03, 0.06).
+CHECKPOINTS = np.array([0, 22, 41, 57, 70, 80, 87, 93, 99])
+
+# Labels, targets, logits to the per-example loss to raise.
+TargetedLossFn = Callable[[Any, Any, Any], tf.Tensor]
+
+
+class Arguments(NamedTuple):
+    """What a program is called with, in this order."""
+
+    x: tf.Tensor  # [B, H, W, C]
+    y: tf.Tensor  # [B]
+    targets: tf.Tensor  # [B], classes; an untargeted loss ignores them
+    indices: tf.Tensor  # [B], the examples' own numbers
+    survivors: tf.Tensor  # bool [B], the examples that are not fooled yet
+    seed: tf.Tensor
+    epsilon: tf.Tensor
+    low: tf.Tensor
+    high: tf.Tensor
+    spans: tf.Tensor  # `spans(steps)`
+
+
+def build(
+    loss_fn: TargetedLossFn,
+    image_shape: tuple[int, ...],
+    statistics: str,
+    reference: Callable[[], Any],
+) -> Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
+    """A concrete function of `Arguments`: images to return, whether correct, highest loss."""
+
+    def run(*tensors: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        arguments = Arguments(*tensors)
+        end = _ascend(
+            arguments,
+            lambda images: gradients.logits_of(reference(), images, statistics),
+            lambda labels, logits: loss_fn(labels, arguments.targets, logits),
+        )
+        return _where(end.survivors, end.best, end.fooling), end.survivors, end.best_loss
+
+    labels, numbers = tf.TensorSpec([None], tf.int64), tf.TensorSpec([None], tf.int32)
+    real = tf.TensorSpec([], tf.float32)
+    specs = Arguments(
+        x=tf.TensorSpec((None, *image_shape), tf.float32),
+        y=labels,
+        targets=labels,
+        indices=numbers,
+        survivors=tf.TensorSpec([None], tf.bool),
+        seed=tf.TensorSpec([], tf.int32),
+        epsilon=real,
+        low=real,
+        high=real,
+        spans=numbers,
+    )
+    return tf.function(run, autograph=False).get_concrete_function(*specs)
+
+
+def spans(steps: int) -> np.ndarray:
+    """For the iterates x_0 .. x_steps, int32: at a checkpoint the number of steps since the one
+    before, elsewhere 0.
+    """
+    places = np.unique(-(-CHECKPOINTS * steps // 100))
+    lengths = np.zeros(steps + 1, np.int32)
+    lengths[places[1:]] = np.diff(places)
+    return lengths
+
+
+class _State(NamedTuple):
+    """What one iteration passes to the next, example by example."""
+
+    index: tf.Tensor
+    at: tf.Tensor
+    before: tf.Tensor  # where the step to `at` began
+    loss_before: tf.Tensor
+    step_size: tf.Tensor
+    rises: tf.Tensor  # steps since the last checkpoint that raised the loss
+    halved: tf.Tensor  # whether the last checkpoint halved the step
+    best: tf.Tensor
+    best_gradient: tf.Tensor
+    best_loss: tf.Tensor
+    best_loss_checked: tf.Tensor  # best_loss at the last checkpoint
+    fooling: tf.Tensor  # the first misclassified iterate
+    survivors: tf.Tensor  # not fooled yet
+
+
+def _ascend(a: Arguments, logits_fn: ascent.LogitsFn, loss_fn: ascent.LossFn) -> _State:
+    """The loop. An iteration takes the gradient at a point and moves on.
+
+    The gradient's forward pass gives all else: the loss, and which examples are fooled.
+    """
+    project = LINF.projection(a.x, a.epsilon, a.low, a.high)
+
+    def iterate(*fields: tf.Tensor) -> _State:
+        s = _State(*fields)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(s.at)
+            logits = tf.cast(logits_fn(s.at), tf.float32)
+            loss = ascent.per_example(loss_fn(a.y, logits))
+        gradient = ascent.gradient_of(tape, loss, s.at)
+        fooled = s.survivors & ~ascent.is_correct(a.y, logits)
+        improved = loss > s.best_loss
+        best = _where(improved, s.at, s.best)
+        best_gradient = _where(improved, gradient, s.best_gradient)
+        best_loss = tf.where(improved, loss, s.best_loss)
+        rises = s.rises + tf.cast(loss > s.loss_before, tf.float32)
+
+        span = tf.cast(a.spans[s.index], tf.float32)
+        stalls = (rises < RISING * span) | (~s.halved & (best_loss <= s.best_loss_checked))
+        checkpoint = span > 0
+        halve = checkpoint & stalls
+        step_size = _where(halve, s.step_size / 2, s.step_size)
+        at, gradient = _where(halve, best, s.at), _where(halve, best_gradient, gradient)
+
+        share = tf.where(s.index > 0, MOMENTUM, 1.0)
+        towards = project(at + step_size * tf.sign(gradient)) - at
+        return _State(
+            index=s.index + 1,
+            at=project(at + share * towards + (1 - share) * (at - s.before)),
+            before=at,
+            loss_before=tf.where(halve, best_loss, loss),
+            step_size=step_size,
+            rises=tf.where(checkpoint, 0.0, rises),
+            halved=tf.where(checkpoint, halve, s.halved),
+            best=best,
+            best_gradient=best_gradient,
+            best_loss=best_loss,
+            best_loss_checked=tf.where(checkpoint, best_loss, s.best_loss_checked),
+            fooling=_where(fooled, s.at, s.fooling),
+            survivors=s.survivors & ~fooled,
+        )
+
+    last = tf.size(a.spans) - 1
+    state = tf.while_loop(
+        lambda *fields: (fields[0] <= last) & tf.reduce_any(_State(*fields).survivors),
+        iterate,
+        _first_state(a, project),
+        parallel_iterations=1,
+        maximum_iterations=last + 1,
+    )
+    return _State(*state)
+
+
+def _first_state(a: Arguments, project: Callable[[tf.Tensor], tf.Tensor]) -> _State:
+    # Uniform in the cube, then stretched until it touches a face of the ball.
+    noise = LINF.noise(a.x, a.seed, a.indices)
+    largest = tf.reduce_max(tf.abs(noise), [1, 2, 3], keepdims=True)
+    start = project(a.x + a.epsilon * noise / largest)
+    zeros = tf.zeros_like(a.y, tf.float32)
+    return _State(
+        index=tf.constant(0),
+        at=start,
+        before=start,
+        loss_before=zeros + np.inf,
+        step_size=tf.zeros_like(start[:, :1, :1, :1]) + 2 * a.epsilon,
+        rises=zeros,
+        halved=tf.zeros_like(a.survivors),
+        best=start,
+        best_gradient=tf.zeros_like(start),
+        best_loss=zeros - np.inf,
+        best_loss_checked=zeros - np.inf,
+        fooling=a.x,
+        survivors=a.survivors,
+    )
+
+
+def _where(condition: tf.Tensor, images: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
+    return tf.where(condition[:, None, None, None], images, others)
