@@ -1,7 +1,7 @@
 """What the paper says of its tables, as comparisons that can be made on ours.
 
-Each claim is a list of pairs of cells of which the first must be the higher. `said` is False for
-what the paper's figures show and its text leaves out.
+Each claim is a list of pairs of cells of which the first must be the higher. `in_text` is False
+for what the paper's figures show and its text leaves out.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ class Claim:
     statement: str
     source: str
     pairs: tuple[tuple[Cell, Cell], ...]
-    said: bool = True
+    in_text: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +52,7 @@ def finding_text(finding: Finding) -> str:
     """One line: verdict, statement, and the two figures that came closest to breaking it (or broke
     it).
     """
-    said = "" if finding.claim.said else ", which the text leaves out"
+    said = "" if finding.claim.in_text else ", which the text leaves out"
     where = f"{finding.claim.statement} ({finding.claim.source}{said})"
     if (
         finding.holds is None
@@ -129,14 +129,14 @@ CLAIMS = (
         "IGAM-TransposeConv falls below FT-TinyImagenet at PGD-50 and PGD-100",
         "Table 2",
         _above(["FT-TinyImagenet"], "IGAM-TransposeConv", ["pgd50", "pgd100"]),
-        said=False,
+        in_text=False,
     ),
     Claim(
         "2",
         "IGAM-RandomPad's FGSM is below its PGD-100",
         "Table 2",
         ((("IGAM-RandomPad", "pgd100"), ("IGAM-RandomPad", "fgsm")),),
-        said=False,
+        in_text=False,
     ),
     Claim(
         "3",
@@ -167,7 +167,7 @@ CLAIMS = (
         "L_adv costs clean accuracy",
         "Table 5",
         ((("lambda_adv 0", "clean"), ("lambda_adv 2", "clean")),),
-        said=False,
+        in_text=False,
     ),
     Claim(
         "figure5",

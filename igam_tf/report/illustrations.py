@@ -1,6 +1,4 @@
-"""What the page shows beside a table's figures: k-curves from its records, input gradients of its
-models.
-"""
+"""The pictures of a table's HTML page: k-curves from its records, input gradients of its models."""
 
 import pathlib
 from collections.abc import Mapping
@@ -23,49 +21,41 @@ _EXAMPLES = 8
 
 
 def of_table(
-    table: Table, results: Mapping[str, Result], given: Mapping[str, Weights], options: Options
+    table: Table, results: Mapping[str, Result], weights: Mapping[str, Weights], options: Options
 ) -> list[Picture | str]:
-    """A k-curve for each BatchNorm mode, then the input gradients of all rows; or the reason why a
-    picture is not there.
+    """A k-curve for each BatchNorm mode, then the input gradients of all rows.
+
+    A text stands for the input gradients where they cannot be computed, and says why.
 
     Args:
-      given: weights that were scored instead of a run's.
+      weights: by row, the weights that were scored instead of a run's.
     """
     records = {name: result.record for name, result in results.items() if result.record}
     if not records:
         return []
-    drawn: list[Picture | str] = [
-        _curves({name: record for name, record in records.items() if mode in record.results}, mode)
-        for mode in MODES
-        if any(
-            len(curves.curve_of(record, mode)) > 1
-            for record in records.values()
-            if mode in record.results
-        )
-    ]
-    places = {
-        name: result.directory
-        for name, result in results.items()
-        if result.record and result.directory
-    }
+    pictures: list[Picture | str] = []
+    for mode in MODES:
+        scored = {name: record for name, record in records.items() if mode in record.results}
+        if any(len(curves.curve_of(record, mode)) > 1 for record in scored.values()):
+            pictures.append(_curves(scored, mode))
+    places = {name: results[name].directory for name in records}
     try:
-        drawn.append(_gradients(table, records, places, given, options))
+        pictures.append(_gradients(table, records, places, weights, options))
     except InputError as error:
-        drawn.append(f"Input gradients are not shown: {error}")
-    return drawn
+        pictures.append(f"Input gradients are not shown: {error}")
+    return pictures
 
 
 def _curves(records: Mapping[str, EvalRecord], mode: str) -> Picture:
-    said = []
+    lines = []
     for name, record in records.items():
-        points = [
-            f"{100 * count.accuracy:.1f} at {k}"
-            for k, count in curves.curve_of(record, mode).items()
-        ]
-        said.append(f"{name}: {', '.join(points)}")
+        counts = curves.curve_of(record, mode)
+        points = [f"{100 * count.accuracy:.1f} at {k}" for k, count in counts.items()]
+        lines.append(f"{name}: {', '.join(points)}")
     return Picture(
-        f"Accuracy against the number of PGD steps, BatchNorm statistics: {mode}. Bands are 95 % intervals over test images.",
-        f"Line chart of percent right against PGD steps, 0 being clean images. {'; '.join(said)}.",
+        f"Accuracy against the number of PGD steps, BatchNorm statistics: {mode}. "
+        "Bands are 95 % intervals over test images.",
+        f"Line chart of percent right against PGD steps, 0 being clean images. {'; '.join(lines)}.",
         style.png_bytes(curves.k_curves(records, mode), DPI),
     )
 
@@ -73,36 +63,42 @@ def _curves(records: Mapping[str, EvalRecord], mode: str) -> Picture:
 def _gradients(
     table: Table,
     records: Mapping[str, EvalRecord],
-    places: Mapping[str, pathlib.Path],
-    given: Mapping[str, Weights],
+    places: Mapping[str, pathlib.Path | None],
+    weights: Mapping[str, Weights],
     options: Options,
 ) -> Picture:
-    """Of the first batch that was scored, in each row's own mode; one image of a class is shown."""
+    """Input gradients on the first batch that was scored, each row's in its own BatchNorm mode.
+
+    The picture shows one image of each of the first classes.
+    """
     n = next(iter(records.values())).n
     batch = min(table.scoring.batch_size, n)
     dataset = data.load(table.scoring.dataset, options.data_dir, train_size=1, test_size=batch)
     images, labels = dataset.test.chosen(np.arange(batch))
-    picked = gradient_images.one_of_each(labels, _EXAMPLES)
-    found: dict[str, np.ndarray] = {}
-    modes: dict[str, str] = {}
+    indices = gradient_images.one_of_each(labels, _EXAMPLES)
+    gradients: dict[str, np.ndarray] = {}
+    modes: dict[str, None] = {}
     for name, place in places.items():
-        path, kind = (given[name].path, given[name].kind) if name in given else (place, None)
+        if place is None:
+            continue
+        path, kind = (weights[name].path, weights[name].kind) if name in weights else (place, None)
         model = trained.load_for(dataset, path, kind)
-        modes[name] = _mode(records[name])
-        found |= gradient_images.input_gradients({name: model}, images, labels, modes[name])
-    shown = {name: each[picked] for name, each in found.items()}
-    captions = [f"class {label}" for label in labels[picked]]
-    statistics = ", ".join(dict.fromkeys(modes.values()))
+        mode = _own_mode(records[name])
+        of_all = gradient_images.input_gradients({name: model}, images, labels, mode)
+        gradients[name] = of_all[name][indices]
+        modes[mode] = None
+    captions = [f"class {label}" for label in labels[indices]]
+    grid = gradient_images.gradient_grid(images[indices], gradients, captions, dataset.bounds)
     return Picture(
-        f"Input gradients of the cross-entropy on test images of {dataset.name} (BatchNorm statistics: {statistics}), each on "
-        "its own scale: mid-grey is a gradient of 0.",
-        f"Grid of {len(picked)} test images and, beside each, the input gradient of {', '.join(shown)}.",
-        style.png_bytes(
-            gradient_images.gradient_grid(images[picked], shown, captions, dataset.bounds), DPI
-        ),
+        f"Input gradients of the cross-entropy on test images of {dataset.name} "
+        f"(BatchNorm statistics: {', '.join(modes)}), each on its own scale: "
+        "mid-grey is a gradient of 0.",
+        f"Grid of {len(indices)} test images and, beside each, the input gradient of "
+        f"{', '.join(gradients)}.",
+        style.png_bytes(grid, DPI),
     )
 
 
-def _mode(record: EvalRecord) -> str:
-    """The first mode that the model itself runs in."""
+def _own_mode(record: EvalRecord) -> str:
+    """The first BatchNorm mode that needs no recalibration."""
     return next((mode for mode in record.results if mode in ("moving", "batch")), "batch")

@@ -1,27 +1,36 @@
-"""Records as text: one model's, or a table's beside the paper's."""
+"""Plain text of one model's record, or of a table beside the paper's."""
 
 from collections.abc import Mapping
 
 from igam_tf.core.bounds import Bounds
 from igam_tf.evaluation import MODES
 from igam_tf.evaluation.diagnostics import Diagnosis, diagnosis_text
-from igam_tf.evaluation.records import Count, EvalRecord
+from igam_tf.evaluation.records import EvalRecord
 from igam_tf.experiments import claims
 from igam_tf.experiments.configs import Table
 from igam_tf.experiments.reproduce import Result
-from igam_tf.report.table_document import STRONG, Document, Figure, PublishedFigure, Row, document
+from igam_tf.report.gather import document
+from igam_tf.report.table_document import (
+    STRONG,
+    Document,
+    Figure,
+    PublishedFigure,
+    Row,
+    figure_of,
+)
 
 _MODE = max(map(len, MODES)) + 2
 
 
 def record_text(record: EvalRecord, published: Mapping[str, float] | None = None) -> str:
-    """Attack specs, then accuracy, interval and the never-fooled share per BatchNorm mode and
-    attack.
+    """The attacks' settings, then accuracy and 95 % interval by BatchNorm mode and attack.
 
-    `published`: percent by attack, of the challenge's secret model, to stand beside ours.
+    Args:
+      published: by attack, the published accuracy of the challenge's secret model in percent.
     """
     lines = [
-        f"n = {record.n}, pixels in {Bounds(*record.bounds)}, batches of {record.batch_size}, seed {record.seed}"
+        f"n = {record.n}, pixels in {Bounds(*record.bounds)}, "
+        f"batches of {record.batch_size}, seed {record.seed}"
     ]
     lines += [f"  {name}: {spec['shown']}" for name, spec in record.attacks.items()]
     lines += [f"  WARNING {doubt}" for doubt in record.doubts]
@@ -29,108 +38,103 @@ def record_text(record: EvalRecord, published: Mapping[str, float] | None = None
     for mode, counts in record.results.items():
         lines.append(f"BatchNorm statistics: {mode}")
         for name, count in counts.items():
-            never = (
-                ""
-                if count.never_fooled is None
-                else f"  never fooled {100 * count.never_fooled / count.n:5.1f}"
-            )
-            beside = (
-                ""
-                if published is None
-                else f"  published for the secret model: {published.get(name, 'none')}"
-            )
-            accuracy = f"{_share(count)} %  95 % interval {_share_interval(count)}"
-            lines.append(f"  {name:<{width}}{accuracy}{never}{beside}")
+            figure = figure_of(count)
+            line = f"  {name:<{width}}{percent(figure)} %  95 % interval {interval(figure)}"
+            if count.never_fooled is not None:
+                line += f"  never fooled {100 * count.never_fooled / count.n:5.1f}"
+            if published is not None:
+                line += f"  published for the secret model: {published.get(name, 'none')}"
+            lines.append(line)
     if record.diagnosis is not None:
         lines.append(diagnosis_text(Diagnosis.from_dict(record.diagnosis)))
     return "\n".join(lines)
 
 
 def table_text(table: Table, results: Mapping[str, Result]) -> str:
-    """Ours, the 95 % interval, the paper's figure and the difference, for each row, column and
-    BatchNorm mode.
+    """Our figure and 95 % interval by row, BatchNorm mode and column, and the paper's figure with
+    the difference.
     """
     return document_text(document(table, results))
 
 
-def document_text(made: Document) -> str:
-    """As `table_text`, of a table's data."""
-    width = max(map(len, [*(row.name for row in made.rows), ""])) + 2
-    lines = [made.heading, *conditions(made), ""]
-    lines.append(" " * (width + _MODE) + "".join(f"{title:>16}" for title in made.columns.values()))
-    for row in made.rows:
-        lines += _row_lines(made, row, width)
-    lines += [f"WARNING {row.name}: {doubt}" for row in made.rows for doubt in row.doubts]
-    if strong := strong_words(made):
+def document_text(document: Document) -> str:
+    """The same text from a `Document`."""
+    rows = document.rows
+    width = max(map(len, [*(row.name for row in rows), ""])) + 2
+    titles = "".join(f"{title:>16}" for title in document.columns.values())
+    lines = [document.heading, *conditions(document), "", " " * (width + _MODE) + titles]
+    for row in rows:
+        lines += _row_lines(document, row, width)
+    lines += [f"WARNING {row.name}: {doubt}" for row in rows for doubt in row.doubts]
+    if strong := strong_words(document):
         lines += [
             "",
             f"{strong[0]};",
             f"{strong[1]}. Diagnostics on the same images (bin/evaluate --diagnose explains each):",
         ]
-        lines += [f"  {row.name}: {verdict(row)}" for row in made.rows if row.checks]
-    if made.findings:
+        lines += [f"  {row.name}: {verdict(row)}" for row in rows if row.checks]
+    if document.findings:
         lines += ["", "The paper's claims, on these figures:"]
-        lines += [f"  {claims.finding_text(finding)}" for finding in made.findings]
+        lines += [f"  {claims.finding_text(finding)}" for finding in document.findings]
     return "\n".join(lines)
 
 
-def _row_lines(made: Document, row: Row, width: int) -> list[str]:
+def _row_lines(document: Document, row: Row, width: int) -> list[str]:
     if row.absent is not None:
         return [f"{row.name:<{width}}not run: {row.absent}"]
     lines = []
-    for index, (mode, figures) in enumerate(row.figures.items()):
-        found = [figures[column] for column in made.columns if column in figures]
-        label = row.name if index == 0 else ""
-        lines.append(
-            f"{label:<{width}}{mode:<{_MODE}}" + "".join(f"{percent(each):>16}" for each in found)
-        )
-        lines.append(" " * (width + _MODE) + "".join(f"{interval(each):>16}" for each in found))
+    for index, (mode, by_column) in enumerate(row.figures.items()):
+        figures = [by_column[column] for column in document.columns if column in by_column]
+        label = f"{row.name if index == 0 else '':<{width}}{mode:<{_MODE}}"
+        lines.append(label + "".join(f"{percent(figure):>16}" for figure in figures))
+        lines.append(" " * len(label) + "".join(f"{interval(figure):>16}" for figure in figures))
     if row.note:
         lines.append(f"{'':<{width}}{row.note}")
-    if made.compares:
-        columns = [column for column in made.columns if column != STRONG]
+    if document.compares:
+        columns = [column for column in document.columns if column != STRONG]
         cells = "".join(f"{beside(row.published.get(column)):>16}" for column in columns)
         lines.append(" " * width + f"{'paper':<{_MODE}}" + cells)
     return lines
 
 
-def conditions(made: Document, place: str = "Below") -> list[str]:
-    """What the figures are, in lines; `place` is where intervals stand."""
-    asked = made.conditions
-    if asked is None:
+def conditions(document: Document, place: str = "Below") -> list[str]:
+    """Sentences that explain the figures; `place` is where their intervals stand."""
+    scored = document.conditions
+    if scored is None:
         return []
     lines = [
-        f"Percent right of n = {asked.n} test images of {asked.dataset}; {asked.norm}, eps {asked.epsilon_shown};",
-        f"PGD: steps of {asked.step_size_shown}, random start, cross-entropy, judged at the last step; seed {asked.seed}.",
-        f"moving, batch: BatchNorm's moving averages, or statistics of batches of {asked.batch_size} (the release's way).",
+        f"Percent right of n = {scored.n} test images of {scored.dataset}; "
+        f"{scored.norm}, eps {scored.epsilon_shown};",
+        f"PGD: steps of {scored.step_size_shown}, random start, cross-entropy, judged at the last "
+        f"step; seed {scored.seed}.",
+        "moving, batch: BatchNorm's moving averages, or statistics of batches of "
+        f"{scored.batch_size} (the release's way).",
         "recalibrated: moving averages re-estimated on clean training images.",
         f"{place} each figure its 95 % interval (over test images, not over training runs).",
     ]
-    if made.compares:
-        lines.append(
-            f"paper: published figure, and in parentheses ours ({made.compared}) minus it."
-        )
+    if document.compares:
+        ours = f"ours ({document.compared})"
+        lines.append(f"paper: published figure, and in parentheses {ours} minus it.")
     return lines
 
 
-def strong_words(made: Document) -> tuple[str, str] | None:
-    """What the column `strong` is, in two lines."""
-    n = next((row.strong.n for row in made.rows if row.strong), None)
+def strong_words(document: Document) -> tuple[str, str] | None:
+    """Two lines that explain the column `strong`; None if no row has it."""
+    n = next((row.strong.n for row in document.rows if row.strong), None)
     if n is None:
         return None
     return (
-        f"strong: APGD on cross-entropy, APGD on targeted DLR, Square, each on what is left of the first {n} images",
+        "strong: APGD on cross-entropy, APGD on targeted DLR, Square, each on what is left of the "
+        f"first {n} images",
         "AutoAttack's line without FAB",
     )
 
 
 def verdict(row: Row) -> str:
     """A row's diagnosis in one line."""
-    warned = "; ".join(
-        f"{check.name} ({check.says})" for check in row.checks if check.verdict == "WARN"
-    )
-    passed = sum(check.verdict == "PASS" for check in row.checks)
-    return f"WARN {warned}" if warned else f"PASS ({passed} checks)"
+    if warnings := [f"{c.name} ({c.says})" for c in row.checks if c.verdict == "WARN"]:
+        return f"WARN {'; '.join(warnings)}"
+    return f"PASS ({sum(check.verdict == 'PASS' for check in row.checks)} checks)"
 
 
 def percent(figure: Figure) -> str:
@@ -144,12 +148,3 @@ def interval(figure: Figure) -> str:
 
 def beside(published: PublishedFigure | None) -> str:
     return "-" if published is None else f"{published.percent:g} ({published.difference:+.1f})"
-
-
-def _share(count: Count) -> str:
-    return f"{100 * count.accuracy:.1f}"
-
-
-def _share_interval(count: Count) -> str:
-    low, high = count.interval
-    return f"[{100 * low:.1f}, {100 * high:.1f}]"

@@ -1,44 +1,41 @@
-"""What a table will take, and how far it has come, as text."""
+"""The cost and the progress of a table's runs, as text."""
 
 from collections.abc import Callable
 
 from igam_tf.experiments.configs import Table, Weights
 from igam_tf.experiments.costs import RunCost, Sized
-from igam_tf.experiments.plan import Plan, Step
+from igam_tf.experiments.plan import Plan
 
 
 def plan_text(table: Table, plan: Plan, seconds_per_pass: Callable[[Sized], float]) -> str:
-    """Steps with images, input gradients and hours; `seconds_per_pass` is asked once for each
-    network that is still needed.
+    """The steps with their images, input gradients and hours.
+
+    Calls `seconds_per_pass` once for each network that an unfinished step uses.
     """
-    networks = {
-        key: seconds_per_pass(key)
-        for key in {key: None for step in plan.left for key in step.cost.passes}
-    }
+    keys = dict.fromkeys(key for step in plan.left for key in step.cost.passes)
+    networks = {key: seconds_per_pass(key) for key in keys}
 
     def hours(cost: RunCost) -> float:
         return sum(count * networks[key] for key, count in cost.passes.items()) / 3600
 
     lines = [f"Table {table.name}, preset {table.preset}: {table.title}", "", "Data:"]
     lines += [f"  {name}: {place}" for name, place in plan.data.items()]
-    lines += [
-        "",
-        f"Steps ({len(plan.left)} of {len(plan.steps)} to do), in the order in which they are taken:",
-    ]
+    to_do = f"{len(plan.left)} of {len(plan.steps)} to do"
+    lines += ["", f"Steps ({to_do}), in the order in which they are taken:"]
     lines.append(f"  {'images':>14}{'gradients':>14}{'hours':>10}  step")
     for step in plan.steps:
-        shown = f"{'finished':>38}" if step.finished else _counts(step, hours(step.cost))
+        counts = f"{'finished':>38}" if step.finished else _counts(step.cost, hours(step.cost))
         start = f", from {step.teacher}" if step.teacher else ""
-        lines.append(f"  {shown}  {step.name}: {step.what}{start} ({', '.join(step.rows)})")
+        lines.append(f"  {counts}  {step.name}: {step.what}{start} ({', '.join(step.rows)})")
     lines += [f"  not possible: {row}: {reason}" for row, reason in plan.absent.items()]
     total = sum((step.cost for step in plan.left), RunCost())
-    lines.append(f"  {total.images:>14,}{total.gradients:>14,}{hours(total):>10.3g}  in all")
+    lines.append(f"  {_counts(total, hours(total))}  in all")
     lines += ["", *_notes(networks)] if networks else []
     return "\n".join(lines)
 
 
 def list_text(table: Table, plan: Plan) -> str:
-    """The rows, where each is kept, and how far it has come."""
+    """The rows, each with its directory and the state of its training and scoring."""
     lines = [f"Table {table.name}, preset {table.preset}: {table.title}"]
     for row in table.rows:
         steps = {step.name: step for step in plan.steps if row in step.rows}
@@ -52,19 +49,19 @@ def list_text(table: Table, plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def _counts(step: Step, hours: float) -> str:
-    return f"{step.cost.images:>14,}{step.cost.gradients:>14,}{hours:>10.3g}"
+def _counts(cost: RunCost, hours: float) -> str:
+    return f"{cost.images:>14,}{cost.gradients:>14,}{hours:>10.3g}"
 
 
 def _notes(networks: dict[Sized, float]) -> list[str]:
     lines = [
-        "Hours are forward passes (3 for a plain step, 6 for a student's in matching, 2 for an input gradient) times the time",
-        "of one, measured just now, alone on random images; strong attacks at their most. Measured:",
+        "Hours: the number of forward passes times the time of one, measured now on random images.",
+        "A plain training step counts as 3 passes, a matching step of a student as 6 and an input",
+        "gradient as 2. Strong attacks count as if no example were fooled early. Measured:",
     ]
-    return lines + [
-        f"  {_name(key)}: {1000 * seconds:.3g} ms a pass and image"
-        for key, seconds in networks.items()
-    ]
+    for key, seconds in networks.items():
+        lines.append(f"  {_name(key)}: {1000 * seconds:.3g} ms a pass and image")
+    return lines
 
 
 def _name(key: Sized) -> str:

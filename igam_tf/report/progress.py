@@ -1,4 +1,4 @@
-"""How far an evaluation is, on a terminal."""
+"""The progress of an evaluation, on a terminal."""
 
 import sys
 
@@ -6,17 +6,12 @@ from igam_tf.evaluation import Progress
 
 
 def progress(label: str) -> Progress | None:
-    """A line on standard error that counts examples, for terminals only."""
+    """Counts the examples done on one line of standard error; None if that is no terminal."""
     if not sys.stderr.isatty():
         return None
 
     def show(mode: str, done: int, total: int, accuracy: float) -> None:
-        end = "\n" if done == total else ""
-        print(
-            f"\r{label} ({mode}): {done}/{total}, {100 * accuracy:.1f} %",
-            end=end,
-            file=sys.stderr,
-            flush=True,
-        )
+        text = f"\r{label} ({mode}): {done}/{total}, {100 * accuracy:.1f} %"
+        print(text, end="\n" if done == total else "", file=sys.stderr, flush=True)
 
     return show

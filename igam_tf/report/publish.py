@@ -1,4 +1,4 @@
-"""A reproduced table, all its seeds, as text, Markdown, JSON or HTML."""
+"""A reproduced table with all its seeds, as text, Markdown, JSON or HTML."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,11 +7,11 @@ from igam_tf.experiments.options import Options
 from igam_tf.experiments.reproduce import Result
 from igam_tf.experiments.summary import summarise, summary_text
 from igam_tf.report import illustrations
+from igam_tf.report.gather import document
 from igam_tf.report.html import report_html
 from igam_tf.report.markdown import report_markdown
 from igam_tf.report.plain_text import document_text
 from igam_tf.report.schema import report_json
-from igam_tf.report.table_document import document
 
 
 def rendered(
@@ -22,12 +22,12 @@ def rendered(
     options: Options,
     format: str,
 ) -> str:
-    """The results of every seed, and their means if there are several seeds; ends with a newline.
+    """The results of every seed, and the means if there are several seeds. Ends with a newline.
 
     Args:
       tables, results: by seed.
-      rerun_flags: by row, arguments of its command beyond table, preset and seed.
-      weights: by row, weights that were scored instead of a run's.
+      rerun_flags: by row, the arguments of its command beyond table, preset and seed.
+      weights: by row, the weights that were scored instead of a run's.
       format: `text`, `md`, `json` or `html`.
     """
     documents = [document(tables[seed], results[seed], seed, rerun_flags) for seed in tables]
@@ -41,6 +41,9 @@ def rendered(
     elif format == "json":
         content = report_json(documents, summary)
     else:
-        drawn = {s: illustrations.of_table(tables[s], results[s], weights, options) for s in tables}
-        content = report_html(documents, summary, drawn)
+        pictures = {
+            seed: illustrations.of_table(tables[seed], results[seed], weights, options)
+            for seed in tables
+        }
+        content = report_html(documents, summary, pictures)
     return content.rstrip("\n") + "\n"

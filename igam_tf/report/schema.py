@@ -1,12 +1,11 @@
-"""The report as JSON: a stable shape with a version, of which `docs/reports.md` says what every
-field is.
+"""The report as JSON. `docs/reports.md` describes every field.
 
-    {"schema": "igam_tf.report", "version": 1, "tables": [Document, ...], "summary": Summary or
-    null}
+    {"schema": "igam_tf.report", "version": 2, "tables": [Document, ...],
+     "summary": Summary or null}
 
-Fields are those of the dataclasses in `igam_tf.report.table_document`,
-`igam_tf.evaluation.records`, `igam_tf.experiments.claims` and `igam_tf.experiments.summary`. Fields
-may be added within a version; a field that goes or changes its meaning raises it.
+The fields are those of the dataclasses in `igam_tf.report.table_document`,
+`igam_tf.evaluation.records`, `igam_tf.experiments.claims` and `igam_tf.experiments.summary`. A
+version may gain fields. A field that disappears or changes its meaning raises the version.
 """
 
 import dataclasses
@@ -18,16 +17,15 @@ from typing import Any
 from igam_tf.experiments.summary import Summary
 from igam_tf.report.table_document import Document
 
-SCHEMA, VERSION = "igam_tf.report", 1
+SCHEMA, VERSION = "igam_tf.report", 2
 
 
 def report_json(documents: Sequence[Document], summary: Summary | None = None) -> str:
-    """Everything, every record included; numbers that are not finite become null."""
-    tables = [dataclasses.asdict(document) for document in documents]
+    """All documents, with every record. NaN and infinity become null."""
     content = {
         "schema": SCHEMA,
         "version": VERSION,
-        "tables": tables,
+        "tables": [dataclasses.asdict(document) for document in documents],
         "summary": dataclasses.asdict(summary) if summary else None,
     }
     return json.dumps(_plain(content), indent=1, allow_nan=False, ensure_ascii=False)

@@ -50,7 +50,7 @@ FIGURES = {("a", "fgsm"): 30.0, ("b", "fgsm"): 20.0, ("a", "pgd5"): 11.0, ("b", 
 
 
 @pytest.mark.parametrize(
-    ("changes", "said", "text"),
+    ("changes", "in_text", "text"),
     [
         ({}, True, "holds: a beats b (§1): a pgd5 11.0 against b pgd5 10.0"),
         (
@@ -71,7 +71,7 @@ FIGURES = {("a", "fgsm"): 30.0, ("b", "fgsm"): 20.0, ("a", "pgd5"): 11.0, ("b", 
         ),
     ],
 )
-def test_findings(changes: dict[tuple[str, str], float | None], said: bool, text: str) -> None:
+def test_findings(changes: dict[tuple[str, str], float | None], in_text: bool, text: str) -> None:
     figures = {**FIGURES, **changes}
-    claim = dataclasses.replace(CLAIM, said=said)
+    claim = dataclasses.replace(CLAIM, in_text=in_text)
     assert claims.finding_text(claims.find(claim, lambda row, column: figures[row, column])) == text

@@ -1,4 +1,4 @@
-"""A page of HTML taken apart, and refused where an element is not closed or closed twice."""
+"""A parser of HTML pages that refuses elements which are not closed, or are closed twice."""
 
 import dataclasses
 import html.parser
@@ -8,9 +8,7 @@ VOID = {"meta", "img", "br", "wbr", "link", "input", "hr"}
 
 @dataclasses.dataclass
 class Element:
-    """An opened tag with its attributes, the text inside it and inside its children, and its
-    parents' tags.
-    """
+    """A tag with its attributes, its text with that of its children, and its parents' tags."""
 
     tag: str
     attributes: dict[str, str]
@@ -32,14 +30,14 @@ class Page(html.parser.HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         names = [name for name, _ in attrs]
         assert len(set(names)) == len(names), f"<{tag}> has an attribute twice"
-        made = Element(
+        element = Element(
             tag,
             {name: value or "" for name, value in attrs},
             tuple(each.tag for each in self._open),
         )
-        self.elements.append(made)
+        self.elements.append(element)
         if tag not in VOID:
-            self._open.append(made)
+            self._open.append(element)
 
     def handle_endtag(self, tag: str) -> None:
         assert self._open, f"</{tag}> closes nothing"
@@ -53,8 +51,8 @@ class Page(html.parser.HTMLParser):
         return [element for element in self.elements if element.tag in tags]
 
     def one(self, tag: str) -> Element:
-        (found,) = self.all(tag)
-        return found
+        (element,) = self.all(tag)
+        return element
 
     @property
     def text(self) -> str:

@@ -1,6 +1,4 @@
-"""A table made by hand: every kind of row, names that need to be escaped, records with all that
-records can have.
-"""
+"""A sample table with every kind of row, names that need escaping, and complete records."""
 
 import dataclasses
 import pathlib
@@ -59,8 +57,8 @@ def record(right: int = 40, **fields: Any) -> EvalRecord:
         for mode, extra in (("moving", 0), ("batch", 5))
     }
     attacks = {name: described(name) for name in ("fgsm", "pgd20")}
-    made: dict[str, Any] = {"flags": {"moving": {"clean": "ff00"}}, "doubts": [], **fields}
-    return EvalRecord(100, 50, 3, (0.0, 255.0), attacks, results, ENVIRONMENT, **made)
+    optional: dict[str, Any] = {"flags": {"moving": {"clean": "ff00"}}, "doubts": [], **fields}
+    return EvalRecord(100, 50, 3, (0.0, 255.0), attacks, results, ENVIRONMENT, **optional)
 
 
 def diagnosis(verdict: Any) -> Diagnosis:
@@ -118,7 +116,7 @@ def results(right: int = 60) -> dict[str, Result]:
 
 
 def by_seed() -> dict[int, dict[str, Result]]:
-    """Of two seeds, every row in the same modes."""
+    """Results of two seeds, with the same BatchNorm modes in every row."""
     return {seed: {**results(60 + seed), "FT-MNIST": Result(record(30 + seed))} for seed in (0, 4)}
 
 

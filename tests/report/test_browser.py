@@ -1,6 +1,4 @@
-"""The page in a browser: nothing wider than a phone, nothing asked of the network, everything
-painted.
-"""
+"""The page in a browser: it fits a phone, sends no request and shows its pictures."""
 
 import html
 import json
@@ -26,16 +24,17 @@ pytestmark = [
         BROWSER is None, reason="needs chromium, chromium-browser or google-chrome on the PATH"
     ),
 ]
-# The page in a frame of the width in question, for a browser's own window does not go below 500
-# pixels.
-WRAPPER = """<!DOCTYPE html><body><iframe style="width:{width}px;height:2000px;border:0" srcdoc="{page}"></iframe><script>
+# The page in a frame of the tested width: a browser's own window cannot be below 500 pixels.
+WRAPPER = """<!DOCTYPE html><body>
+<iframe style="width:{width}px;height:2000px;border:0" srcdoc="{page}"></iframe><script>
 addEventListener("load", () => {{
-  const frame = document.querySelector("iframe"), inside = frame.contentDocument, root = inside.documentElement;
+  const frame = document.querySelector("iframe");
+  const inside = frame.contentDocument, root = inside.documentElement;
   const wide = [...inside.querySelectorAll("body *")].filter(
     (e) => !e.closest(".scroll, pre") && e.getBoundingClientRect().right > {width} + 1);
-  document.documentElement.dataset.found = JSON.stringify({{
+  document.documentElement.dataset.measured = JSON.stringify({{
     width: frame.contentWindow.innerWidth,
-    needed: root.scrollWidth,
+    scrolled: root.scrollWidth,
     wide: wide.map((e) => e.tagName + "." + e.className),
     loaded: frame.contentWindow.performance.getEntriesByType("resource").map((e) => e.name),
     pictures: [...inside.images].map((e) => e.naturalWidth),
@@ -46,7 +45,7 @@ addEventListener("load", () => {{
 </script></body>"""
 
 
-def looked_at(page: str, width: int, where: pathlib.Path) -> dict[str, Any]:
+def measured(page: str, width: int, where: pathlib.Path) -> dict[str, Any]:
     file = where / "wrapper.html"
     file.write_text(WRAPPER.format(width=width, page=html.escape(page)))
     options = [
@@ -57,50 +56,46 @@ def looked_at(page: str, width: int, where: pathlib.Path) -> dict[str, Any]:
         f"--user-data-dir={where}/user",
     ]
     line = [BROWSER, *options, "--host-resolver-rules=MAP * ~NOTFOUND", "--dump-dom", file.as_uri()]
-    done = subprocess.run(line, capture_output=True, text=True, check=True, timeout=120)
-    (found,) = re.findall(r'data-found="([^"]*)"', done.stdout)
-    read: dict[str, Any] = json.loads(html.unescape(found))
-    return read
+    dom = subprocess.run(line, capture_output=True, text=True, check=True, timeout=120).stdout
+    (attribute,) = re.findall(r'data-measured="([^"]*)"', dom)
+    values: dict[str, Any] = json.loads(html.unescape(attribute))
+    return values
 
 
 def pages() -> dict[str, str]:
-    found = samples.by_seed()
-    documents = {
-        seed: report.document(samples.TABLE, results, seed) for seed, results in found.items()
-    }
-    drawn = dict.fromkeys(found, samples.PICTURES)
-    several = report.report_html(
-        [*documents.values()], summary.summarise(samples.TABLE, found), drawn
-    )
-    one = report.report_html([documents[0]], None, drawn)
+    by_seed = samples.by_seed()
+    documents = [report.document(samples.TABLE, results, seed) for seed, results in by_seed.items()]
+    pictures = dict.fromkeys(by_seed, samples.PICTURES)
+    means = summary.summarise(samples.TABLE, by_seed)
+    several = report.report_html(documents, means, pictures)
+    one = report.report_html([documents[0]], None, pictures)
     return {"one": one, "several": several, "unfolded": one.replace("<details>", "<details open>")}
 
 
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("kind", ["one", "several", "unfolded"])
 def test_the_page_fits(kind: str, width: int, tmp_path: pathlib.Path) -> None:
-    found = looked_at(pages()[kind], width, tmp_path)
-    assert found["width"] == width
-    assert found["needed"] <= width
-    assert found["wide"] == []
-    assert found["loaded"] == []
-    assert set(found["pictures"]) == {1040, 2200}
-    assert found["font"] == "16px"
+    page = measured(pages()[kind], width, tmp_path)
+    assert page["width"] == width
+    assert page["scrolled"] <= width
+    assert page["wide"] == []
+    assert page["loaded"] == []
+    assert set(page["pictures"]) == {1040, 2200}
+    assert page["font"] == "16px"
 
 
-def test_this_would_notice(tmp_path: pathlib.Path) -> None:
-    """A page that is too wide, and one that its policy keeps from running a script and from loading
-    a picture.
-    """
+def test_the_measurements_notice_a_wide_or_active_page(tmp_path: pathlib.Path) -> None:
+    """One page is too wide. Another has a script and a foreign picture, which its policy blocks."""
     page = pages()["one"]
-    wide = looked_at(
+    wide = measured(
         page.replace("<main>", '<main><p class="odd" style="width:700px">x</p>'), 390, tmp_path
     )
-    assert wide["needed"] > 390
+    assert wide["scrolled"] > 390
     assert wide["wide"] == ["P.odd"]
-    foreign = '<main><img src="http://example.org/x.png"><script>document.documentElement.dataset.onloaded = 1</script>'
+    script = "<script>document.documentElement.dataset.onloaded = 1</script>"
+    foreign = f'<main><img src="http://example.org/x.png">{script}'
     page = page.replace("<main>", foreign)
-    refused = looked_at(page, 390, tmp_path)
+    refused = measured(page, 390, tmp_path)
     assert refused["ran"] is False
     assert refused["pictures"][0] == 0
-    assert looked_at(page.replace("Content-Security-Policy", "none"), 390, tmp_path)["ran"] is True
+    assert measured(page.replace("Content-Security-Policy", "none"), 390, tmp_path)["ran"] is True

@@ -1,4 +1,4 @@
-"""Pictures of a table's models and records; a page without them says why."""
+"""Pictures of a table's records and models, or the reason why one is absent."""
 
 import dataclasses
 import pathlib
@@ -35,30 +35,28 @@ def record(*modes: str) -> EvalRecord:
 
 @pytest.fixture
 def results(tmp_path: pathlib.Path) -> dict[str, Result]:
-    """Of two networks; one is scored with moving averages and those of batches, the other with
-    those of batches alone.
-    """
-    found = {}
+    """Results of two networks: A scored in both BatchNorm modes, B in "batch" alone."""
+    results = {}
     for name, modes in (("A", ("moving", "batch")), ("B", ("batch",))):
         (tmp_path / name).mkdir()
         models.mnist_cnn(10, channels=(2, 3), hidden=4).save(tmp_path / name / "model.keras")
-        found[name] = Result(record(*modes), "", tmp_path / name)
-    return {**found, "C": Result(None, "absent")}
+        results[name] = Result(record(*modes), "", tmp_path / name)
+    return {**results, "C": Result(None, "absent")}
 
 
 def test_curves_by_mode_and_gradients_of_every_model(
     results: dict[str, Result], tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = []
-    ours = gradient_images.input_gradients
+    calls = []
+    input_gradients = gradient_images.input_gradients
 
-    def watched(
-        found: dict[str, keras.Model], images: object, labels: object, statistics: str
+    def spy(
+        networks: dict[str, keras.Model], images: object, labels: object, statistics: str
     ) -> object:
-        asked.append((list(found), len(images), statistics))
-        return ours(found, images, labels, statistics)
+        calls.append((list(networks), len(images), statistics))
+        return input_gradients(networks, images, labels, statistics)
 
-    monkeypatch.setattr(gradient_images, "input_gradients", watched)
+    monkeypatch.setattr(gradient_images, "input_gradients", spy)
     moving, batch, grid = illustrations.of_table(TABLE, results, {}, Options(tmp_path))
     for picture in (moving, batch, grid):
         assert isinstance(picture, Picture)
@@ -67,20 +65,20 @@ def test_curves_by_mode_and_gradients_of_every_model(
     assert moving.alt.endswith(" A: 90.0 at 0, 45.0 at 5, 15.0 at 20.")
     assert "A: 90.0 at 0" in batch.alt
     assert "B: 90.0 at 0" in batch.alt
-    assert asked == [
-        (["A"], 12, "moving"),
-        (["B"], 12, "batch"),
-    ]  # of a whole batch, as it was scored
+    # Gradients are of a whole batch, as it was scored.
+    assert calls == [(["A"], 12, "moving"), (["B"], 12, "batch")]
     assert "(BatchNorm statistics: moving, batch)" in grid.caption
     assert grid.alt == "Grid of 8 test images and, beside each, the input gradient of A, B."
 
 
-def test_given_weights_are_read_from_their_place(
+def test_weights_of_a_row_replace_its_run(
     results: dict[str, Result], tmp_path: pathlib.Path
 ) -> None:
-    given = {"A": trained.weights(tmp_path / "B" / "model.keras")}
+    weights = {"A": trained.weights(tmp_path / "B" / "model.keras")}
     (tmp_path / "A" / "model.keras").unlink()
-    assert isinstance(illustrations.of_table(TABLE, results, given, Options(tmp_path))[-1], Picture)
+    assert isinstance(
+        illustrations.of_table(TABLE, results, weights, Options(tmp_path))[-1], Picture
+    )
 
 
 def test_without_its_data_or_a_model_the_page_says_so(
@@ -102,11 +100,8 @@ def test_records_without_pgd_have_no_curve(
     results: dict[str, Result], tmp_path: pathlib.Path
 ) -> None:
     fgsm = {"moving": {"clean": Count(18, 20), "fgsm": Count(1, 20)}}
-    only = {
-        "A": dataclasses.replace(
-            results["A"], record=dataclasses.replace(record("moving"), results=fgsm)
-        )
-    }
+    without_pgd = dataclasses.replace(record("moving"), results=fgsm)
+    only = {"A": dataclasses.replace(results["A"], record=without_pgd)}
     assert len(illustrations.of_table(TABLE, only, {}, Options(tmp_path))) == 1
 
 

@@ -13,7 +13,7 @@ from . import samples
 
 
 def cells(line: str) -> list[str]:
-    """Of a table's line, unescaped."""
+    """The cells of a table's line, unescaped."""
     parts = re.split(r"(?<!\\)\|", line)
     assert parts[0] == parts[-1] == ""
     return [re.sub(r"\\(.)", r"\1", part.strip()) for part in parts[1:-1]]
@@ -21,8 +21,8 @@ def cells(line: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def lines() -> list[str]:
-    made = report.document(samples.TABLE, samples.results(), 7)
-    return report.report_markdown([made]).splitlines()
+    document = report.document(samples.TABLE, samples.results(), 7)
+    return report.report_markdown([document]).splitlines()
 
 
 def test_the_table(lines: list[str]) -> None:
@@ -31,8 +31,13 @@ def test_the_table(lines: list[str]) -> None:
     assert table[0] == ["row", "BatchNorm", "Clean", "FGSM", "PGD20", "strong"]
     assert table[1] == ["---", "---", *["---:"] * 4]
     assert table[2] == [
-        "Standard", "moving", "91.0 [83.8, 95.2]", "40.0 [30.9, 49.8]", "20.0 [13.3, 28.9]", "6.0 [2.1, 16.2]",
-    ]  # fmt: skip
+        "Standard",
+        "moving",
+        "91.0 [83.8, 95.2]",
+        "40.0 [30.9, 49.8]",
+        "20.0 [13.3, 28.9]",
+        "6.0 [2.1, 16.2]",
+    ]
     assert table[3] == [
         "",
         "batch",
@@ -65,7 +70,8 @@ def test_what_stands_below(lines: list[str]) -> None:
     )
     assert "bin/reproduce_table --table=1 --preset=demo --seed=7 --rows=IGAM-MNIST" in lines
     assert lines[-1].startswith(
-        r"Measured with numpy 2.4.6, 2.5.0; machine x86_64 \<2 cores>; devices CPU:0, GPU:0; time 2026"
+        r"Measured with numpy 2.4.6, 2.5.0; machine x86_64 \<2 cores>; devices CPU:0, GPU:0; "
+        "time 2026"
     )
     notes = lines[lines.index("Notes:") + 2 : lines.index("Doubts:") - 1]
     assert notes[0] == r"- IGAM-MNIST: weights: \<mine>"
@@ -76,7 +82,7 @@ def test_what_stands_below(lines: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "shown"),
+    ("text", "expected"),
     [
         ("lambda_diff 2.5", "lambda_diff 2.5"),
         ("_all_ *this*", r"\_all\_ \*this\*"),
@@ -87,14 +93,15 @@ def test_what_stands_below(lines: list[str]) -> None:
         ("`x` ~y~ \\z", r"\`x\` \~y\~ \\z"),
     ],
 )
-def test_words_are_shown_as_they_are(words: str, shown: str) -> None:
-    assert escaped(words) == shown
+def test_text_is_escaped(text: str, expected: str) -> None:
+    assert escaped(text) == expected
 
 
-def test_over_seeds() -> None:
-    found = samples.by_seed()
-    documents = [report.document(samples.TABLE, results, seed) for seed, results in found.items()]
-    lines = report.report_markdown(documents, summary.summarise(samples.TABLE, found)).splitlines()
+def test_several_seeds_begin_with_their_means() -> None:
+    by_seed = samples.by_seed()
+    documents = [report.document(samples.TABLE, results, seed) for seed, results in by_seed.items()]
+    means = summary.summarise(samples.TABLE, by_seed)
+    lines = report.report_markdown(documents, means).splitlines()
     assert lines[0] == r"### Table 1: a \<title> \& more (preset demo, seeds 0, 4)"
     assert cells(lines[4]) == ["moving", "Clean", "FGSM", "PGD20"]
     assert cells(lines[6])[:2] == ["Standard", "91.0 (all equal)"]

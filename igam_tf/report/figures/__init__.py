@@ -1,12 +1,12 @@
-"""The paper's figures, and curves of our own, as `matplotlib.figure.Figure` objects made from
-records and models.
+"""The paper's figures, and k-curves, as `matplotlib.figure.Figure` objects.
 
-    style       one look, colours for every eye, files that are the same bytes for the same picture
-    curves      accuracy against the attack's number of steps
-    gradients   input gradients beside their images (Figures 1, 4, 6)
-    bars        clean and attacked accuracy side by side (Figure 5)
-    landscape   decision regions and loss around an image (Figure 7)
-    draw        any of them, from saved runs
+    style            colours, sizes and fonts; saves a figure as PNG and PDF, reproducibly
+    curves           accuracy against the attack's number of steps
+    gradient_images  input gradients beside their images (Figures 1, 4, 6)
+    bars             clean and attacked accuracy side by side (Figure 5)
+    landscape        decisions and losses on a plane around an image, drawn by `landscape_panels`
+                     (Figure 7)
+    draw             any of these from saved runs
 
-pyplot is not used: nothing is registered or switched in the process that draws.
+The package does not use pyplot, so that drawing changes no global state of the process.
 """

@@ -1,4 +1,7 @@
-"""Figures from saved runs; a run or record that is missing is made as `reproduce_table` makes it."""
+"""Figures from saved runs.
+
+A run or a record that is missing is trained or scored first, as `reproduce_table` does.
+"""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -17,10 +20,10 @@ from igam_tf.experiments import paper_figures, reproduce, runs, trained
 from igam_tf.experiments.configs import Absent, Table
 from igam_tf.experiments.options import Options
 from igam_tf.experiments.paper_figures import PaperFigure
-from igam_tf.report.figures import bars, curves, gradient_images, landscape
+from igam_tf.report.figures import bars, curves, gradient_images, landscape, landscape_panels
 
-# Test images, the first ones, among which those of a figure are; also the batch of the BatchNorm
-# mode "batch".
+# A figure's images are chosen among this many first test images, which are also the batch of the
+# BatchNorm mode "batch".
 POOL = 100
 MOST_IMAGES = 20
 
@@ -32,17 +35,16 @@ def gradient_figure(
     num_images: int | None = None,
     statistics: str = "moving",
 ) -> Figure:
-    """Figures 1, 4 and 6: images of as many classes as there are, with the models' input gradients.
+    """Draws Figure 1, 4 or 6: images of different classes, with the models' input gradients.
 
     Args:
-      rows: only these; all by default.
-      num_images: the figure's own by default.
-      statistics: BatchNorm mode; `"batch"` is of the first `POOL` test images, which those shown
-        are among.
+      rows: only these rows; all by default.
+      num_images: the figure's own number by default.
+      statistics: the BatchNorm mode; in `"batch"` the first `POOL` test images are the batch.
 
     Raises:
-      InputError: a row that the figure has not, no row that can be drawn, absent data, or a number
-        of images out of range.
+      InputError: the figure lacks a row, no row can be drawn, the data is absent, or the number of
+        images is out of range.
     """
     count = picture.images if num_images is None else num_images
     if not 1 <= count <= MOST_IMAGES:
@@ -50,11 +52,11 @@ def gradient_figure(
     dataset = _dataset(picture, options)
     images, labels = dataset.test.pixels(), dataset.test.labels
     models = _models(picture, dataset, options, rows)
-    shown = gradient_images.one_of_each(labels, count)
-    found = gradient_images.input_gradients(models, images, labels, statistics)
-    captions = [f"class {label}" for label in labels[shown]]
-    chosen = {name: each[shown] for name, each in found.items()}
-    return gradient_images.gradient_grid(images[shown], chosen, captions, dataset.bounds)
+    of_all = gradient_images.input_gradients(models, images, labels, statistics)
+    indices = gradient_images.one_of_each(labels, count)
+    gradients = {name: array[indices] for name, array in of_all.items()}
+    captions = [f"class {label}" for label in labels[indices]]
+    return gradient_images.gradient_grid(images[indices], gradients, captions, dataset.bounds)
 
 
 def landscape_figure(
@@ -64,58 +66,55 @@ def landscape_figure(
     seed: int = 0,
     resolution: int = 81,
 ) -> Figure:
-    """Figure 7, around the first test image that all its models get right; else around the first
-    one.
+    """Draws Figure 7 around the first test image that all its models classify correctly.
+
+    Without such an image, the first test image is used.
 
     Args:
-      rows: as `gradient_figure`.
-      seed: of PGD's start and of the random direction.
+      rows: as in `gradient_figure`.
+      seed: of PGD's random start and of the random direction.
+      resolution: points on each side of the plane, an odd number of at least 3.
 
     Raises:
-      InputError: as `gradient_figure`, or an even or too small resolution.
+      InputError: as `gradient_figure`, or the resolution is even or too small.
     """
     landscape.require_resolution(resolution)
     dataset = _dataset(picture, options)
     models = _models(picture, dataset, options, rows)
     images, labels = dataset.test.pixels(), dataset.test.labels
-    right = [
+    correct = [
         programs.logits(model, images, "moving").argmax(-1) == labels for model in models.values()
     ]
-    shared = np.flatnonzero(np.all(right, axis=0))
-    index = int(shared[0]) if len(shared) else 0
-    said = (
-        "the first that all models get right"
-        if len(shared)
-        else f"no one of {len(labels)} is right in all models"
-    )
-    options.say(f"test image {index} of {dataset.name}, class {labels[index]}: {said}")
-    found = {
-        paper_figures.panel_title(place, name, _run(picture, name)): landscape.landscape(
-            model,
-            images[index],
-            int(labels[index]),
-            bounds=dataset.bounds,
-            seed=seed,
-            resolution=resolution,
+    index, reason = 0, f"no one of {len(labels)} is right in all models"
+    if len(shared := np.flatnonzero(np.all(correct, axis=0))):
+        index, reason = int(shared[0]), "the first that all models get right"
+    label = int(labels[index])
+    options.say(f"test image {index} of {dataset.name}, class {label}: {reason}")
+    landscapes = {
+        paper_figures.panel_title(position, name, _run(picture, name)): landscape.landscape(
+            model, images[index], label, bounds=dataset.bounds, seed=seed, resolution=resolution
         )
-        for place, (name, model) in enumerate(models.items())
+        for position, (name, model) in enumerate(models.items())
     }
-    return landscape.landscape_figure(found)
+    return landscape_panels.landscape_figure(landscapes)
 
 
-def bar_figure(table: Table, options: Options, statistics: str = "moving", **asked: Any) -> Figure:
-    """Figure 5, of a table with PGD-5: its rows' clean and attacked accuracy; `asked` and errors as
-    `table_records`.
+def bar_figure(
+    table: Table, options: Options, statistics: str = "moving", **selection: Any
+) -> Figure:
+    """Draws Figure 5: the clean and PGD-5 accuracy of a table's rows.
+
+    `selection` and errors: as `table_records`.
     """
-    found = table_records(table, options, statistics, **asked)
-    return bars.accuracy_bars(found, ("clean", "pgd5"), statistics)
+    records = table_records(table, options, statistics, **selection)
+    return bars.accuracy_bars(records, ("clean", "pgd5"), statistics)
 
 
 def curve_figure(
-    table: Table, options: Options, statistics: str = "moving", **asked: Any
+    table: Table, options: Options, statistics: str = "moving", **selection: Any
 ) -> Figure:
-    """A table's rows under its PGD-k; `asked` and errors as `table_records`."""
-    return curves.k_curves(table_records(table, options, statistics, **asked), statistics)
+    """Draws the accuracy of a table's rows under PGD-k; `selection`, errors: as `table_records`."""
+    return curves.k_curves(table_records(table, options, statistics, **selection), statistics)
 
 
 def table_records(
@@ -126,27 +125,26 @@ def table_records(
     num_examples: int | None = None,
     progress: Callable[[str], Any] = lambda row: None,
 ) -> dict[str, EvalRecord]:
-    """The records of a table's rows; what is absent is said and left out.
+    """The records of a table's rows. Rows without a record are reported and left out.
 
     Args:
-      statistics: a BatchNorm mode that they need to have.
-      rows, num_examples, progress: as `igam_tf.experiments.reproduce.reproduce`.
+      statistics: a BatchNorm mode that the records must have.
+      rows, num_examples, progress: as in `igam_tf.experiments.reproduce.reproduce`.
 
     Raises:
-      InputError: a row that the table has not, or no row with a record.
+      InputError: the table lacks a row, or no row has a record.
     """
-    # What a figure does not show is not asked for.
-    asked = dataclasses.replace(
-        table, scoring=dataclasses.replace(table.scoring, strong_examples=None)
+    # Strong attacks would only cost time: no figure shows them.
+    scoring = dataclasses.replace(table.scoring, strong_examples=None)
+    modes = () if statistics in scoring.statistics else (*scoring.statistics, statistics)
+    without_strong = dataclasses.replace(table, scoring=scoring)
+    results = reproduce.reproduce(
+        without_strong, options, rows, num_examples, modes, progress=progress
     )
-    modes = (
-        () if statistics in table.scoring.statistics else (*table.scoring.statistics, statistics)
-    )
-    results = reproduce.reproduce(asked, options, rows, num_examples, modes, progress=progress)
-    wanted = {name: result for name, result in results.items() if not rows or name in rows}
-    absent = {name: result.note for name, result in wanted.items() if result.record is None}
-    _say_absent(f"table {table.name}", absent, len(wanted), options)
-    return {name: result.record for name, result in wanted.items() if result.record is not None}
+    results = {name: result for name, result in results.items() if not rows or name in rows}
+    absent = {name: result.note for name, result in results.items() if result.record is None}
+    _report_absent(f"table {table.name}", absent, len(results), options)
+    return {name: result.record for name, result in results.items() if result.record is not None}
 
 
 def _models(
@@ -158,15 +156,13 @@ def _models(
         )
     models: dict[str, keras.Model] = {}
     absent: dict[str, str] = {}
-    for name in picture.rows:
-        if rows and name not in rows:
-            continue
+    for name in [row for row in picture.rows if not rows or row in rows]:
         try:
             directory = runs.ensure(_run(picture, name), options)
             models[name] = trained.load_for(dataset, directory)
         except (InputError, DivergedError) as error:
             absent[name] = str(error)
-    _say_absent(f"figure {picture.name}", absent, len(models) + len(absent), options)
+    _report_absent(f"figure {picture.name}", absent, len(models) + len(absent), options)
     return models
 
 
@@ -177,7 +173,7 @@ def _run(picture: PaperFigure, name: str) -> Any:
     return run
 
 
-def _say_absent(what: str, absent: dict[str, str], count: int, options: Options) -> None:
+def _report_absent(what: str, absent: dict[str, str], count: int, options: Options) -> None:
     if len(absent) == count:
         name, reason = next(iter(absent.items()))
         raise InputError(f"{what}: none of its rows can be drawn; {name}: {reason}")

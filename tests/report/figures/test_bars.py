@@ -1,4 +1,4 @@
-"""Bars are as high as the accuracy, with the intervals on them."""
+"""Bars have the height of the accuracy, and its interval."""
 
 import numpy as np
 import pytest
@@ -19,16 +19,16 @@ RECORDS = {
     ("columns", "statistics"),
     [(("clean", "pgd5"), None), (("pgd20",), None), (("clean", "pgd5"), "batch")],
 )
-def test_heights_intervals_and_words(columns: tuple[str, ...], statistics: str | None) -> None:
+def test_heights_intervals_and_labels(columns: tuple[str, ...], statistics: str | None) -> None:
     records = RECORDS if statistics is None else {"IGAM-CIFAR10-Crop": RECORDS["IGAM-CIFAR10-Crop"]}
     figure = bars.accuracy_bars(records, columns, statistics)
     (axes,) = figure.axes
-    drawn = [each for each in axes.containers if isinstance(each, container.BarContainer)]
+    groups = [each for each in axes.containers if isinstance(each, container.BarContainer)]
     whiskers = [each for each in axes.containers if isinstance(each, container.ErrorbarContainer)]
-    assert len(drawn) == len(whiskers) == len(columns)
-    looks = {(bar.patches[0].get_facecolor(), bar.patches[0].get_hatch()) for bar in drawn}
-    assert len(looks) == len(columns)
-    for column, bar, whisker in zip(columns, drawn, whiskers, strict=True):
+    assert len(groups) == len(whiskers) == len(columns)
+    styles = {(bar.patches[0].get_facecolor(), bar.patches[0].get_hatch()) for bar in groups}
+    assert len(styles) == len(columns)
+    for column, bar, whisker in zip(columns, groups, whiskers, strict=True):
         counts = [each.count(column, statistics) for each in records.values()]
         np.testing.assert_allclose(
             [patch.get_height() for patch in bar.patches], [100 * c.accuracy for c in counts]
@@ -45,21 +45,21 @@ def test_heights_intervals_and_words(columns: tuple[str, ...], statistics: str |
         titles[column] for column in columns
     ]
     assert f"BatchNorm: {statistics or 'moving'}" in axes.get_title("left")
-    patches = [patch.get_window_extent() for bar in drawn for patch in bar.patches]
+    patches = [patch.get_window_extent() for bar in groups for patch in bar.patches]
     assert not any(
         a.x0 < b.x1 and b.x0 < a.x1 for i, a in enumerate(patches) for b in patches[:i]
     )  # beside each other
 
 
-@pytest.mark.parametrize(("rows", "columns", "shown"), [(9, 2, 18), (4, 4, 16), (8, 4, 0)])
-def test_figures_stand_where_they_fit(rows: int, columns: int, shown: int) -> None:
+@pytest.mark.parametrize(("rows", "columns", "labels"), [(9, 2, 18), (4, 4, 16), (8, 4, 0)])
+def test_figures_stand_where_they_fit(rows: int, columns: int, labels: int) -> None:
     counts = {"clean": 50, "fgsm": 50, "pgd5": 25, "pgd20": 3}
     records = {f"IGAM-CIFAR100-{row}": record(counts) for row in range(rows)}
     figure = bars.accuracy_bars(records, list(counts)[:columns])
     assert figure.get_size_inches()[0] <= style.PAGE
     figure.draw_without_rendering()
     places = [text.get_window_extent() for text in figure.axes[0].texts]
-    assert len(places) == shown
+    assert len(places) == labels
     places += [label.get_window_extent() for label in figure.axes[0].get_xticklabels()]
     assert not any(a.overlaps(b) for index, a in enumerate(places) for b in places[:index])
 
@@ -73,6 +73,6 @@ def test_figures_stand_where_they_fit(rows: int, columns: int, shown: int) -> No
         (RECORDS, ("clean",), "recalibrated", "with statistics 'recalibrated'"),
     ],
 )
-def test_what_is_not_there(records, columns, statistics, message) -> None:
+def test_missing_records_columns_and_modes(records, columns, statistics, message) -> None:
     with pytest.raises(InputError, match=message):
         bars.accuracy_bars(records, columns, statistics)

@@ -1,4 +1,4 @@
-"""What the curves are of, and that they show it."""
+"""k-curves: which attacks are on them, and how they look."""
 
 import numpy as np
 import pytest
@@ -23,9 +23,9 @@ WEAK = record({"clean": 48, "pgd5": 9, "pgd100": 1}, n=100)
 
 
 def test_a_curve_is_clean_and_every_plain_pgd() -> None:
-    found = curves.curve_of(ROBUST)
-    assert {k: count.correct for k, count in found.items()} == {0: 49, 5: 42, 20: 40}
-    assert list(found) == [0, 5, 20]
+    curve = curves.curve_of(ROBUST)
+    assert {k: count.correct for k, count in curve.items()} == {0: 49, 5: 42, 20: 40}
+    assert list(curve) == [0, 5, 20]
     assert curves.curve_of(ROBUST, "batch")[5].correct == 43
 
 

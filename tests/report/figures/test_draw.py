@@ -1,4 +1,4 @@
-"""Figures from saved runs: what is missing is trained once, what cannot be is said."""
+"""Figures from saved runs: missing runs are trained once, impossible ones are reported."""
 
 import dataclasses
 
@@ -29,41 +29,41 @@ TABLE = Table(
     ROWS,
     Scoring("shapes28", 12, ("pgd5",), statistics=("moving",), strong_examples=6),
 )
-DRAWN = ["Standard", "PGD"]
+TRAINABLE = ["Standard", "PGD"]
 
 
-def words(figure) -> list[str]:
+def labels(figure) -> list[str]:
     texts = [text for axes in figure.axes for text in (axes.get_title(), axes.get_ylabel())]
     return [text for text in texts if text]
 
 
 class Place:
-    """Where runs are, and what was said."""
+    """A directory of runs, with the messages about them."""
 
     def __init__(self, where) -> None:
-        self.said: list[str] = []
-        self.first: list[str] = []
-        self.at_first: list[str] = []
+        self.messages: list[str] = []
+        self.first_labels: list[str] = []
+        self.first_messages: list[str] = []
         self.options = small.options(
-            where / "runs", data_dir=str(where / "no data"), say=self.said.append
+            where / "runs", data_dir=str(where / "no data"), say=self.messages.append
         )
 
     def fresh(self) -> Options:
-        self.said.clear()
+        self.messages.clear()
         return self.options
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory) -> Place:
-    """Where a first figure has been drawn: everything that can be is trained."""
+    """A place where a first figure was drawn, so that every trainable row is trained."""
     place = Place(tmp_path_factory.mktemp("figures"))
-    place.first = words(draw.gradient_figure(PICTURE, place.options))
-    place.at_first = list(place.said)
+    place.first_labels = labels(draw.gradient_figure(PICTURE, place.options))
+    place.first_messages = list(place.messages)
     return place
 
 
 def refuse(run, *_, **__) -> None:
-    """Stands for `runs.train` where everything that can be is trained."""
+    """Replaces `runs.train` where every trainable row is trained."""
     if run is ROWS["Elsewhere"]:
         raise InputError("dataset mnist: not found")
     raise AssertionError(f"trained {run}")
@@ -81,11 +81,14 @@ LEFT_OUT = [
 
 
 def test_what_is_missing_is_trained(place: Place) -> None:
-    made = {path.name for path in place.options.runs_dir.iterdir()}
-    assert made == {runs.directory_of(ROWS[name], place.options).name for name in DRAWN}
-    assert [text for text in place.first if not text.startswith("class")] == ["Image", *DRAWN]
-    assert [line.partition(":")[0] for line in place.at_first] == [
-        *(runs.directory_of(ROWS[name], place.options).name for name in DRAWN),
+    directories = {path.name for path in place.options.runs_dir.iterdir()}
+    assert directories == {runs.directory_of(ROWS[name], place.options).name for name in TRAINABLE}
+    assert [text for text in place.first_labels if not text.startswith("class")] == [
+        "Image",
+        *TRAINABLE,
+    ]
+    assert [line.partition(":")[0] for line in place.first_messages] == [
+        *(runs.directory_of(ROWS[name], place.options).name for name in TRAINABLE),
         "left out",
         "left out",
     ]
@@ -95,15 +98,15 @@ def test_what_is_missing_is_trained(place: Place) -> None:
 class TestOnFinishedRuns:
     def test_gradients_of_the_models(self, place: Place) -> None:
         figure = draw.gradient_figure(PICTURE, place.fresh())
-        assert place.said == LEFT_OUT
+        assert place.messages == LEFT_OUT
         test = data.load("shapes28", test_size=draw.POOL).test
-        shown = gradient_images.one_of_each(test.labels, 3)
-        assert sorted(words(figure)) == sorted(
-            ["Image", *DRAWN, *(f"class {label}" for label in test.labels[shown])]
+        indices = gradient_images.one_of_each(test.labels, 3)
+        assert sorted(labels(figure)) == sorted(
+            ["Image", *TRAINABLE, *(f"class {label}" for label in test.labels[indices])]
         )
-        assert len(set(test.labels[shown])) == 3
+        assert len(set(test.labels[indices])) == 3
         first = figure.axes[0].get_images()[0].get_array()
-        np.testing.assert_allclose(first, test.pixels()[shown[0], :, :, 0])
+        np.testing.assert_allclose(first, test.pixels()[indices[0], :, :, 0])
 
     def test_the_second_time_it_is_the_same_picture(self, place: Place) -> None:
         one, other = (
@@ -114,8 +117,8 @@ class TestOnFinishedRuns:
 
     def test_only_some_rows(self, place: Place) -> None:
         figure = draw.gradient_figure(PICTURE, place.fresh(), ["PGD"], 1)
-        assert place.said == []
-        assert [text for text in words(figure) if not text.startswith("class")] == ["Image", "PGD"]
+        assert place.messages == []
+        assert [text for text in labels(figure) if not text.startswith("class")] == ["Image", "PGD"]
 
     @pytest.mark.parametrize("count", [-1, 0, 21])
     def test_numbers_of_images(self, place: Place, count: int) -> None:
@@ -143,43 +146,46 @@ class TestOnFinishedRuns:
             draw.bar_figure(TABLE, place.fresh(), rows=["Unwritten", "Elsewhere"])
 
     def test_landscapes_around_an_image_that_all_get_right(self, place: Place, monkeypatch) -> None:
-        seen = []
-        whole = landscape.landscape
+        calls = []
+        compute = landscape.landscape
 
         def spy(model, image, label, **settings):
-            seen.append((model, image, label))
-            return whole(model, image, label, **settings)
+            calls.append((model, image, label))
+            return compute(model, image, label, **settings)
 
         monkeypatch.setattr(landscape, "landscape", spy)
         figure = draw.landscape_figure(PICTURE, place.fresh(), resolution=3)
         titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
         assert titles == ["(a) Standard", "(b) PGD"]
-        (first, image, label), (second, other, _) = seen
+        (first, image, label), (second, other, _) = calls
         np.testing.assert_array_equal(image, other)
         test = data.load("shapes28", test_size=draw.POOL).test
-        right = [np.argmax(model(test.pixels()), -1) == test.labels for model in (first, second)]
-        both = np.flatnonzero(right[0] & right[1])
-        index = both[0] if len(both) else 0
+        correct = [np.argmax(model(test.pixels()), -1) == test.labels for model in (first, second)]
+        shared = np.flatnonzero(correct[0] & correct[1])
+        index = shared[0] if len(shared) else 0
         np.testing.assert_array_equal(image, test.pixels()[index])
         assert label == test.labels[index]
         ending = (
             "the first that all models get right"
-            if len(both)
+            if len(shared)
             else "no one of 100 is right in all models"
         )
-        assert place.said == [*LEFT_OUT, f"test image {index} of shapes28, class {label}: {ending}"]
+        assert place.messages == [
+            *LEFT_OUT,
+            f"test image {index} of shapes28, class {label}: {ending}",
+        ]
 
     def test_bars_and_curves_of_a_tables_records(self, place: Place, monkeypatch) -> None:
         records = draw.table_records(TABLE, place.fresh())
-        assert place.said == LEFT_OUT
-        assert list(records) == DRAWN
+        assert place.messages == LEFT_OUT
+        assert list(records) == TRAINABLE
         assert {(record.n, *record.results) for record in records.values()} == {(12, "moving")}
-        kept = [path.name for path in place.options.runs_dir.rglob("*.json")]
-        assert not any(name.startswith("strong") for name in kept)  # they are not drawn
+        files = [path.name for path in place.options.runs_dir.rglob("*.json")]
+        assert not any(name.startswith("strong") for name in files)  # no figure shows them
         monkeypatch.setattr(evaluation, "evaluate", None)  # records are read back from here on
         assert draw.table_records(TABLE, place.fresh()) == records
         bars = draw.bar_figure(TABLE, place.fresh())
-        assert [text.get_text() for text in bars.axes[0].get_xticklabels()] == DRAWN
+        assert [text.get_text() for text in bars.axes[0].get_xticklabels()] == TRAINABLE
         curves = draw.curve_figure(TABLE, place.fresh(), rows=["PGD"])
         assert [line.get_label() for line in curves.axes[0].lines] == ["PGD"]
 

@@ -1,4 +1,4 @@
-"""The gradients of the pictures, how they become colours, and where they stand."""
+"""Input gradients in figures: their values, their grey levels and their places."""
 
 import numpy as np
 import pytest
@@ -17,11 +17,11 @@ from .samples import pictures
 def test_gradients_are_of_the_cross_entropy(statistics: str) -> None:
     model, other = tiny.classifier(1), tiny.classifier(2)
     x, y = tiny.batch()
-    found = gradient_images.input_gradients({"a": model, "b": other}, x, y, statistics)
-    assert list(found) == ["a", "b"]
+    arrays = gradient_images.input_gradients({"a": model, "b": other}, x, y, statistics)
+    assert list(arrays) == ["a", "b"]
     expected = definition.input_gradient(model, x, y, "xent", statistics)
-    np.testing.assert_array_equal(found["a"], expected)
-    assert not np.array_equal(found["a"], found["b"])
+    np.testing.assert_array_equal(arrays["a"], expected)
+    assert not np.array_equal(arrays["a"], arrays["b"])
 
 
 def test_the_releases_gradient_is_the_same_picture_as_a_negative() -> None:
@@ -34,25 +34,24 @@ def test_the_releases_gradient_is_the_same_picture_as_a_negative() -> None:
         for of in ("xent", "softmax")
     )
     np.testing.assert_allclose(
-        gradient_images.shown(ours) - 0.5, 0.5 - gradient_images.shown(release), atol=1e-4
+        gradient_images.as_images(ours) - 0.5, 0.5 - gradient_images.as_images(release), atol=1e-4
     )
 
 
-def test_shown_is_clipped_signed_and_scaled_by_image() -> None:
-    found = pictures(2) - 100
-    found[0, 0, 0] = 1e6  # an outlier
-    shown = gradient_images.shown(found)
-    assert shown.shape == found.shape
-    assert shown[0, 0, 0, 0] == 1  # clipped
-    np.testing.assert_allclose(
-        shown[1], 0.5 + found[1] / (6 * np.sqrt(np.mean(found[1] ** 2))), rtol=1e-5
-    )
-    np.testing.assert_allclose(gradient_images.shown(1000 * found), shown, rtol=1e-5)
-    np.testing.assert_array_equal(np.sign(shown[1] - 0.5), np.sign(found[1]))
+def test_images_of_gradients_are_clipped_signed_and_scaled_one_by_one() -> None:
+    gradients = pictures(2) - 100
+    gradients[0, 0, 0] = 1e6  # an outlier
+    images = gradient_images.as_images(gradients)
+    assert images.shape == gradients.shape
+    assert images[0, 0, 0, 0] == 1  # clipped
+    scale = 6 * np.sqrt(np.mean(gradients[1] ** 2))
+    np.testing.assert_allclose(images[1], 0.5 + gradients[1] / scale, rtol=1e-5)
+    np.testing.assert_allclose(gradient_images.as_images(1000 * gradients), images, rtol=1e-5)
+    np.testing.assert_array_equal(np.sign(images[1] - 0.5), np.sign(gradients[1]))
 
 
 def test_no_gradient_is_grey() -> None:
-    np.testing.assert_array_equal(gradient_images.shown(np.zeros((1, 4, 4, 3))), 0.5)
+    np.testing.assert_array_equal(gradient_images.as_images(np.zeros((1, 4, 4, 3))), 0.5)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +62,7 @@ def test_one_of_each_class_in_turn(count: int, expected: list[int]) -> None:
     assert gradient_images.one_of_each(np.array([7, 2, 7, 7, 0, 2]), count).tolist() == expected
 
 
-def words(figure) -> list[str]:
+def labels(figure) -> list[str]:
     texts = [text for axes in figure.axes for text in (axes.get_title(), axes.get_ylabel())]
     return [text for text in texts if text]
 
@@ -71,18 +70,18 @@ def words(figure) -> list[str]:
 @pytest.mark.parametrize("models", [1, 3, 4, 9])
 def test_every_picture_has_its_place(models: int) -> None:
     images = pictures(2)
-    found = {f"model {index}": pictures(2, seed=index + 1) - 120 for index in range(models)}
-    figure = gradient_images.gradient_grid(images, found, ["class 3", "class 1"])
+    gradients = {f"model {index}": pictures(2, seed=index + 1) - 120 for index in range(models)}
+    figure = gradient_images.gradient_grid(images, gradients, ["class 3", "class 1"])
     assert len(figure.axes) == 2 * (models + 1)
-    assert sorted(words(figure)) == sorted(["Image", *found, "class 3", "class 1"])
-    drawn = {
+    assert sorted(labels(figure)) == sorted(["Image", *gradients, "class 3", "class 1"])
+    positions = {
         axes.get_images()[0].get_array().tobytes(): axes.get_position() for axes in figure.axes
     }
     places = {
-        name: [drawn[picture.tobytes()] for picture in strip]
+        name: [positions[picture.tobytes()] for picture in strip]
         for name, strip in {
             "Image": images / 255,
-            **{k: gradient_images.shown(v) for k, v in found.items()},
+            **{k: gradient_images.as_images(v) for k, v in gradients.items()},
         }.items()
     }
     first, second = places["Image"]
@@ -97,7 +96,8 @@ def test_every_picture_has_its_place(models: int) -> None:
     }
     assert len(corners) == len(figure.axes)
     assert all(
-        0 <= place.x0 < place.x1 <= 1 and 0 <= place.y0 < place.y1 <= 1 for place in drawn.values()
+        0 <= place.x0 < place.x1 <= 1 and 0 <= place.y0 < place.y1 <= 1
+        for place in positions.values()
     )
 
 
@@ -105,19 +105,19 @@ def test_every_picture_has_its_place(models: int) -> None:
 def test_images_of_other_ranges_and_one_channel(bounds: Bounds) -> None:
     images = pictures(2, (6, 6, 1)) / 255 * bounds.range + bounds.low
     figure = gradient_images.gradient_grid(images, {"a": images}, bounds=bounds)
-    shown = figure.axes[0].get_images()[0].get_array()
-    np.testing.assert_allclose(shown, (images[0, :, :, 0] - bounds.low) / bounds.range, atol=1e-6)
-    assert words(figure) == ["Image", "a"]
+    pixels = figure.axes[0].get_images()[0].get_array()
+    np.testing.assert_allclose(pixels, (images[0, :, :, 0] - bounds.low) / bounds.range, atol=1e-6)
+    assert labels(figure) == ["Image", "a"]
 
 
 @pytest.mark.parametrize(
-    ("images", "found", "message"),
+    ("images", "gradients", "message"),
     [
         (pictures(0), {"a": pictures(0)}, "expected images and models, got 0 and 1"),
         (pictures(1), {}, "expected images and models, got 1 and 0"),
         (pictures(2), {"a": pictures(2), "b": pictures(1)}, r"\(2, 8, 8, 3\), b has another"),
     ],
 )
-def test_what_does_not_fit(images, found, message) -> None:
+def test_what_is_refused(images, gradients, message) -> None:
     with pytest.raises(InputError, match=message):
-        gradient_images.gradient_grid(images, found)
+        gradient_images.gradient_grid(images, gradients)

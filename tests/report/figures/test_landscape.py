@@ -1,6 +1,4 @@
-"""The plane is the one that the docstring says, its values are the model's, and the panels share
-their scales.
-"""
+"""The plane around an image: its points, the model's values on it, and its panels."""
 
 import dataclasses
 
@@ -10,7 +8,7 @@ from matplotlib import colors
 
 from igam_tf import attacks, gradients, losses
 from igam_tf.core.errors import InputError
-from igam_tf.report.figures import landscape
+from igam_tf.report.figures import landscape, landscape_panels, style
 from igam_tf.report.figures.landscape import Landscape
 
 from ... import tiny
@@ -25,28 +23,28 @@ def image_and_label(low: float = 100.0) -> tuple[np.ndarray, int]:
 
 
 def points_of(model, image, label, monkeypatch, **settings) -> np.ndarray:
-    """All images that the model is asked about, [R, R, H, W, C]."""
-    asked = []
+    """All images that the model classifies, [R, R, H, W, C]."""
+    batches = []
     logits_of = gradients.logits_of
 
     def spy(subject, x, *mode):
         if isinstance(x, np.ndarray):  # not from inside the attack
-            asked.append(x)
+            batches.append(x)
         return logits_of(subject, x, *mode)
 
     with monkeypatch.context() as patch:
         patch.setattr(landscape.gradients, "logits_of", spy)
         landscape.landscape(model, image, label, **{**SETTINGS, "batch_size": 7, **settings})
-    return np.concatenate(asked).reshape(SIZE, SIZE, *image.shape)
+    return np.concatenate(batches).reshape(SIZE, SIZE, *image.shape)
 
 
 def test_the_values_are_the_models() -> None:
     model, (image, label) = tiny.classifier(1), image_and_label()
-    found = landscape.landscape(model, image, label, **SETTINGS)
-    assert found.predicted.shape == found.cross_entropy.shape == (SIZE, SIZE)
-    assert found.cross_entropy.dtype == np.float32
-    np.testing.assert_allclose(found.offsets, [-16, -8, 0, 8, 16])
-    assert (found.label, found.epsilon) == (label, 8)
+    surface = landscape.landscape(model, image, label, **SETTINGS)
+    assert surface.predicted.shape == surface.cross_entropy.shape == (SIZE, SIZE)
+    assert surface.cross_entropy.dtype == np.float32
+    np.testing.assert_allclose(surface.offsets, [-16, -8, 0, 8, 16])
+    assert (surface.label, surface.epsilon) == (label, 8)
     adversarial = attacks.pgd(model, image[None], [label], epsilon=8, step_size=2, steps=4, seed=3)
     assert np.abs(adversarial - image).max() == pytest.approx(8)
     for (row, column), x in {
@@ -54,11 +52,11 @@ def test_the_values_are_the_models() -> None:
         (2, 3): adversarial,
     }.items():  # the image, and PGD's end
         logits = model(x, training=False)
-        assert found.predicted[row, column] == np.argmax(logits)
+        assert surface.predicted[row, column] == np.argmax(logits)
         np.testing.assert_allclose(
-            found.cross_entropy[row, column], losses.cross_entropy([label], logits)[0], rtol=1e-4
+            surface.cross_entropy[row, column], losses.cross_entropy([label], logits)[0], rtol=1e-4
         )
-    assert found.cross_entropy[2, 4] > found.cross_entropy[2, 2] > found.cross_entropy[2, 0]
+    assert surface.cross_entropy[2, 4] > surface.cross_entropy[2, 2] > surface.cross_entropy[2, 0]
 
 
 def test_directions(monkeypatch) -> None:
@@ -87,7 +85,7 @@ def test_points_stay_in_the_pixel_range(monkeypatch) -> None:
 
 def test_units_are_255ths_of_any_range() -> None:
     image, label = image_and_label()
-    found = landscape.landscape(
+    surface = landscape.landscape(
         tiny.classifier(1, high=1.0),
         image / 255,
         label,
@@ -96,7 +94,7 @@ def test_units_are_255ths_of_any_range() -> None:
         resolution=3,
         extent=1,
     )
-    np.testing.assert_allclose(found.offsets, [-8, 0, 8], atol=1e-6)
+    np.testing.assert_allclose(surface.offsets, [-8, 0, 8], atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +113,7 @@ def test_what_is_refused(settings: dict[str, float], message: str) -> None:
         landscape.landscape(tiny.classifier(1), image, label, **{**SETTINGS, **settings})
 
 
-def made(predicted: int = 1, loss: float = 2.0) -> Landscape:
+def plane(predicted: int = 1, loss: float = 2.0) -> Landscape:
     """Class 0 on the left, another on the right."""
     offsets = np.linspace(-16, 16, 9)
     classes = np.where(offsets[None] < 2, 0, predicted) + np.zeros((9, 1), int)
@@ -125,15 +123,15 @@ def made(predicted: int = 1, loss: float = 2.0) -> Landscape:
 
 
 def test_panels_share_axes_colours_and_scale() -> None:
-    figure = landscape.landscape_figure(
-        {"(a) one": made(7), "(b) two": made(7, 0.02), "(c)": made(5, 30.0)}
+    figure = landscape_panels.landscape_figure(
+        {"(a) one": plane(7), "(b) two": plane(7, 0.02), "(c)": plane(5, 30.0)}
     )
     above, below = figure.axes[:3], figure.axes[3:6]
     assert [axes.get_title() for axes in above] == ["(a) one", "(b) two", "(c)"]
-    shown = [axes.get_images()[0].get_array() for axes in above]
-    np.testing.assert_array_equal(shown[0], shown[1])
-    assert len({colors.to_hex(each[0, -1]) for each in shown}) == 2  # 7 and 5
-    assert {colors.to_hex(each[0, 0]).upper() for each in shown} == {landscape._TRUE}
+    pixels = [axes.get_images()[0].get_array() for axes in above]
+    np.testing.assert_array_equal(pixels[0], pixels[1])
+    assert len({colors.to_hex(each[0, -1]) for each in pixels}) == 2  # 7 and 5
+    assert {colors.to_hex(each[0, 0]).upper() for each in pixels} == {landscape_panels._TRUE}
     assert [[text.get_text() for text in axes.texts] for axes in above] == [
         ["0", "7"],
         ["0", "7"],
@@ -143,28 +141,28 @@ def test_panels_share_axes_colours_and_scale() -> None:
     assert norms == {(np.float32(0.02), 35.0)}
     assert {axes.get_xlim() for axes in (*above, *below)} == {(-18.0, 18.0)}
     assert figure.axes[6].get_ylabel() == "cross-entropy of class 0"
-    for axes, found in zip(above, (made(7), made(7), made(5)), strict=True):
+    for axes, surface in zip(above, (plane(7), plane(7), plane(5)), strict=True):
         for text in axes.texts:  # inside its own region, clear of the attack's ball
-            column, row = (int(np.argmin(abs(found.offsets - at))) for at in text.get_position())
-            assert str(found.predicted[row, column]) == text.get_text()
+            column, row = (int(np.argmin(abs(surface.offsets - at))) for at in text.get_position())
+            assert str(surface.predicted[row, column]) == text.get_text()
             assert np.abs(text.get_position()).sum() > 8
 
 
 def test_no_loss_at_all_can_be_drawn() -> None:
     flat = dataclasses.replace(
-        made(), cross_entropy=np.zeros((9, 9), np.float32), predicted=np.zeros((9, 9), int)
+        plane(), cross_entropy=np.zeros((9, 9), np.float32), predicted=np.zeros((9, 9), int)
     )
-    figure = landscape.landscape_figure({"flat": flat})
-    assert figure.axes[1].get_images()[0].norm.vmin == landscape._LEAST
-    landscape.style.png_bytes(figure, dpi=40)
+    figure = landscape_panels.landscape_figure({"flat": flat})
+    assert figure.axes[1].get_images()[0].norm.vmin == landscape_panels._LEAST
+    style.png_bytes(figure, dpi=40)
 
 
 def test_more_classes_than_colours() -> None:
     rng = np.random.default_rng(0)
-    many = dataclasses.replace(made(), predicted=rng.integers(0, 30, (9, 9)))
-    fills = landscape._fills([many])
+    many = dataclasses.replace(plane(), predicted=rng.integers(0, 30, (9, 9)))
+    fills = landscape_panels._fills([many])
     assert set(fills) == set(np.unique(many.predicted).tolist()) | {0}
-    assert len(set(fills.values()) - {landscape._TRUE, landscape._OTHER}) == 7
+    assert len(set(fills.values()) - {landscape_panels._TRUE, landscape_panels._OTHER}) == 7
 
 
 @pytest.mark.parametrize(
@@ -177,14 +175,16 @@ def test_more_classes_than_colours() -> None:
     ],
 )
 def test_lines_at_round_losses(least: float, largest: float, expected: list[float]) -> None:
-    assert landscape._round_losses(colors.LogNorm(least, largest)) == expected
+    assert landscape_panels._round_losses(colors.LogNorm(least, largest)) == expected
 
 
 @pytest.mark.parametrize("count", [1, 2, 4, 6])
 def test_panels_stand_in_line(count: int) -> None:
-    figure = landscape.landscape_figure({f"({index})\nmodel": made() for index in range(count)})
+    figure = landscape_panels.landscape_figure(
+        {f"({index})\nmodel": plane() for index in range(count)}
+    )
     width, height = figure.get_size_inches()
-    assert width <= landscape.style.PAGE + 1e-9
+    assert width <= style.PAGE + 1e-9
     figure.draw_without_rendering()
     above, below = (
         [axes.get_position() for axes in figure.axes[row * count :][:count]] for row in (0, 1)
@@ -206,7 +206,7 @@ def test_panels_stand_in_line(count: int) -> None:
 def test_innermost_is_inside(seed: int) -> None:
     region = np.random.default_rng(seed).random((9, 9)) < 0.3
     region[2:7, 3:8] = True
-    row, column = landscape._innermost(region)
+    row, column = landscape_panels._innermost(region)
     assert region[row - 1 : row + 2, column - 1 : column + 2].all()
 
 
@@ -215,6 +215,8 @@ def test_innermost_is_inside(seed: int) -> None:
 )
 def test_different_planes_are_not_one_figure(change: dict[str, object]) -> None:
     with pytest.raises(InputError, match="expected one label, epsilon and extent for all"):
-        landscape.landscape_figure({"a": made(), "b": dataclasses.replace(made(), **change)})
+        landscape_panels.landscape_figure(
+            {"a": plane(), "b": dataclasses.replace(plane(), **change)}
+        )
     with pytest.raises(InputError, match="expected at least one"):
-        landscape.landscape_figure({})
+        landscape_panels.landscape_figure({})

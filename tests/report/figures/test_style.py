@@ -1,4 +1,4 @@
-"""Files that are the same for the same picture, and nothing left behind in the process that draws."""
+"""The same figure gives the same files, and drawing changes no global state."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ from igam_tf.report.figures import style
 DRAW = """
 import sys
 from matplotlib.figure import Figure
-from igam_tf.figures import style
+from igam_tf.report.figures import style
 with style.styled():
     figure = Figure((1, 1))
     axes = figure.subplots()
@@ -25,7 +25,7 @@ style.save(figure, sys.argv[1])
 
 
 @style.styled()
-def drawn(width: float = 1.0) -> Figure:
+def titled(width: float = 1.0) -> Figure:
     figure = Figure((width, 1))
     figure.subplots().set_title("title")
     return figure
@@ -43,7 +43,7 @@ def test_same_picture_same_bytes_in_every_process(tmp_path) -> None:
 
 
 def test_files_are_named_and_made_whole(tmp_path) -> None:
-    files = style.save(drawn(), tmp_path / "new" / "figure.1")
+    files = style.save(titled(), tmp_path / "new" / "figure.1")
     assert files == [tmp_path / "new" / "figure.1.png", tmp_path / "new" / "figure.1.pdf"]
     assert sorted(files) == sorted((tmp_path / "new").iterdir())
     png, pdf = (file.read_bytes() for file in files)
@@ -57,7 +57,7 @@ def test_files_are_named_and_made_whole(tmp_path) -> None:
 
 
 def test_a_failing_picture_leaves_the_files_as_they_were(tmp_path, monkeypatch) -> None:
-    first = {file: file.read_bytes() for file in style.save(drawn(), tmp_path / "f")}
+    first = {file: file.read_bytes() for file in style.save(titled(), tmp_path / "f")}
     rendered = style._rendered
 
     def fails(figure: Figure, kind: str, dpi: int) -> bytes:
@@ -67,12 +67,12 @@ def test_a_failing_picture_leaves_the_files_as_they_were(tmp_path, monkeypatch) 
 
     monkeypatch.setattr(style, "_rendered", fails)
     with pytest.raises(RuntimeError, match="no room"):
-        style.save(drawn(2.0), tmp_path / "f")
+        style.save(titled(2.0), tmp_path / "f")
     assert {file: file.read_bytes() for file in tmp_path.iterdir()} == first
 
 
 def test_bytes_for_embedding() -> None:
-    png = style.png_bytes(drawn(), dpi=50)
+    png = style.png_bytes(titled(), dpi=50)
     assert png.startswith(b"\x89PNG")
     assert int.from_bytes(png[16:20], "big") == 50
 
@@ -99,10 +99,10 @@ def test_drawing_starts_no_pyplot() -> None:
 
 
 def test_series_differ_in_colour_and_in_grey() -> None:
-    looks = [style.series(index) for index in range(16)]
-    assert len({(look.color, look.marker) for look in looks}) == 16
+    all_series = [style.series(index) for index in range(16)]
+    assert len({(look.color, look.marker) for look in all_series}) == 16
     assert all(
-        len({getattr(look, part) for look in looks[:8]}) == 8
+        len({getattr(look, part) for look in all_series[:8]}) == 8
         for part in ("color", "marker", "dashes", "hatch")
     )
 
