@@ -1,16 +1,23 @@
-"""Shared by all tests: deterministic seeds, and where the reference data is."""
+"""Set up before any test: devices, seeds, and the place of the reference data."""
 
 import os
 import pathlib
 
 import pytest
 
-# Before TensorFlow: two cores are what CI has.
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-# As bin/* do: what a command and a test compute is then the same to the last bit.
+if os.environ.get("IGAM_TEST_GPU") != "1":
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+# As bin/* do: tests and commands then compute the same results to the last bit.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
-import igam_tf  # noqa: F401  # silences TensorFlow's start-up before any test module imports it
+import igam_tf  # noqa: F401  # before TensorFlow, whose start-up messages it hides
+
+import tensorflow as tf  # isort: skip
+
+# Two devices, so that tests can place work on several without a GPU.
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], 2 * [tf.config.LogicalDeviceConfiguration()]
+)
 
 SHARED = pathlib.Path(
     os.environ.get("IGAM_TF_SHARED", pathlib.Path(__file__).resolve().parents[2] / "shared")
@@ -26,7 +33,7 @@ def _seeded() -> None:
 
 @pytest.fixture(scope="session")
 def golden() -> pathlib.Path:
-    """The folder of numbers computed with the original code; only its absence skips a test."""
+    """The folder of numbers computed with the original code; tests skip where it does not exist."""
     if not (SHARED / "golden").is_dir():
         pytest.skip("the golden data is not beside this checkout")
     return SHARED / "golden"

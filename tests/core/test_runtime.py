@@ -1,5 +1,6 @@
 """Seeds and the record of where a run ran."""
 
+import os
 import pathlib
 import re
 import subprocess
@@ -12,6 +13,11 @@ import tensorflow as tf
 import igam_tf
 from igam_tf import models, training
 from igam_tf.core import runtime
+
+
+def test_tests_have_two_cpu_devices_and_a_gpu_only_on_request() -> None:
+    assert len(tf.config.list_logical_devices("CPU")) == 2
+    assert not tf.config.list_physical_devices("GPU") or os.environ["IGAM_TEST_GPU"] == "1"
 
 
 def test_seeds() -> None:

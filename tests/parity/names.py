@@ -1,4 +1,4 @@
-"""Where our weights stand in the original code's checkpoints, and what its numbers are compared by."""
+"""Our weights by their names in the original code's checkpoints."""
 
 import re
 from collections.abc import Mapping
@@ -21,23 +21,25 @@ _LEAVES = {"kernel": "DW", "bias": "biases"}
 
 
 def weights(model: keras.Model, prefix: str = "") -> dict[str, keras.Variable]:
-    """A residual network's or a discriminator's weights by their original names."""
+    """The weights of a residual network or a discriminator by their original names."""
     teacher = any(layer.name == "source_logits" for layer in model.layers)
     scopes = (
         *_SCOPES,
         ("source_logits", "logit"),
         ("logits", "target_task_logit" if teacher else "logit"),
     )
-    found = {}
+    variables = {}
     for layer in model.layers:
         if layer.weights:
             scope = next(re.sub(p, s, layer.name) for p, s in scopes if re.fullmatch(p, layer.name))
-            found |= {f"{prefix}{scope}/{_LEAVES.get(v.name, v.name)}": v for v in layer.weights}
-    return found
+            for variable in layer.weights:
+                leaf = _LEAVES.get(variable.name, variable.name)
+                variables[f"{prefix}{scope}/{leaf}"] = variable
+    return variables
 
 
 def load(values: Mapping[str, np.ndarray], *models: dict[str, keras.Variable]) -> None:
-    """Every weight of the models from the values, each of which must be there."""
+    """Assigns every weight of the models; a missing value is a KeyError."""
     for named in models:
         for name, variable in named.items():
             variable.assign(values[name])

@@ -1,6 +1,4 @@
-"""The original's training graphs rebuilt, at their initial values, beside the numbers computed with
-them.
-"""
+"""The original's training graphs, rebuilt at their initial values, and their numbers."""
 
 import dataclasses
 import pathlib
@@ -22,13 +20,13 @@ LAMBDA_DIFF, WEIGHT_DECAY = 10.0, 2e-4
 
 @dataclasses.dataclass
 class Original:
-    """The three networks of one of the original's training graphs, and its numbers."""
+    """The three networks of one training graph, and its numbers."""
 
     lambda_adv: float
     adapter: keras.layers.Layer | None
     student: keras.Model
     teacher: keras.Model
-    judge: keras.Model
+    discriminator: keras.Model
     expected: Mapping[str, np.ndarray]
     initial: Mapping[str, np.ndarray]
 
@@ -37,25 +35,22 @@ class Original:
         return {
             **names.weights(self.student, "classifier/"),
             **names.weights(self.teacher),
-            **names.weights(self.judge, "discriminator/"),
+            **names.weights(self.discriminator, "discriminator/"),
         }
 
     def restore(self) -> None:
         names.load(self.initial, self.weights)
 
     def trainer(self, eager: bool = False, **settings: Any) -> Igam:
-        weights = {
-            "lambda_adv": self.lambda_adv,
-            "lambda_diff": LAMBDA_DIFF,
-            "weight_decay": WEIGHT_DECAY,
-        }
         trainer = Igam(
             self.student,
             self.teacher,
-            self.judge,
+            self.discriminator,
             adapter=self.adapter,
             disc_every=2,
-            **weights,
+            lambda_adv=self.lambda_adv,
+            lambda_diff=LAMBDA_DIFF,
+            weight_decay=WEIGHT_DECAY,
             **settings,
         )
         optimizers = {f"{name}_optimizer": Momentum(0.01) for name in ("student", "discriminator")}
@@ -63,19 +58,25 @@ class Original:
         return trainer
 
     def numbers(self, prefix: str) -> dict[str, np.ndarray]:
-        """The expected arrays whose names begin by `prefix|`, without it."""
-        return {
-            k.split("|")[1]: self.expected[k] for k in self.expected if k.startswith(f"{prefix}|")
-        }
+        """The expected arrays named `prefix|NAME`, by NAME."""
+        keys = [key for key in self.expected if key.startswith(f"{prefix}|")]
+        return {key.split("|")[1]: self.expected[key] for key in keys}
 
     def update_errors(self, expected: Mapping[str, np.ndarray]) -> dict[str, float]:
-        """By weight, how far its change since the initial values is from the expected change."""
+        """The relative error of each weight's change since the initial values."""
         before, weights = self.initial, self.weights
         return {
             name: relative(weights[name].numpy() - before[name], expected[name] - before[name])
             for name in expected
             if name in weights
         }
+
+    @property
+    def disc_input(self) -> np.ndarray:
+        """The original's input gradients of student and teacher [2B, H, W, C]."""
+        return np.concatenate(
+            [self.expected["student_input_grad"], self.expected["teacher_input_grad"]]
+        )
 
     def adapted(self, x: Any) -> Any:
         return x if self.adapter is None else self.adapter(x)
@@ -87,51 +88,43 @@ class Original:
         )
 
     def total_losses(self) -> dict[str, float]:
-        """Values as the release reports them: each network's decay counts those of the networks
-        built before it.
-        """
+        """Losses as the release reports them: decay adds up over the three networks in turn."""
         x, y = tf.constant(self.expected["x"]), tf.constant(self.expected["y"])
-        student, teacher = (
-            self.input_gradient("student", x, y),
-            self.input_gradient("teacher", x, y),
-        )
-        judged = gradients.logits_of(self.judge, tf.concat([student, teacher], 0), "batch")
-        judge_xent = float(losses.discriminator_loss(judged))
-        xent = float(
-            tf.reduce_mean(losses.cross_entropy(y, gradients.logits_of(self.student, x, "batch")))
-        )
-        target_xent = float(
-            tf.reduce_mean(
-                losses.cross_entropy(y, gradients.logits_of(self.teacher, self.adapted(x), "batch"))
-            )
-        )
+        student, teacher = (self.input_gradient(name, x, y) for name in ("student", "teacher"))
+        disc_input = tf.concat([student, teacher], 0)
+        disc_logits = gradients.logits_of(self.discriminator, disc_input, "batch")
+        disc_xent = float(losses.discriminator_loss(disc_logits))
+        logits = gradients.logits_of(self.student, x, "batch")
+        xent = float(losses.mean_cross_entropy(y, logits))
+        target_logits = gradients.logits_of(self.teacher, self.adapted(x), "batch")
+        target_xent = float(losses.mean_cross_entropy(y, target_logits))
         difference = float(losses.gradient_difference(student, teacher))
         head = 0.5 * np.sum(self.teacher.get_layer("logits").kernel.numpy() ** 2)
-        of_teacher = float(losses.weight_decay(self.teacher)) - head
-        of_student = of_teacher + head + float(losses.weight_decay(self.student))
-        of_judge = of_student + float(losses.weight_decay(self.judge))
+        teacher_decay = float(losses.weight_decay(self.teacher)) - head
+        student_decay = teacher_decay + head + float(losses.weight_decay(self.student))
+        disc_decay = student_decay + float(losses.weight_decay(self.discriminator))
         return {
-            "disc_mean_xent": judge_xent,
-            "disc_xent_sum": judge_xent * len(judged),
+            "disc_mean_xent": disc_xent,
+            "disc_xent_sum": disc_xent * len(disc_logits),
             "student_mean_xent": xent,
             "teacher_target_mean_xent": target_xent,
             "input_grad_l2_norm_diff": difference,
-            "teacher_weight_decay_loss": of_teacher,
-            "student_weight_decay_loss": of_student,
-            "disc_weight_decay_loss": of_judge,
-            "classification_c_loss": xent + WEIGHT_DECAY * of_student,
-            "adv_c_loss": -self.lambda_adv * judge_xent,
+            "teacher_weight_decay_loss": teacher_decay,
+            "student_weight_decay_loss": student_decay,
+            "disc_weight_decay_loss": disc_decay,
+            "classification_c_loss": xent + WEIGHT_DECAY * student_decay,
+            "adv_c_loss": -self.lambda_adv * disc_xent,
             "total_loss": xent
-            + WEIGHT_DECAY * of_student
-            - self.lambda_adv * judge_xent
+            + WEIGHT_DECAY * student_decay
+            - self.lambda_adv * disc_xent
             + LAMBDA_DIFF * difference,
-            "total_d_loss": judge_xent + WEIGHT_DECAY * of_judge,
-            "source_model_finetune_loss": target_xent + WEIGHT_DECAY * of_teacher,
+            "total_d_loss": disc_xent + WEIGHT_DECAY * disc_decay,
+            "source_model_finetune_loss": target_xent + WEIGHT_DECAY * teacher_decay,
         }
 
 
 def igam_release(golden: pathlib.Path) -> Original:
-    """CIFAR-10 to CIFAR-100: the two networks see the same image."""
+    """CIFAR-10 to CIFAR-100: teacher and student take the same image."""
     return Original(
         2.0,
         None,
@@ -144,9 +137,7 @@ def igam_release(golden: pathlib.Path) -> Original:
 
 
 def igam_upsize(golden: pathlib.Path) -> Original:
-    """Tiny-ImageNet to CIFAR-10: the teacher sees the image doubled, l2-normalised without zero
-    mean.
-    """
+    """Tiny-ImageNet to CIFAR-10: the teacher takes the image at twice its size."""
     source = models.wide_resnet(200, width=1, input_shape=(64, 64, 3), normalization="l2")
     return Original(
         5.0,
@@ -160,5 +151,5 @@ def igam_upsize(golden: pathlib.Path) -> Original:
 
 
 def output_of(model: keras.Model, layer: str, x: Any) -> tf.Tensor:
-    """A layer's output with batch statistics, in which the original always runs these graphs."""
+    """A layer's output with batch statistics, the mode of the original's graphs."""
     return gradients.logits_of(keras.Model(model.input, model.get_layer(layer).output), x, "batch")

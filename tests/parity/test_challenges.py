@@ -1,7 +1,6 @@
-"""MadryLab's two challenges: logits, losses, input gradients and PGD from their TensorFlow 1
-checkpoints.
+"""MadryLab's two challenges: logits, losses, input gradients and PGD of their checkpoints.
 
-Arrays and their meaning: golden/README.md; tolerances: REFERENCE.md, both beside this checkout.
+golden/README.md explains the arrays, REFERENCE.md the tolerances; both are beside this checkout.
 """
 
 import dataclasses
@@ -61,30 +60,28 @@ def check_forward(challenge: Challenge, prefix: str, statistics: str) -> None:
     xent = losses.cross_entropy(y, logits).numpy()
     np.testing.assert_allclose(xent, expected[f"{prefix}xent_per_example"], rtol=1e-4, atol=1e-5)
     assert xent.sum() == pytest.approx(float(expected[f"{prefix}xent_sum"]), rel=1e-4)
-    found = gradients.input_gradient(
-        challenge.model, challenge.images, y, "xent", statistics
-    ).numpy()
-    assert relative(found, expected[f"{prefix}grad_sum_xent_x"]) < 1e-3
+    gradient = gradients.input_gradient(challenge.model, challenge.images, y, "xent", statistics)
+    assert relative(gradient, expected[f"{prefix}grad_sum_xent_x"]) < 1e-3
 
 
 def test_mnist(mnist: Challenge) -> None:
     check_forward(mnist, "", "moving")
-    right = np.argmax(mnist.model(mnist.images), -1) == mnist.expected["y"]
-    assert right.mean() == mnist.expected["accuracy"]
+    correct = np.argmax(mnist.model(mnist.images), -1) == mnist.expected["y"]
+    assert correct.mean() == mnist.expected["accuracy"]
 
 
 def test_mnist_pgd(mnist: Challenge) -> None:
     expected, y = mnist.expected, mnist.expected["y"]
     settings = {"epsilon": 0.3, "step_size": 0.01, "steps": 40, "random_start": False}
-    found = attacks.pgd(mnist.model, mnist.images, y, **settings)
-    assert np.mean(np.abs(found.ravel() - expected["pgd_x"].ravel()) < 1e-5) >= 0.9
-    logits = mnist.model(found)
+    x_adv = attacks.pgd(mnist.model, mnist.images, y, **settings)
+    assert np.mean(np.abs(x_adv.ravel() - expected["pgd_x"].ravel()) < 1e-5) >= 0.9
+    logits = mnist.model(x_adv)
     assert np.sum(losses.cross_entropy(y, logits)) == pytest.approx(
         float(expected["pgd_xent_sum"]), rel=1e-2
     )
     assert np.mean(np.argmax(logits, -1) == y) == expected["pgd_accuracy"]
-    at = mnist.model(expected["pgd_x"].reshape(mnist.images.shape))
-    np.testing.assert_allclose(at, expected["pgd_logits"], rtol=1e-4, atol=1e-4)
+    logits = mnist.model(expected["pgd_x"].reshape(mnist.images.shape))
+    np.testing.assert_allclose(logits, expected["pgd_logits"], rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(("prefix", "statistics"), [("eval_", "moving"), ("train_", "batch")])
@@ -102,14 +99,14 @@ def test_cifar10_weight_decay(cifar10: Challenge) -> None:
 
 def test_cifar10_pgd(cifar10: Challenge) -> None:
     expected, y = cifar10.expected, cifar10.expected["y"]
-    found = attacks.pgd(
+    x_adv = attacks.pgd(
         cifar10.model, cifar10.images, y, epsilon=8, step_size=2, steps=7, random_start=False
     )
-    assert np.mean(np.abs(found - expected["eval_pgd_x"]) < 1e-4) >= 0.97
-    xent = np.mean(losses.cross_entropy(y, cifar10.model(found)))
+    assert np.mean(np.abs(x_adv - expected["eval_pgd_x"]) < 1e-4) >= 0.97
+    xent = np.mean(losses.cross_entropy(y, cifar10.model(x_adv)))
     assert xent == pytest.approx(float(expected["eval_pgd_mean_xent"]), rel=1e-2)
-    at = cifar10.model(expected["eval_pgd_x"])
-    np.testing.assert_allclose(at, expected["eval_pgd_logits"], rtol=1e-4, atol=1e-5)
+    logits = cifar10.model(expected["eval_pgd_x"])
+    np.testing.assert_allclose(logits, expected["eval_pgd_logits"], rtol=1e-4, atol=1e-5)
 
 
 def test_cifar10_moving_averages_after_one_forward(cifar10: Challenge) -> None:

@@ -1,7 +1,6 @@
-"""What only the CIFAR-10 to CIFAR-100 graph's numbers tell: the networks after iterations of the
-release's loop.
+"""The release's training loop from CIFAR-10 to CIFAR-100: all variables after some iterations.
 
-Arrays and their meaning: golden/README.md; tolerances: REFERENCE.md, both beside this checkout.
+golden/README.md explains the arrays, REFERENCE.md the tolerances; both are beside this checkout.
 """
 
 import pathlib
@@ -9,6 +8,7 @@ import pathlib
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from igam_tf.training import HeadTrainer
 
@@ -26,34 +26,41 @@ def release(loaded: Original) -> Original:
     return loaded
 
 
-def slack(name: str, iterations: int) -> float:
+# On a GPU other kernels round differently, and a kink that flips moves a loss by half a percent.
+GPU_TOLERANCES = {
+    1: {"classifier": 2e-3, "discriminator": 1e-2, "loss": 5e-3},
+    3: {"classifier": 1e-1, "discriminator": 3e-1, "loss": 3e-2},
+}
+
+
+def tolerance(name: str, iteration: int) -> float:
+    """The allowed relative error of a loss or a weight's change; 1e-5 was measured on a CPU."""
+    if not tf.config.list_physical_devices("GPU"):
+        return 1e-4
     if "moving" in name:
         return 2e-2
-    student, judge = {1: (2e-3, 1e-2), 3: (1e-1, 3e-1)}[iterations]
-    return judge if name.startswith("discriminator") else student
+    return GPU_TOLERANCES[iteration][name.partition("/")[0] if "/" in name else "loss"]
 
 
-def test_iterations(release: Original) -> None:
+def test_compiled_steps_agree_with_the_release(release: Original) -> None:
     trainer = release.trainer()
     teacher = release.teacher.get_weights()
-    x, y = release.expected["x"], release.expected["y"]
     for iteration in (1, 2, 3):
-        trainer.train_on_batch(x, y)
-        if iteration == 2:
+        trainer.train_on_batch(release.expected["x"], release.expected["y"])
+        if iteration == 2:  # of which the release's numbers are not stored
             continue
         expected = release.numbers(f"after_{iteration}")
         assert int(trainer.iteration) == expected["global_step"]
         errors = release.update_errors(
-            {k: v for k, v in expected.items() if not k.startswith("unit_")}
+            {name: value for name, value in expected.items() if not name.startswith("unit_")}
         )
         assert len(errors) == 14
-        assert all(error < slack(name, iteration) for name, error in errors.items()), errors
+        for name, error in errors.items():
+            assert error < tolerance(name, iteration), (iteration, errors)
         totals = release.total_losses()
         for name in ("total_loss", "total_d_loss", "student_mean_xent", "disc_mean_xent"):
-            # Rounding grows from step to step: a kink that flips moves these by half a percent.
-            assert totals[name] == pytest.approx(
-                float(expected[name]), rel=5e-3 if iteration == 1 else 3e-2
-            ), name
+            value = pytest.approx(float(expected[name]), rel=tolerance(name, iteration))
+            assert totals[name] == value, name
     assert all(map(np.array_equal, release.teacher.get_weights(), teacher))
 
 
@@ -61,9 +68,7 @@ def test_iterations(release: Original) -> None:
 def test_the_releases_teacher_moves_its_averages_in_every_forward(
     release: Original, iterations: int, forwards: int
 ) -> None:
-    """`Igam` leaves the teacher alone (they are never read); the same layers reproduce what the
-    release's graph writes.
-    """
+    """`Igam` never updates its teacher. The same layers reproduce the release's updates."""
     for _ in range(forwards):
         release.teacher(release.expected["x"], training=True)
     errors = release.update_errors(
