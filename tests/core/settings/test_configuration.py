@@ -32,6 +32,7 @@ from igam_tf.experiments.configs import (
     verb_of,
 )
 from igam_tf.experiments.recipes import PRESETS
+from igam_tf.experiments.study import Study, run_of
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 SCHEDULE = Schedule(6, 2, (0.1, 0.01), (3,))
@@ -232,14 +233,13 @@ def test_every_row_of_every_table_keeps_its_digest() -> None:
     assert digests == expected
 
 
-RESULTS = sorted((ROOT / "results").rglob("config.json"))
-
-
-def test_every_result_reads_back_under_its_directorys_name() -> None:
-    assert len(RESULTS) > 100
-    for file in RESULTS:
-        run = runs.read_config(file.parent)
-        assert f"{verb_of(run)}-{settings.digest(run)}" == file.parent.name
+def test_every_run_in_results_has_its_digest_in_its_name() -> None:
+    studies = [Study.load(path) for path in sorted((ROOT / "results").glob("*.json"))]
+    configs = [item for study in studies for item in study.runs.items() if item[1].config]
+    assert len(configs) > 100
+    for name, stored in configs:
+        run = run_of(stored.config, name)
+        assert f"{verb_of(run)}-{settings.digest(run)}" == name.rpartition("/")[2]
 
 
 def test_the_packaged_models_configurations_read_back() -> None:
