@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# A file's tests share what they build, and a worker takes a gigabyte.
+# Tests of one file run in one worker, because they share models. A worker takes a gigabyte.
 WORKERS := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: demo test test-slow test-all lint types clean
@@ -26,7 +26,7 @@ lint: $(VENV)/installed
 types: $(VENV)/installed
 	$(BIN)/mypy
 
-# The marker is newer than what it was installed from, or the installation runs again.
+# Installs again when requirements.txt, pyproject.toml or setup.py is newer than the marker.
 $(VENV)/installed: requirements.txt pyproject.toml setup.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"

@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
-"""Classifies the PNG and JPEG images of a folder with an exported SavedModel. Needs TensorFlow
-alone.
+"""Classifies a folder's PNG and JPEG images with an exported SavedModel; needs TensorFlow alone.
 
     bin/export_model runs/STUDENT student
     python examples/serve_folder.py student photos/
 
-Prints a line for each image: file, label, probability. Images of another size than the model's are
-resized (bilinear). Exit codes: 0 done, 1 some image could not be read (they are named), 2 a mistake
-in the command.
+Prints a line for each image: file, label, probability. Resizes images that are not of the model's
+size (bilinear). Names images that it cannot read. Exit codes: 0 done, 1 some image could not be
+read, 2 a mistake in the command.
 """
 
 import json
@@ -33,16 +32,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     values = flags.FlagValues()
     flags.DEFINE_integer("batch_size", 32, "Images at a time.", lower_bound=1, flag_values=values)
     try:
-        words = values(["serve_folder", *arguments])[1:]
-        if len(words) != 2:
+        positional = values(["serve_folder", *arguments])[1:]
+        if len(positional) != 2:
             raise flags.Error(USAGE)
-        return serve(pathlib.Path(words[0]), pathlib.Path(words[1]), values.batch_size)
+        return serve(pathlib.Path(positional[0]), pathlib.Path(positional[1]), values.batch_size)
     except flags.Error as error:
         print(f"serve_folder: {error}", file=sys.stderr)
         return 2
 
 
-def serve(place: pathlib.Path, folder: pathlib.Path, batch_size: int) -> int:
+def serve(exported: pathlib.Path, folder: pathlib.Path, batch_size: int) -> int:
     """Prints a line for each image; returns 1 if some image could not be read.
 
     Raises:
@@ -56,10 +55,10 @@ def serve(place: pathlib.Path, folder: pathlib.Path, batch_size: int) -> int:
     import tensorflow as tf  # not at the top: --help and mistakes come at once
 
     try:
-        model = tf.saved_model.load(str(place))
+        model = tf.saved_model.load(str(exported))
         metadata = json.loads(pathlib.Path(model.metadata.asset_path.numpy().decode()).read_text())
     except (OSError, AttributeError, ValueError) as error:
-        raise flags.Error(f"{place}: no SavedModel of bin/export_model ({error})") from error
+        raise flags.Error(f"{exported}: no SavedModel of bin/export_model ({error})") from error
     names = metadata["classes"]["names"] or list(map(str, range(metadata["classes"]["count"])))
     failed = 0
     for start in range(0, len(files), batch_size):
@@ -74,7 +73,7 @@ def serve(place: pathlib.Path, folder: pathlib.Path, batch_size: int) -> int:
 
 
 def read(file: pathlib.Path, shape: Sequence[int]) -> Any:
-    """uint8 pixels of the given shape; None, and a line on standard error, for what is no image."""
+    """uint8 pixels of the shape; for a file that is no image None, and a line on standard error."""
     import tensorflow as tf
 
     height, width, channels = shape
@@ -89,8 +88,8 @@ def read(file: pathlib.Path, shape: Sequence[int]) -> Any:
     return tf.saturate_cast(tf.round(resized), tf.uint8)
 
 
-def show(files: Sequence[pathlib.Path], answers: Any, names: Sequence[str]) -> None:
-    labels, probabilities = answers["labels"].numpy(), answers["probabilities"].numpy()
+def show(files: Sequence[pathlib.Path], outputs: Any, names: Sequence[str]) -> None:
+    labels, probabilities = outputs["labels"].numpy(), outputs["probabilities"].numpy()
     for file, label, row in zip(files, labels, probabilities, strict=True):
         print(f"{file.name}\t{names[label]}\t{row[label]:.4f}")
 
