@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Classifies a folder's PNG and JPEG images with an exported SavedModel; needs TensorFlow alone.
+"""Classifies the PNG and JPEG images of a folder with a SavedModel; needs TensorFlow alone.
 
     bin/export_model runs/STUDENT student
     python examples/serve_folder.py student photos/
