@@ -26,7 +26,9 @@ from igam_tf.adapters import (
 from igam_tf.core.bounds import PIXELS
 from igam_tf.core.errors import InputError
 from igam_tf.core.modes import in_mode
-from igam_tf.experiments.appendix import APPENDIX
+from igam_tf.data import FORMATS
+from igam_tf.experiments import figure5, table1, table2, table3
+from igam_tf.experiments.sizes import Student
 
 from . import tiny
 
@@ -339,22 +341,27 @@ def test_a_transposed_convolution_learns_every_weight() -> None:
     assert np.all(tape.gradient(value, layer.kernel) != 0)
 
 
-@pytest.mark.parametrize("row", APPENDIX, ids=" ".join)
-def test_every_declared_adapter_gives_what_its_teacher_takes(row: tuple[str, str]) -> None:
-    sides = {
-        "mnist": (28, 28, 1),
-        "cifar10": (32, 32, 3),
-        "cifar100": (32, 32, 3),
-        "tiny_imagenet": (64, 64, 3),
-    }
-    declared = APPENDIX[row]
-    images = np.full((2, *sides[declared.target]), 255, np.float32)
-    adapter = parse(declared.adapter)
-    assert (adapter is None) == (declared.adapter == ())
-    seen = images if adapter is None else adapter(images).numpy()
-    assert seen.shape[1:] == sides[declared.source]
-    assert seen.max() == pytest.approx(1 if declared.source == "mnist" else 255)
-    assert seen.min() >= 0
+STUDENTS = [
+    (target, student)
+    for target, table in (
+        ("cifar10", table1),
+        ("cifar10", table2),
+        ("cifar100", table3),
+        ("tiny_imagenet", figure5),
+    )
+    for student in table.STUDENTS.values()
+]
+
+
+@pytest.mark.parametrize(("target", "student"), STUDENTS)
+def test_every_declared_adapter_gives_what_its_teacher_takes(target: str, student: Student) -> None:
+    images = np.full((2, *FORMATS[target].image_shape), 255, np.float32)
+    adapter = parse(student.adapter)
+    assert (adapter is None) == (student.adapter == ())
+    adapted = images if adapter is None else adapter(images).numpy()
+    assert adapted.shape[1:] == FORMATS[student.source].image_shape
+    assert adapted.max() == pytest.approx(1 if student.source == "mnist" else 255)
+    assert adapted.min() >= 0
 
 
 PARSED = [

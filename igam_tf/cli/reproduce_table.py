@@ -26,7 +26,7 @@ from igam_tf.core.settings import Setting, Settings
 from igam_tf.core.settings.choices import MODES, PRECISIONS, REPORT_FORMATS
 from igam_tf.experiments import configs, tables
 from igam_tf.experiments.options import Options
-from igam_tf.experiments.recipes import PRESETS
+from igam_tf.experiments.sizes import PRESETS
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Annotated
 from igam_tf.core.settings import Setting, Settings
 from igam_tf.experiments.configs import Network, Run, Schedule, Weights
 from igam_tf.experiments.options import Options
-from igam_tf.experiments.recipes import PRESETS
+from igam_tf.experiments.sizes import PRESETS
 
 MODEL = "a run directory, a .keras file or a TensorFlow 1 checkpoint"
 Kind = Annotated[

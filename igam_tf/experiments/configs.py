@@ -265,6 +265,11 @@ class Table:
     published: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
     against_first: bool = False
 
+    def student(self, row: str) -> StudentRun:
+        run = self.rows[row]
+        assert isinstance(run, StudentRun)
+        return run
+
 
 def table_at_precision(table: Table, precision: str) -> Table:
     """The table with every run, and those of its teachers, in that precision."""

@@ -12,7 +12,7 @@ import types
 from collections.abc import Mapping
 
 from igam_tf.core.errors import InputError
-from igam_tf.experiments import published, tables
+from igam_tf.experiments import table1, table2, tables
 from igam_tf.experiments.configs import Row, Run, StudentRun
 
 
@@ -32,15 +32,18 @@ class PaperFigure:
     images: int
 
 
-_BEYOND = tuple(("2", row) for row in published.TABLE_2 if row not in published.TABLE_1)
-_BOTH = (("1", "Standard"), ("1", "FT-MNIST"), ("1", "IGAM-MNIST"), *_BEYOND, ("1", "PGD7-trained"))
+_TABLES_1_AND_2 = (
+    *(("1", row) for row in table1.PUBLISHED if row != "PGD7-trained"),
+    *(("2", row) for row in table2.PUBLISHED if row not in table1.PUBLISHED),
+    ("1", "PGD7-trained"),
+)
 
 # Figure to its rows, by table.
 ROWS: Mapping[str, tuple[tuple[str, str], ...]] = types.MappingProxyType(
     {
         "1": (("1", "Standard"), ("1", "PGD7-trained")),
-        "4": _BOTH,
-        "6": _BOTH,
+        "4": _TABLES_1_AND_2,
+        "6": _TABLES_1_AND_2,
         "7": (
             ("3", "Standard"),
             ("4", "lambda_diff 0"),

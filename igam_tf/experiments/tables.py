@@ -4,25 +4,27 @@ from collections.abc import Callable
 
 from igam_tf.core.errors import InputError
 from igam_tf.experiments import (
-    ablations,
     controls,
     figure5,
+    halves,
     protocols,
     sweep,
     table1,
     table2,
     table3,
+    tables_4_5,
 )
 from igam_tf.experiments.configs import Table, Weights
+from igam_tf.experiments.sizes import PRESETS
 
 TABLES: dict[str, Callable[[str, int, Weights | None], Table]] = {
     "1": table1.declare,
     "2": table2.declare,
     "3": table3.declare,
-    "4": ablations.declare_diff,
-    "5": ablations.declare_adv,
+    "4": tables_4_5.declare_diff,
+    "5": tables_4_5.declare_adv,
     "figure5": figure5.declare,
-    "halves": table2.declare_halves,
+    "halves": halves.declare,
     "controls": controls.declare,
     "sweep": sweep.declare,
     "protocols": protocols.declare,
@@ -43,4 +45,6 @@ def table(name: str, preset: str, seed: int = 0, teacher: Weights | None = None)
     """
     if name not in TABLES:
         raise InputError(f"table: expected one of {', '.join(TABLES)}, got {name!r}")
+    if preset not in PRESETS:
+        raise InputError(f"preset: expected one of {', '.join(PRESETS)}, got {preset!r}")
     return TABLES[name](preset, seed, teacher)

@@ -6,10 +6,9 @@ import pytest
 
 from igam_tf.core import settings
 from igam_tf.core.errors import InputError
-from igam_tf.experiments import paper_figures, published, tables
+from igam_tf.experiments import paper_figures, table1, table2, tables
 from igam_tf.experiments.configs import RobustRun, StudentRun
-
-PRESETS = ("demo", "cpu", "paper")
+from igam_tf.experiments.sizes import PRESETS
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -27,8 +26,8 @@ def test_rows_are_the_tables(name: str, preset: str) -> None:
 def test_figures_4_and_6_are_of_all_models_of_the_section() -> None:
     for name in ("4", "6"):
         assert set(paper_figures.picture(name, "paper").rows) == {
-            *published.TABLE_1,
-            *published.TABLE_2,
+            *table1.PUBLISHED,
+            *table2.PUBLISHED,
         }
     assert paper_figures.picture("4", "paper").images < paper_figures.picture("6", "paper").images
 

@@ -1,8 +1,4 @@
-"""The declarations: the paper's rows with the paper's figures, runs that share what they can and
-can be built.
-"""
-
-import dataclasses
+"""The declarations: the paper's rows with its figures; runs share what they can, can be built."""
 
 import numpy as np
 import pytest
@@ -12,32 +8,29 @@ from igam_tf.attacks import resolve
 from igam_tf.core import settings
 from igam_tf.core.errors import InputError
 from igam_tf.data import DATASETS, Dataset, Split
-from igam_tf.experiments import build, published, tables
+from igam_tf.experiments import build, table1, table2, table3, tables, tables_4_5
 from igam_tf.experiments.configs import FinetuneRun, RobustRun, StudentRun, Table, Weights
+from igam_tf.experiments.sizes import PRESETS
 
-PRESETS = ("demo", "cpu", "paper")
+PUBLISHED = {
+    "1": table1.PUBLISHED,
+    "2": table2.PUBLISHED,
+    "3": table3.PUBLISHED,
+    **tables_4_5.PUBLISHED,
+}
 presets = pytest.mark.parametrize("preset", PRESETS)
+numbered = pytest.mark.parametrize("name", PUBLISHED)
+papers = pytest.mark.parametrize("name", [*PUBLISHED, "figure5"])
 
 
 def runs_of(table: Table) -> dict[str, RobustRun | FinetuneRun | StudentRun]:
     """Of all rows, with the teachers that they name."""
-    found = dict(table.rows)
+    runs = dict(table.rows)
     for name, run in table.rows.items():
         while not isinstance(run, RobustRun) and not isinstance(run.teacher, Weights):
             run = run.teacher
-            found[f"{name}'s {type(run).__name__}"] = run
-    return found
-
-
-PUBLISHED = {
-    "1": published.TABLE_1,
-    "2": published.TABLE_2,
-    "3": published.TABLE_3,
-    "4": published.TABLE_4,
-    "5": published.TABLE_5,
-}
-numbered = pytest.mark.parametrize("name", PUBLISHED)
-every = pytest.mark.parametrize("name", [*PUBLISHED, "figure5"])
+            runs[f"{name}'s {type(run).__name__}"] = run
+    return runs
 
 
 @presets
@@ -63,7 +56,7 @@ def test_rows_by_their_names(preset: str) -> None:
 
 
 @presets
-@every
+@papers
 def test_scoring(name: str, preset: str) -> None:
     table = tables.table(name, preset)
     for name in table.scoring.attacks:
@@ -74,23 +67,23 @@ def test_scoring(name: str, preset: str) -> None:
 
 def test_the_published_figures() -> None:
     """Spot checks against the paper's Table 1."""
-    assert published.TABLE_1["IGAM-MNIST"] == {
+    assert table1.PUBLISHED["IGAM-MNIST"] == {
         "clean": 93.6,
         "fgsm": 67.8,
         "pgd5": 63.6,
         "pgd10": 56.9,
         "pgd20": 43.5,
     }
-    assert published.TABLE_1["PGD7-trained"]["pgd20"] == 45.9
-    assert published.TABLE_1["Standard"]["clean"] == 95.0
+    assert table1.PUBLISHED["PGD7-trained"]["pgd20"] == 45.9
+    assert table1.PUBLISHED["Standard"]["clean"] == 95.0
     assert all(
         figures["clean"] >= figures["fgsm"] >= figures["pgd20"]
-        for figures in published.TABLE_1.values()
+        for figures in table1.PUBLISHED.values()
     )
 
 
 @presets
-@every
+@papers
 def test_data_sets_are_known_and_the_target_is_one(name: str, preset: str) -> None:
     table = tables.table(name, preset)
     assert {run.data.dataset for run in runs_of(table).values()} <= set(DATASETS)
@@ -113,7 +106,7 @@ def test_every_run_has_its_own_name_and_sources_are_shared(
 
 
 @presets
-@every
+@papers
 def test_the_seed_is_that_of_everything(name: str, preset: str) -> None:
     first, other = tables.table(name, preset, 0), tables.table(name, preset, 7)
     for name, run in runs_of(other).items():
@@ -122,7 +115,7 @@ def test_the_seed_is_that_of_everything(name: str, preset: str) -> None:
     assert other.scoring.seed == 7
 
 
-GIVEN = [
+TEACHERS = [
     ("1", "FT-MNIST", "IGAM-MNIST"),
     ("2", "FT-TinyImagenet", "IGAM-Pad"),
     ("3", "FT-CIFAR10", "IGAM-CIFAR10"),
@@ -133,15 +126,15 @@ GIVEN = [
 
 
 @presets
-@pytest.mark.parametrize(("name", "head", "student"), GIVEN, ids=[name for name, *_ in GIVEN])
-def test_a_given_teacher_takes_the_place_of_a_trained_one(
+@pytest.mark.parametrize(("name", "head", "student"), TEACHERS, ids=[name for name, *_ in TEACHERS])
+def test_weights_take_the_place_of_a_trained_one(
     name: str, head: str | None, student: str, preset: str
 ) -> None:
-    given = Weights("ab", "teacher.keras")
-    plain, table = tables.table(name, preset), tables.table(name, preset, teacher=given)
-    assert table.rows[student].teacher.teacher == given
+    weights = Weights("ab", "teacher.keras")
+    plain, table = tables.table(name, preset), tables.table(name, preset, teacher=weights)
+    assert table.rows[student].teacher.teacher == weights
     if head is not None:
-        assert table.rows[head].teacher == given
+        assert table.rows[head].teacher == weights
     for row, run in table.rows.items():
         if isinstance(run, RobustRun) or (
             row in ("IGAM-MNIST", "IGAM-CIFAR100-Crop") and name != "1"
@@ -180,9 +173,9 @@ def test_every_student_can_be_built(name: str, row: str, preset: str) -> None:
     finetuned = build.build(student.teacher, blank(student.teacher.data.dataset), source).products[
         "model"
     ]
-    built = build.build(student, blank(student.data.dataset), finetuned).products["model"]
+    model = build.build(student, blank(student.data.dataset), finetuned).products["model"]
     assert (
-        built.output_shape
+        model.output_shape
         == finetuned.output_shape
         == (None, data.FORMATS[student.data.dataset].num_classes)
     )
@@ -190,146 +183,23 @@ def test_every_student_can_be_built(name: str, row: str, preset: str) -> None:
 
 
 @presets
-@every
+@papers
 def test_rates_fall_before_the_end(name: str, preset: str) -> None:
     for run in runs_of(tables.table(name, preset)).values():
         assert run.schedule.steps > max(run.schedule.boundaries, default=0)
 
 
-def test_the_paper_preset_is_appendix_a() -> None:
-    run = tables.table("1", "paper").rows["IGAM-MNIST"]
-    assert (run.lambda_adv, run.lambda_diff, run.disc_every) == (1, 100, 10)
-    assert (run.disc_layers, run.disc_channels, run.gradient_crop) == (5, 16, 28)
-    assert (run.network.width, run.network.blocks, run.protocol) == (10, 5, "release")
-    assert (run.schedule.steps, run.schedule.batch_size) == (320_000, 32)
-    assert (run.schedule.learning_rates, run.schedule.boundaries) == (
-        (0.1, 0.01, 0.001),
-        (160_000, 240_000),
-    )
-    assert run.steps_before_matching == 280_000
-    assert run.teacher.adapter == ("mean", "crop:28", "scale:1/255")
-    assert tables.table("1", "paper").scoring.num_examples == 10_000
-
-
-@pytest.mark.parametrize(("name", "term"), [("4", "lambda_diff"), ("5", "lambda_adv")])
 @presets
-def test_ablations_change_one_term_alone(name: str, term: str, preset: str) -> None:
-    table = tables.table(name, preset)
-    runs = list(table.rows.values())
-    assert list(table.rows) == list({"4": published.TABLE_4, "5": published.TABLE_5}[name])
-    values = [getattr(run, term) for run in runs]
-    assert values == [share * values[-1] for share in (0, 0.25, 0.5, 1)]
-    assert {settings.digest(dataclasses.replace(run, **{term: 0.0})) for run in runs} == {
-        settings.digest(runs[0])
-    }
-    if preset == "paper":  # the rows' names are the paper's lambdas
-        assert [float(row.split()[1]) for row in table.rows] == values
-
-
-@presets
-def test_ablations_end_at_the_student_of_table_3(preset: str) -> None:
-    """So that it is trained once."""
-    student = tables.table("3", preset).rows["IGAM-CIFAR10"]
-    assert tables.table("4", preset).rows["lambda_diff 10"] == student
-    assert tables.table("5", preset).rows["lambda_adv 2"] == student
-
-
-def test_the_demos_tables_share_what_they_can() -> None:
-    one, two, three, five = (tables.table(name, "demo").rows for name in ("1", "2", "3", "figure5"))
-    assert tables.table("protocols", "demo").rows["release"] == one["IGAM-MNIST"]
+def test_what_two_tables_state_is_one_run(preset: str) -> None:
+    """Each table's file states its own sizes; where they are the same, a run is trained once."""
+    one, two, three, five = (tables.table(name, preset).rows for name in ("1", "2", "3", "figure5"))
     assert (two["Standard"], two["PGD7-trained"]) == (one["Standard"], one["PGD7-trained"])
     assert three["IGAM-MNIST"].teacher.teacher == one["FT-MNIST"].teacher
-    assert three["FT-CIFAR10"].teacher == one["PGD7-trained"]
-    assert five["FT-CIFAR10-Crop"].teacher == one["PGD7-trained"]
-    assert five["FT-CIFAR100-Crop"].teacher == three["PGD7-trained"]
-
-
-@pytest.mark.parametrize("name", ["protocols", "protocols_upsize"])
-def test_protocol_tables_change_one_setting_at_a_time(name: str) -> None:
-    table = tables.table(name, "demo", 3)
-    first = table.rows["release"]
-    assert table.against_first
-    for row, run in table.rows.items():
-        changed = [
-            f.name
-            for f in dataclasses.fields(run)
-            if getattr(run, f.name) != getattr(first, f.name)
-        ]
-        assert len(changed) == (row != "release"), row
-        assert run.seed == 3
-
-
-def test_halves_have_table_2s_rows_on_the_halves_of_cifar10() -> None:
-    halves, two = tables.table("halves", "cpu", 3), tables.table("2", "cpu", 3)
-    assert list(halves.rows) == list(two.rows)
-    assert (halves.scoring.dataset, halves.scoring.attacks) == (
-        "cifar10_last5",
-        two.scoring.attacks,
-    )
-    assert {run.data.dataset for run in halves.rows.values()} == {"cifar10_last5"}
-    for row, run in halves.rows.items():
-        if row.startswith("IGAM"):
-            assert (run.teacher.adapter, run.lambda_diff) == (
-                two.rows[row].teacher.adapter,
-                two.rows[row].lambda_diff,
-            )
-            assert run.teacher.teacher.data.dataset == "cifar10_first5_64"
-            assert run.schedule.steps > run.steps_before_matching
-
-
-@presets
-def test_controls_differ_in_what_is_matched_and_how_strongly(preset: str) -> None:
-    table = tables.table("controls", preset, 3)
-    student = tables.table("1", preset, 3).rows["IGAM-MNIST"]
-    assert table.against_first
-    assert table.rows["J_t and L_adv"] == student
-    settings = {
-        row: (run.matched_to, run.lambda_adv, run.lambda_diff / student.lambda_diff)
-        for row, run in table.rows.items()
-    }
-    assert settings == {
-        "J_t": ("teacher", 0, 1),
-        "J_t and L_adv": ("teacher", student.lambda_adv, 1),
-        "other images": ("other_images", 0, 1),
-        "zero": ("zero", 0, 1),
-        "J_t x0.25": ("teacher", 0, 0.25),
-        "zero x0.25": ("zero", 0, 0.25),
-        "J_t x4": ("teacher", 0, 4),
-        "zero x4": ("zero", 0, 4),
-    }
-    free = {"matched_to": "teacher", "lambda_adv": 0.0, "lambda_diff": 0.0}
-    assert len({dataclasses.replace(run, **free) for run in table.rows.values()}) == 1
-
-
-@presets
-def test_the_sweep_changes_one_setting_at_a_time(preset: str) -> None:
-    table = tables.table("sweep", preset, 3)
-    student = tables.table("1", preset, 3).rows["IGAM-MNIST"]
-    changed = {
-        row: {
-            field.name: getattr(run, field.name)
-            for field in dataclasses.fields(run)
-            if getattr(run, field.name) != getattr(student, field.name)
-        }
-        for row, run in table.rows.items()
-    }
-    longer = changed["matching x2"].pop("schedule")
-    assert changed == {
-        "IGAM-MNIST": {},
-        "lambda_adv x0.25": {"lambda_adv": 0.25 * student.lambda_adv},
-        "whole gradients to D": {"gradient_crop": None},
-        "matching x2": {},
-        "paper": {"protocol": "paper"},
-        "paper and lambda_diff xB": {
-            "protocol": "paper",
-            "lambda_diff": student.schedule.batch_size * student.lambda_diff,
-        },
-    }
-    start, before = student.steps_before_matching, student.schedule
-    assert longer.steps - start == 2 * (before.steps - start)
-    for new, old in zip(longer.boundaries, before.boundaries, strict=True):
-        assert new == (old if old <= start else start + 2 * (old - start))
-    assert dataclasses.replace(longer, steps=before.steps, boundaries=before.boundaries) == before
+    assert five["FT-CIFAR10-Crop"].teacher == three["FT-CIFAR10"].teacher
+    if preset == "demo":  # where students and robust teachers have one network
+        assert tables.table("protocols", "demo").rows["release"] == one["IGAM-MNIST"]
+        assert three["FT-CIFAR10"].teacher == one["PGD7-trained"]
+        assert five["FT-CIFAR100-Crop"].teacher == three["PGD7-trained"]
 
 
 @pytest.mark.parametrize(

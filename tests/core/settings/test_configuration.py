@@ -31,7 +31,7 @@ from igam_tf.experiments.configs import (
     Weights,
     verb_of,
 )
-from igam_tf.experiments.recipes import PRESETS
+from igam_tf.experiments.sizes import PRESETS
 from igam_tf.experiments.study import Study, run_of
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]

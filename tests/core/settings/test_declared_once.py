@@ -156,7 +156,7 @@ LIGHT = [
 ]
 LIGHT += [
     "igam_tf.experiments.tables",
-    "igam_tf.experiments.recipes",
+    "igam_tf.experiments.sizes",
     "igam_tf.experiments.paper_figures",
 ]
 LIGHT += [
