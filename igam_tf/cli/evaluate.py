@@ -24,17 +24,18 @@ from typing import Annotated, Any
 from igam_tf.cli import shared
 from igam_tf.core.bounds import Amount
 from igam_tf.core.command import Command
-from igam_tf.core.settings import Setting, Settings
+from igam_tf.core.settings import Setting, values_of
 from igam_tf.core.settings.choices import HEADS, MODES
-from igam_tf.experiments.configs import DatasetName
+from igam_tf.core.settings.datasets import DatasetName, MemoryLimit, SourceSettings
 from igam_tf.experiments.options import DataDir
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class EvaluateFlags(Settings):
+class EvaluateFlags(SourceSettings):
     model: Annotated[str, Setting(f"The model: {shared.MODEL}.", positional=True)]
     dataset: DatasetName = "shapes32"
     data_dir: DataDir = None
+    memory_limit: MemoryLimit = 2.0
     kind: shared.Kind = None
     suite: Annotated[
         str | None,
@@ -98,6 +99,8 @@ def _run(flags: EvaluateFlags) -> None:
         flags.data_dir,
         train_size=None if recalibrates else 1,
         test_size=flags.num_examples,
+        memory_limit=flags.memory_limit,
+        **values_of(flags, SourceSettings),
     )
     model = trained.load_for(dataset, flags.model, flags.kind)
     surrogate = trained.load_for(dataset, flags.surrogate) if flags.surrogate else None

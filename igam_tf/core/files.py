@@ -13,6 +13,12 @@ from igam_tf.core.errors import InputError
 _PREFIX = "tmp-"
 
 
+def cache_directory() -> pathlib.Path:
+    """Where what can be computed again is kept: `XDG_CACHE_HOME`, else ~/.cache, for this package."""
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return pathlib.Path(base).expanduser() / "igam_tf"
+
+
 @contextlib.contextmanager
 def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """A temporary path that is renamed to `path` at the end, for code that writes to a path itself.

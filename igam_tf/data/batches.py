@@ -8,6 +8,7 @@ from igam_tf.core import randomness
 from igam_tf.core.bounds import Bounds
 from igam_tf.core.errors import InputError
 from igam_tf.data.splits import Split
+from igam_tf.data.stored import StoredImages
 
 PADDING = 2  # pixels on each side before the random crop, as in the release
 
@@ -39,29 +40,75 @@ def training_batches(
     per_pass = steps_per_pass(split, batch_size)
     if not pixel_noise >= 0:
         raise InputError(f"pixel_noise: expected at least 0, got {pixel_noise:g}")
-    images, labels = tf.constant(split.images), tf.constant(split.labels)
-    first_pass, offset = divmod(start, per_pass)
+    stream = (_indexed if split.indexed else _shuffled)(split, batch_size, per_pass, seed, start)
 
-    def passed(number: tf.Tensor) -> tf.data.Dataset:
-        order = tf.random.experimental.stateless_shuffle(
-            tf.range(len(split)), seed=randomness.key(seed, "order", number)
-        )
-        return tf.data.Dataset.from_tensor_slices(order).batch(batch_size, drop_remainder=True)
-
-    def assemble(step: tf.Tensor, chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        x = tf.cast(tf.gather(images, chosen), tf.float32) * tf.constant(split.scale, tf.float32)
+    def assemble(
+        step: tf.Tensor, batch: tuple[tf.Tensor, tf.Tensor]
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        images, labels = batch
+        x = tf.cast(images, tf.float32) * tf.constant(split.scale, tf.float32)
         if augmented:
             x = augment(x, randomness.key(seed, "augmentation", step))
         if pixel_noise:
             noise_key = randomness.key(seed, "pixel_noise", step)
             noise = tf.random.stateless_uniform(tf.shape(x), noise_key, -pixel_noise, pixel_noise)
             x = tf.clip_by_value(x + noise, bounds.low, bounds.high)
-        return x, tf.gather(labels, chosen)
+        return x, labels
 
-    stream = tf.data.Dataset.range(first_pass, tf.int64.max).flat_map(passed)
-    stream = stream.enumerate(start=first_pass * per_pass).skip(offset)
+    stream = stream.enumerate(start)
     return stream.map(assemble, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(
         tf.data.AUTOTUNE
+    )
+
+
+def _shuffled(
+    split: Split, batch_size: int, per_pass: int, seed: int, start: int
+) -> tf.data.Dataset:
+    """Batches of images and labels in memory, each pass in an order shuffled as a whole."""
+    images, labels = tf.constant(split.images), tf.constant(split.labels)
+    first_pass, offset = divmod(start, per_pass)
+
+    def order(number: tf.Tensor) -> tf.data.Dataset:
+        places = tf.random.experimental.stateless_shuffle(
+            tf.range(len(split)), seed=randomness.key(seed, "order", number)
+        )
+        return tf.data.Dataset.from_tensor_slices(places).batch(batch_size, drop_remainder=True)
+
+    stream = tf.data.Dataset.range(first_pass, tf.int64.max).flat_map(order).skip(offset)
+    return stream.map(
+        lambda places: (tf.gather(images, places), tf.gather(labels, places)),
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
+    )
+
+
+def _indexed(
+    split: Split, batch_size: int, per_pass: int, seed: int, start: int
+) -> tf.data.Dataset:
+    """Batches of images and labels, each example's place computed from its position alone."""
+    labels = tf.constant(split.labels)
+
+    def places(step: tf.Tensor) -> tf.Tensor:
+        key = randomness.key(seed, "order", step // per_pass)
+        positions = (step % per_pass) * batch_size + tf.range(batch_size, dtype=tf.int64)
+        return tf.random.experimental.index_shuffle(positions, seed=key, max_index=len(split) - 1)
+
+    steps = tf.data.Dataset.range(start, tf.int64.max)
+    if not isinstance(split.images, StoredImages):
+        images = tf.constant(split.images)
+        return steps.map(
+            lambda step: (tf.gather(images, places(step)), tf.gather(labels, places(step)))
+        )
+    stored, read = tf.constant(split.images.places), split.images.read
+    return (
+        steps.map(places)
+        .unbatch()
+        .map(
+            lambda place: (read(tf.gather(stored, place)), tf.gather(labels, place)),
+            num_parallel_calls=tf.data.AUTOTUNE,
+            deterministic=True,
+        )
+        .batch(batch_size, drop_remainder=True)
     )
 
 

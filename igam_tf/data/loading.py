@@ -1,6 +1,5 @@
-"""`load`: every data set by its name. Stored data is read without touching the network."""
+"""`load`: every data set by its source. Stored data is read without touching the network."""
 
-import logging
 import os
 import pathlib
 from collections.abc import Callable
@@ -9,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from igam_tf.core.errors import InputError
-from igam_tf.core.settings.datasets import DATASETS, FORMATS
-from igam_tf.data import derived, shapes, tiny_imagenet
+from igam_tf.core.settings.datasets import DATASETS, FORMATS, SOURCES
+from igam_tf.data import array_records, derived, folders, npz, prepared, shapes, tiny_imagenet, user
 from igam_tf.data.splits import Dataset, Split
+from igam_tf.data.stored import AS_STORED, GIB, Decoding, Reading
 
 _EMBEDDED: dict[str, Callable[[int, int, int], Dataset]] = {
     "shapes28": shapes.shapes28,
@@ -22,33 +22,101 @@ _EMBEDDED: dict[str, Callable[[int, int, int], Dataset]] = {
 
 
 def load(
-    name: str,
+    source: str,
     data_dir: str | os.PathLike[str] | None = None,
     train_size: int | None = None,
     test_size: int | None = None,
     seed: int = 0,
+    *,
+    train_split: str | None = None,
+    test_split: str | None = None,
+    image_size: int | None = None,
+    color: str | None = None,
+    validation: float | None = None,
+    memory_limit: float = 2.0,
 ) -> Dataset:
-    """A data set by name.
+    """A data set by its source.
 
     Args:
-      name: `shapes28`, `shapes32`, `shapes64`, `shapes100` (embedded: drawn from `seed`), `mnist`
-        (pixels in [0, 1]), `cifar10` or `cifar100` (in [0, 255], fine labels), these three as TFDS
-        has prepared them, `tiny_imagenet` (in [0, 255]), the original folder or zip, or one of
-        `igam_tf.data.derived`.
+      source: one of
+
+        * `shapes28`, `shapes32`, `shapes64`, `shapes100`: embedded, drawn from `seed`;
+        * `mnist` (pixels in [0, 1]), `cifar10` or `cifar100` (in [0, 255], fine labels), as TFDS
+          has prepared them; `tiny_imagenet` (in [0, 255]), the original folder or zip; one of
+          `igam_tf.data.derived`;
+        * `tfds:NAME[/CONFIG][:VERSION]`: any image classification set that TFDS has prepared;
+        * `folder:PATH`: images in train/CLASS/ and test/CLASS/ (or val/);
+        * `npz:PATH`: arrays x_train, y_train, x_test, y_test;
+        * `package.module:function` or `file.py:function`: a function of your own that returns a
+          `Dataset`, or two tf.data sets of (image, label).
       data_dir: where TFDS's prepared data, or Tiny-ImageNet's, is; by default `TFDS_DATA_DIR`, else
         TFDS's own default.
-      train_size, test_size: examples wanted of each split, the first ones in stored order; None for
-        all (embedded, which has no end: 4000 and 1000).
+      train_size, test_size: examples of each split, the first ones in stored order; None for all
+        (embedded, which has no end: 4000 and 1000).
+      train_split, test_split: of `tfds:`, names or slices such as `train[:80%]`.
+      image_size: side to which images of the last four kinds are resized.
+      color: `grey` or `rgb`, to which images of the last four kinds are converted.
+      validation: the share of the training examples that becomes the validation split.
+      memory_limit: GiB of decoded images from which a split of `tfds:`, `folder:` or `npz:` stays
+        on disk and is read as it is used.
 
     Raises:
-      InputError: unknown name, a size that is not positive, or data that is not there; the message
-        has the command that fetches it.
+      InputError: unknown source, a size that is not positive, or data that is missing, damaged or
+        no image classification task; the message says what was expected.
     """
-    if name not in DATASETS:
-        raise InputError(f"dataset: expected one of {', '.join(DATASETS)}, got {name!r}")
-    for flag, size in (("train_size", train_size), ("test_size", test_size)):
+    for flag, size in (
+        ("train_size", train_size),
+        ("test_size", test_size),
+        ("image_size", image_size),
+    ):
         if size is not None and size < 1:
             raise InputError(f"{flag}: expected at least 1, got {size}")
+    kind, separator, place = source.partition(":")
+    reading = Reading(
+        train_size,
+        test_size,
+        train_split,
+        test_split,
+        Decoding(image_size, color),
+        int(memory_limit * GIB),
+    )
+    if (train_split or test_split) and kind != "tfds":
+        raise InputError(f"train_split, test_split: for tfds: alone, got dataset {source!r}")
+    if separator:
+        dataset = _from_place(kind, place, source, data_dir, reading)
+    elif reading.decoding != AS_STORED:
+        raise InputError(f"image_size, color: not for the known data set {source!r}")
+    else:
+        dataset = _by_name(source, data_dir, train_size, test_size, seed)
+    return dataset.with_validation(validation) if validation else dataset
+
+
+def _from_place(
+    kind: str,
+    place: str,
+    source: str,
+    data_dir: str | os.PathLike[str] | None,
+    reading: Reading,
+) -> Dataset:
+    if kind == "tfds":
+        return prepared.load_prepared(place, _root(data_dir), reading)
+    path = pathlib.Path(place).expanduser()
+    if kind == "folder":
+        return folders.load_folder(path, reading)
+    if kind == "npz":
+        return npz.load_npz(path, reading)
+    return user.load_user(source, reading)
+
+
+def _by_name(
+    name: str,
+    data_dir: str | os.PathLike[str] | None,
+    train_size: int | None,
+    test_size: int | None,
+    seed: int,
+) -> Dataset:
+    if name not in DATASETS:
+        raise InputError(f"dataset: expected {SOURCES}, got {name!r}")
     if name in _EMBEDDED:
         return _EMBEDDED[name](train_size or 4000, test_size or 1000, seed)
     if name == "tiny_imagenet":
@@ -58,7 +126,7 @@ def load(
             name, load(derived.DERIVED[name].source, data_dir), train_size, test_size
         )
     stored = FORMATS[name]
-    directory = prepared_directory(name, data_dir)
+    directory = prepared.prepared_directory(name, _root(data_dir))
     scale = stored.bounds.high / 255
     train, test = (
         Split(*_arrays(directory, split, size), scale=scale)
@@ -68,8 +136,7 @@ def load(
 
 
 def locate(name: str, data_dir: str | os.PathLike[str] | None = None) -> pathlib.Path | None:
-    """Where a data set's files are that `load` would read; None for embedded ones. Looks at the
-    disk only.
+    """Where the files of a known data set are; None for embedded ones. Looks at the disk only.
 
     Raises:
       InputError: they are not there; the message says where they were looked for and how to fetch
@@ -82,26 +149,7 @@ def locate(name: str, data_dir: str | os.PathLike[str] | None = None) -> pathlib
     return (
         tiny_imagenet.locate(_root(data_dir))
         if name == "tiny_imagenet"
-        else prepared_directory(name, data_dir)
-    )
-
-
-def prepared_directory(name: str, data_dir: str | os.PathLike[str] | None = None) -> pathlib.Path:
-    """The newest prepared version of a TFDS data set; looks at the disk only.
-
-    Raises:
-      InputError: there is none; the message says where it was looked for and how to prepare it.
-    """
-    root = _root(data_dir)
-    versions = [path.parent for path in root.glob(f"{name}/*/dataset_info.json")]
-    if not versions:
-        raise InputError(
-            f"dataset {name}: not found under {root} (set --data_dir or TFDS_DATA_DIR). With a network, "
-            f"`tfds build {name} --data_dir={root}` downloads and prepares it"
-        )
-    return max(
-        versions,
-        key=lambda path: [int(part) if part.isdigit() else -1 for part in path.name.split(".")],
+        else prepared.prepared_directory(name, _root(data_dir))
     )
 
 
@@ -112,18 +160,15 @@ def _root(data_dir: str | os.PathLike[str] | None) -> pathlib.Path:
 
 
 def _arrays(directory: pathlib.Path, split: str, size: int | None) -> tuple[np.ndarray, np.ndarray]:
-    logging.getLogger("absl").setLevel(logging.WARNING)  # TFDS reports every step of its reading
     import tensorflow_datasets as tfds
 
+    builder = array_records.open_builder(directory)
     try:
-        builder = tfds.builder_from_directory(str(directory))
-        if size is not None:  # TFDS refuses to be asked for more than there is
+        if size is not None:  # TFDS refuses a slice beyond the end
             split = f"{split}[:{min(size, builder.info.splits[split].num_examples)}]"
         read: Any = tfds.as_numpy(
             builder.as_dataset(split=split, batch_size=-1, shuffle_files=False)
         )
     except Exception as error:  # TFDS raises many types for data that is damaged or incomplete
-        raise InputError(
-            f"dataset: {directory} cannot be read ({type(error).__name__}: {error})"
-        ) from error
+        raise array_records.unreadable(directory, error) from error
     return read["image"], read["label"].astype(np.int64)

@@ -1,6 +1,4 @@
-"""What every loader returns: a data set of two splits, kept small in memory, read as float32 in its
-pixel range.
-"""
+"""What every loader returns: a data set of two splits or three, read as float32 in its range."""
 
 import dataclasses
 from typing import Any
@@ -9,27 +7,36 @@ import numpy as np
 
 from igam_tf.core.bounds import Bounds
 from igam_tf.core.errors import InputError
+from igam_tf.data.stored import StoredImages
 
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """Images [N, H, W, C] as stored (uint8 or float32), integer labels [N]; `scale` takes stored
-    values to pixels.
+    """Images and their labels.
+
+    Attributes:
+      images: [N, H, W, C] as stored (uint8 or float32), in memory or on disk.
+      labels: integers [N].
+      scale: takes stored values to pixels.
+      indexed: training order is drawn place by place, as data on disk needs it. Data that may be
+        either has it in memory too, so that both train alike.
     """
 
-    images: np.ndarray
+    images: np.ndarray | StoredImages
     labels: np.ndarray
     scale: float = 1.0
+    indexed: bool = False
 
     def __post_init__(self) -> None:
         if len(self.images) != len(self.labels):
             raise InputError(
-                f"expected a label for each image, got {len(self.images)} images, {len(self.labels)} labels"
+                f"expected a label for each image, got {len(self.images)} images, "
+                f"{len(self.labels)} labels"
             )
 
     @classmethod
     def of(cls, data: Any) -> "Split":
-        """A split itself, or one of images and labels given as a pair.
+        """A split itself, or one of images and labels as a pair.
 
         Raises:
           InputError: neither, or a pair that does not match.
@@ -46,13 +53,20 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        height, width, channels = self.images.shape[1:]
+        return height, width, channels
+
     def first(self, count: int | None) -> "Split":
         """The first `count` examples; all of them if None or more than there are."""
-        return (
-            self
-            if count is None
-            else dataclasses.replace(self, images=self.images[:count], labels=self.labels[:count])
-        )
+        return self if count is None else self.part(slice(count))
+
+    def part(self, key: slice | np.ndarray) -> "Split":
+        """The examples of a slice or of an array of indices; images on disk stay there."""
+        stored = isinstance(self.images, StoredImages)
+        images = self.images.part(key) if stored else self.images[key]  # type: ignore[union-attr]
+        return dataclasses.replace(self, images=images, labels=self.labels[key])
 
     def pixels(self, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Images start .. stop as float32 in the data set's pixel range."""
@@ -60,22 +74,57 @@ class Split:
 
     def chosen(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Images, as `pixels` gives them, and labels of some examples."""
-        return self.images[indices].astype(np.float32) * np.float32(self.scale), self.labels[
-            indices
-        ]
+        pixels = self.images[indices].astype(np.float32) * np.float32(self.scale)
+        return pixels, self.labels[indices]
 
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """A named image classification task."""
+    """A named image classification task.
+
+    Attributes:
+      class_names: by label, or empty.
+      validation: for callbacks and best weights; None where there is none.
+    """
 
     name: str
     train: Split
     test: Split
     num_classes: int
     bounds: Bounds
+    class_names: tuple[str, ...] = ()
+    validation: Split | None = None
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        height, width, channels = self.train.images.shape[1:]
-        return height, width, channels
+        return self.train.image_shape
+
+    def first(self, train_size: int | None, test_size: int | None) -> "Dataset":
+        """The first examples of both splits; all of them where the number is None."""
+        return dataclasses.replace(
+            self, train=self.train.first(train_size), test=self.test.first(test_size)
+        )
+
+    def with_validation(self, share: float) -> "Dataset":
+        """A share of the training examples becomes the validation split.
+
+        They are drawn at random, always the same ones of as many, and leave the training split.
+
+        Raises:
+          InputError: `share` is not between 0 and 1, leaves one of them empty, or there is a
+            validation split already.
+        """
+        count = round(share * len(self.train))
+        if not 0 < share < 1 or not 0 < count < len(self.train):
+            raise InputError(
+                f"validation: expected a share between 0 and 1 of {len(self.train)} examples, "
+                f"got {share:g}"
+            )
+        if self.validation is not None:
+            raise InputError(f"validation: {self.name} has a validation split of its own")
+        order = np.random.default_rng(0).permutation(len(self.train))
+        return dataclasses.replace(
+            self,
+            train=self.train.part(np.sort(order[count:])),
+            validation=self.train.part(np.sort(order[:count])),
+        )

@@ -25,6 +25,7 @@ import tensorflow as tf
 from igam_tf.core import files
 from igam_tf.core.bounds import PIXELS
 from igam_tf.core.errors import InputError
+from igam_tf.data.ordering import in_rounds
 from igam_tf.data.splits import Dataset, Split
 
 NAME = "tiny-imagenet-200"
@@ -200,7 +201,7 @@ def _is_image(name: str) -> bool:
 
 
 def _split(tree: _Tree, part: str, files: dict[str, int], size: int | None) -> Split:
-    ordered = _in_rounds(files)
+    ordered = in_rounds(files)
     labels = np.array([files[file] for file in ordered[:size]], np.int64)
     content = "\n".join(f"{file} {tree.stamps[file]}" for file in ordered)
     digest = hashlib.sha256(content.encode()).hexdigest()[:16]
@@ -210,14 +211,6 @@ def _split(tree: _Tree, part: str, files: dict[str, int], size: int | None) -> S
         images = _decoded(tree, ordered[:size])
         _keep(cache, part, images)
     return Split(images, labels)
-
-
-def _in_rounds(files: dict[str, int]) -> list[str]:
-    counts: dict[int, int] = {}
-    rounds = {}
-    for file in sorted(files, key=lambda file: (len(file), file)):  # x_9 before x_10
-        rounds[file] = counts[files[file]] = counts.get(files[file], 0) + 1
-    return sorted(files, key=lambda file: (rounds[file], hashlib.sha256(file.encode()).digest()))
 
 
 def _decoded(tree: _Tree, files: list[str]) -> np.ndarray:

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from igam_tf.data.splits import Split
+from igam_tf.data.stored import StoredImages
 
 
 def of_model(model: Any, split: Split) -> str:
@@ -20,7 +21,10 @@ def of_model(model: Any, split: Split) -> str:
 
 
 def of_data(split: Split) -> str:
-    return _of([split.images, split.labels, np.asarray(split.scale)])
+    images = split.images
+    if isinstance(images, StoredImages):
+        images = np.frombuffer(f"{images.digest} {images.places.tolist()}".encode(), np.uint8)
+    return _of([images, split.labels, np.asarray(split.scale)])
 
 
 def _of(arrays: Iterable[np.ndarray]) -> str:

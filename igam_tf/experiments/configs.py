@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from igam_tf.core.bounds import Amount
 from igam_tf.core.settings import Setting, Settings
 from igam_tf.core.settings.choices import MODES, NETWORKS, NORMALIZATIONS, OPTIMIZERS, PRECISIONS
-from igam_tf.core.settings.datasets import DATASETS
+from igam_tf.core.settings.datasets import DatasetName, SourceSettings
 from igam_tf.core.settings.training import Adversary, FinetuneSettings, IgamSettings, PlainSettings
 
 __all__ = [
@@ -27,11 +27,8 @@ __all__ = [
 __all__ += ["Table", "Weights", "at_precision", "table_at_precision", "verb_of", "with_teachers"]
 
 
-DatasetName = Annotated[str, Setting(f"One of {', '.join(DATASETS)}; shapes are embedded.")]
-
-
 @dataclasses.dataclass(frozen=True)
-class Data(Settings):
+class Data(SourceSettings):
     """A data set's training part (`igam_tf.data.load`) and how batches are drawn from it."""
 
     dataset: DatasetName
@@ -44,6 +41,14 @@ class Data(Settings):
         Setting("Half width of uniform noise on training pixels, in the data's unit.", at_least=0),
     ] = 0.0
     seed: Annotated[int, Setting("Of embedded data, and of nothing else.", flag=None)] = 0
+    validation: Annotated[
+        float,
+        Setting(
+            "Share of the training images that is held out, for callbacks and best weights.",
+            at_least=0,
+            identity="if set",
+        ),
+    ] = 0.0
 
 
 @dataclasses.dataclass(frozen=True)

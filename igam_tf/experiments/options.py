@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Annotated
 
 from igam_tf.core.settings import Setting, Settings
+from igam_tf.core.settings.datasets import MemoryLimit
 
 DataDir = Annotated[
     str | pathlib.Path | None,
@@ -21,6 +22,7 @@ class Options(Settings):
 
     runs_dir: Annotated[pathlib.Path, Setting("Where run directories are.")] = pathlib.Path("runs")
     data_dir: DataDir = None
+    memory_limit: MemoryLimit = 2.0
     tensorboard: Annotated[bool, Setting("Write TensorBoard summaries into a run's directory.")] = (
         False
     )

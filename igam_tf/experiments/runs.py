@@ -19,6 +19,8 @@ import keras
 from igam_tf import data
 from igam_tf.core import files, runtime, settings
 from igam_tf.core.errors import InputError
+from igam_tf.core.settings import values_of
+from igam_tf.core.settings.datasets import SourceSettings
 from igam_tf.experiments import build, trained
 from igam_tf.experiments.configs import VERBS, RobustRun, Run, Weights, verb_of
 from igam_tf.experiments.options import Options
@@ -61,7 +63,16 @@ def train(run: Run, directory: pathlib.Path, options: Options, resume: bool = Fa
         )
     resuming = _claim(run, directory, resume)
     teacher = None if isinstance(run, RobustRun) else _teacher(run.teacher, options)
-    dataset = data.load(run.data.dataset, options.data_dir, run.data.train_size, 1, run.data.seed)
+    dataset = data.load(
+        run.data.dataset,
+        options.data_dir,
+        run.data.train_size,
+        1,
+        run.data.seed,
+        **values_of(run.data, SourceSettings),
+        validation=run.data.validation or None,
+        memory_limit=options.memory_limit,
+    )
     epoch_steps = min(
         run.schedule.steps, data.steps_per_pass(dataset.train, run.schedule.batch_size)
     )

@@ -13,7 +13,7 @@ from igam_tf import data
 from igam_tf.core.bounds import PIXELS, UNIT
 from igam_tf.core.errors import InputError
 from igam_tf.data.derived import DERIVED
-from igam_tf.data.loading import prepared_directory
+from igam_tf.data.prepared import prepared_directory
 
 from . import prepared
 
@@ -147,12 +147,12 @@ def test_damaged_data(tmp_path: pathlib.Path, file: str, damage: object) -> None
     ("arguments", "message"),
     [
         (
-            {"name": "imagenet"},
-            r"^dataset: expected one of shapes28, .*cifar10_last5, got 'imagenet'$",
+            {"source": "imagenet"},
+            r"^dataset: expected one of shapes28, .*cifar10_last5, tfds:NAME.*, got 'imagenet'$",
         ),
-        ({"name": "shapes28", "train_size": 0}, r"^train_size: expected at least 1, got 0$"),
-        ({"name": "shapes32", "test_size": -1}, r"^test_size: expected at least 1, got -1$"),
-        ({"name": "mnist", "test_size": 0}, r"^test_size: expected at least 1, got 0$"),
+        ({"source": "shapes28", "train_size": 0}, r"^train_size: expected at least 1, got 0$"),
+        ({"source": "shapes32", "test_size": -1}, r"^test_size: expected at least 1, got -1$"),
+        ({"source": "mnist", "test_size": 0}, r"^test_size: expected at least 1, got 0$"),
     ],
 )
 def test_mistakes(arguments: dict[str, object], message: str) -> None:

@@ -13,3 +13,4 @@ MATCHED_TO = ("teacher", "other_images", "zero")
 REPORT_FORMATS = ("text", "md", "json", "html")
 HEADS = ("target", "source")  # of a fine-tuned teacher, for attacks
 EXPORT_FORMATS = ("savedmodel", "keras", "weights")
+COLORS = ("grey", "rgb")

@@ -3,8 +3,11 @@
 import dataclasses
 import types
 from collections.abc import Mapping
+from typing import Annotated
 
 from igam_tf.core.bounds import PIXELS, UNIT, Bounds
+from igam_tf.core.settings.choices import COLORS
+from igam_tf.core.settings.fields import Setting, Settings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,3 +34,38 @@ FORMATS: Mapping[str, Format] = types.MappingProxyType(
     }
 )
 DATASETS = tuple(FORMATS)
+SOURCES = (
+    f"one of {', '.join(DATASETS)}, tfds:NAME, folder:PATH, npz:PATH or package.module:function"
+)
+DatasetName = Annotated[str, Setting(f"The data set: {SOURCES} (docs/data.md).")]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SourceSettings(Settings):
+    """Which images a source gives, beyond its name; for images that are no known data set's."""
+
+    train_split: Annotated[
+        str | None,
+        Setting("Of tfds:, the training split, such as train[:80%].", identity="if set"),
+    ] = None
+    test_split: Annotated[
+        str | None, Setting("Of tfds:, the test split, such as validation.", identity="if set")
+    ] = None
+    image_size: Annotated[
+        int | None,
+        Setting("Side to which own images are resized.", at_least=1, identity="if set"),
+    ] = None
+    color: Annotated[
+        str | None,
+        Setting(
+            "To what own images are converted; as they are by default.",
+            choices=COLORS,
+            identity="if set",
+        ),
+    ] = None
+
+
+MemoryLimit = Annotated[
+    float,
+    Setting("GiB of decoded images from which own data is read from disk as used.", at_least=0),
+]
