@@ -1,7 +1,6 @@
 """What every loader returns: a data set of two splits or three, read as float32 in its range."""
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 
@@ -33,22 +32,6 @@ class Split:
                 f"expected a label for each image, got {len(self.images)} images, "
                 f"{len(self.labels)} labels"
             )
-
-    @classmethod
-    def of(cls, data: Any) -> "Split":
-        """A split itself, or one of images and labels as a pair.
-
-        Raises:
-          InputError: neither, or a pair that does not match.
-        """
-        if isinstance(data, Split):
-            return data
-        if not isinstance(data, (tuple, list)) or len(data) != 2:
-            raise InputError(
-                f"data: expected images and labels as a pair or a Split, got {type(data).__name__}"
-            )
-        images, labels = map(np.asarray, data)
-        return cls(images, labels)
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -12,6 +12,7 @@ from igam_tf.core import runtime
 from igam_tf.core.bounds import Amount
 from igam_tf.core.errors import InputError
 from igam_tf.core.settings.choices import HEADS, STATISTICS
+from igam_tf.data.forms import split_of
 from igam_tf.data.splits import Dataset, Split
 from igam_tf.evaluation import fingerprints
 from igam_tf.evaluation.calibration import recalibrated
@@ -20,7 +21,6 @@ from igam_tf.evaluation.examples import (
     require_logits,
     require_pixels,
     require_settings,
-    split_of,
 )
 from igam_tf.evaluation.ledger import Ledger
 from igam_tf.evaluation.records import Count, EvalRecord, packed

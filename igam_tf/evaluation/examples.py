@@ -1,10 +1,9 @@
-"""What is evaluated on: any form of labelled images as a `Split`, checked against the model."""
+"""Checks of an evaluation before it starts: pixel ranges, settings, images, logits."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from igam_tf.attacks import inputs, programs
 from igam_tf.core.bounds import Bounds, as_bounds
@@ -12,30 +11,6 @@ from igam_tf.core.errors import InputError
 from igam_tf.core.settings.choices import MODES
 from igam_tf.data.splits import Dataset, Split
 from igam_tf.layers import bounds_of
-
-
-def split_of(dataset: Any, num_examples: int | None = None) -> Split:
-    """The examples to evaluate on.
-
-    Args:
-      dataset: a `Dataset` (its test split), a `Split`, images and labels as a pair of arrays or
-        tensors, or a finite `tf.data.Dataset` of (images, labels), batched or not.
-      num_examples: the first so many; None for all.
-
-    Raises:
-      InputError: none of these, or a pair that does not match.
-    """
-    if isinstance(dataset, Dataset):
-        dataset = dataset.test
-    if isinstance(dataset, tf.data.Dataset):
-        dataset = _gathered(dataset, num_examples)
-    if isinstance(dataset, Split):
-        return dataset.first(num_examples)
-    if not isinstance(dataset, (tuple, list)) or len(dataset) != 2:
-        raise InputError(
-            f"dataset: expected a Dataset, a Split, (images, labels) or a tf.data.Dataset, got {type(dataset).__name__}"
-        )
-    return Split.of(dataset).first(num_examples)
 
 
 def bounds_for(model: Any, dataset: Any, bounds: Any) -> Bounds:
@@ -106,20 +81,3 @@ def require_logits(model: Any, split: Split, bounds: Bounds, mode: str) -> None:
         raise InputError(
             f"labels: the model has {logits.shape[1]} classes, got labels up to {split.labels.max()}"
         )
-
-
-def _gathered(dataset: tf.data.Dataset, count: int | None) -> tuple[np.ndarray, np.ndarray]:
-    """The first `count` examples of a `tf.data` set as arrays."""
-    spec = dataset.element_spec
-    if not isinstance(spec, tuple) or len(spec) < 2:
-        raise InputError(f"dataset: expected (images, labels) elements, got {spec}")
-    if int(dataset.cardinality()) == tf.data.INFINITE_CARDINALITY and count is None:
-        raise InputError("dataset: an endless tf.data set needs num_examples")
-    if spec[0].shape.rank == 4:
-        dataset = dataset.unbatch()
-    if count is not None:
-        dataset = dataset.take(count)
-    examples = list(dataset.as_numpy_iterator())
-    if not examples:
-        raise InputError("dataset: the tf.data set is empty")
-    return np.stack([x for x, *_ in examples]), np.stack([y for _, y, *_ in examples])

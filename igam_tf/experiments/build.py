@@ -12,7 +12,7 @@ from igam_tf.core.settings import values_of
 from igam_tf.core.settings.training import Adversary, FinetuneSettings, IgamSettings, PlainSettings
 from igam_tf.data import Dataset
 from igam_tf.experiments.configs import FinetuneRun, Network, RobustRun, Run, Schedule, StudentRun
-from igam_tf.training.head import head_trainer
+from igam_tf.training.finetuning import finetune_trainer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _finetune(run: FinetuneRun, dataset: Dataset, teacher: keras.Model, jit: boo
     if run.precision != "float32":
         teacher = precision.rebuilt(teacher, run.precision)
     adapter, settings = adapters.parse(run.adapter), values_of(run, FinetuneSettings)
-    trainer = head_trainer(
+    trainer = finetune_trainer(
         teacher, dataset.num_classes, adapter, dataset.image_shape, dataset.bounds, **settings
     )
     trainer.compile(optimizer(run.schedule), jit_compile=jit)

@@ -24,7 +24,7 @@ from igam_tf.core.settings.datasets import SourceSettings
 from igam_tf.experiments import build, trained
 from igam_tf.experiments.configs import VERBS, RobustRun, Run, Weights, verb_of
 from igam_tf.experiments.options import Options
-from igam_tf.training.callbacks import Keeper, State
+from igam_tf.training.callbacks import TrainingMonitor, TrainingState
 
 
 def directory_of(run: Run, options: Options) -> pathlib.Path:
@@ -85,14 +85,14 @@ def train(run: Run, directory: pathlib.Path, options: Options, resume: bool = Fa
         )
         files.write_text(directory / "config.json", settings.to_json(run) + "\n")
     # The teacher is no part of the state: it is loaded anew and never written to.
-    state = State(directory / "state", **built.products, **built.progress)
+    state = TrainingState(directory / "state", **built.products, **built.progress)
     done = state.restore()
     options.say(
         f"{directory.name}: {verb_of(run)} on {run.data.dataset}, {run.schedule.steps} iterations"
         + (f", resumed at {done * epoch_steps}" if done else "")
     )
     callbacks: list[Any] = [
-        Keeper(state, directory / "history.csv", built.trainer.trainable_weights)
+        TrainingMonitor(state, directory / "history.csv", built.trainer.trainable_weights)
     ]
     if options.tensorboard:
         callbacks.append(

@@ -1,8 +1,15 @@
-"""Training: robust teachers, fine-tuned teachers, students by input gradient adversarial matching."""
+"""Trainers, each a Keras model that trains another in place.
+
+    AdversarialTrainer    robust models, PGD7 baselines, plain training: `train_robust`, `RobustRun`
+    FinetuneTrainer       teachers' new heads: `finetune_teacher`, `FinetuneRun`
+    Igam                  students: `train_student`, `StudentRun`
+
+The command and its configuration in `igam_tf.experiments` follow each name.
+"""
 
 from igam_tf.core.settings.training import PROTOCOLS, Protocol
 from igam_tf.training.adversarial import AdversarialTrainer
-from igam_tf.training.head import HeadTrainer, finetune
+from igam_tf.training.finetuning import FinetuneTrainer, finetune
 from igam_tf.training.igam import Igam
 from igam_tf.training.optimizers import Momentum, SteppedSchedule
 from igam_tf.training.validation import BestWeights, RobustValidation
@@ -11,7 +18,7 @@ __all__ = [
     "PROTOCOLS",
     "AdversarialTrainer",
     "BestWeights",
-    "HeadTrainer",
+    "FinetuneTrainer",
     "Igam",
     "Momentum",
     "Protocol",

@@ -1,4 +1,4 @@
-"""PGD adversarial training (Madry et al.): robust teachers, the PGD7 baseline, plain training."""
+"""PGD adversarial training (Madry et al.) and, without attack steps, plain training."""
 
 from typing import Any
 
@@ -17,23 +17,26 @@ from igam_tf.training.trainer import Parts, Trainer, regularized
 
 @constructor(AdversarialSettings)
 class AdversarialTrainer(Trainer):
-    """Trains `model` in place on adversarial images made anew for every batch.
+    """Trains `model` in place on adversarial images, computed anew for every batch.
 
-    Inner attack: uniform random start, `steps` sign steps on the summed cross-entropy, with the
-    batch's BatchNorm statistics and no update of the moving averages (MadryLab's code attacks its
-    training-mode graph, which updates them on each step too). The update itself runs in training
-    mode.
+    The trainer of the command `train_robust` (configuration: `RobustRun`): robust teachers, the
+    PGD7 baseline and, with `steps=0`, standard models.
+
+    The attack: a uniform random start, then `steps` sign steps on the summed cross-entropy, with
+    the batch's BatchNorm statistics and without an update of the moving averages (MadryLab's code
+    attacks its training-mode graph, which updates them on each step too). The weights' update runs
+    in training mode.
 
     `loss`, `xent` and `accuracy` are of the adversarial images in training, of clean ones in
     `evaluate` and `validation_data`; `RobustValidation` validates under an attack.
 
     Args:
-      model: Keras model, images in its bounds to logits.
+      model: Keras model, images [B, H, W, C] in its bounds to logits.
       {settings}
 
     Raises:
-      InputError: a setting out of its range, or a model that does not say its pixel range, ends in
-        a softmax or computes in float16.
+      InputError: a setting out of its range, or a model that carries no pixel range, ends in a
+        softmax or computes in float16.
     """
 
     def __init__(self, model: keras.Model, **settings: Any) -> None:
@@ -44,7 +47,8 @@ class AdversarialTrainer(Trainer):
         self.step_size = self.bounds.amount(self.settings.step_size, "step_size")
         if self.settings.steps and not self.epsilon:
             raise InputError(
-                f"adversarial training: {self.settings.steps} steps need an epsilon above 0; steps=0 trains plainly"
+                f"adversarial training: {self.settings.steps} steps need an epsilon above 0; "
+                "steps=0 trains plainly"
             )
 
     def _train(
@@ -71,6 +75,7 @@ class AdversarialTrainer(Trainer):
         return {"loss": regularized(loss, self.model), "xent": xent}
 
     def _adversarial(self, x: Any, y: Any) -> tf.Tensor:
+        """Adversarial images of this iteration, [B, H, W, C] like `x`."""
         iteration = tf.convert_to_tensor(self.iteration)
         share = tf.minimum(
             1.0, tf.cast(iteration + 1, tf.float32) / max(self.settings.ramp_steps, 1)

@@ -1,6 +1,4 @@
-"""Callbacks of every training run: resumable state, history, a stop at the first number that is
-none.
-"""
+"""Callbacks of every training run: resumable state, history, a stop at the first NaN."""
 
 import csv
 import io
@@ -15,10 +13,8 @@ from igam_tf.core import files
 from igam_tf.core.errors import DivergedError
 
 
-class State:
-    """A trainer's state on disk: weights, optimisers, iteration and epoch, replaced as a whole at
-    each save.
-    """
+class TrainingState:
+    """A trainer's weights, optimisers, iteration and epoch on disk; a save replaces all of them."""
 
     def __init__(self, directory: pathlib.Path, **tracked: Any) -> None:
         self.epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
@@ -26,7 +22,7 @@ class State:
         self._manager = tf.train.CheckpointManager(checkpoint, str(directory), max_to_keep=1)
 
     def restore(self) -> int:
-        """Loads the newest state, if any; the number of epochs that it has behind it."""
+        """Loads the saved state, if there is one; returns the number of epochs trained so far."""
         if self._manager.latest_checkpoint:
             self._manager.checkpoint.restore(
                 self._manager.latest_checkpoint
@@ -38,60 +34,55 @@ class State:
         self._manager.save(checkpoint_number=epoch)
 
 
-class Keeper(keras.callbacks.Callback):
-    """After every epoch: checks that all is finite, appends to the history, saves the state.
+class TrainingMonitor(keras.callbacks.Callback):
+    """After every epoch: checks loss and weights, appends to the history, saves the state.
 
     Raises:
-      DivergedError: out of `fit`, when the loss (looked at every `check_every` iterations) or a
-        weight is not finite.
+      DivergedError: out of `fit`, when a weight, or the loss at every `check_every`-th iteration or
+        at an epoch's end, is NaN or infinite.
     """
 
     def __init__(
-        self, state: State, history: pathlib.Path, weights: list[Any], check_every: int = 50
+        self,
+        state: TrainingState,
+        history: pathlib.Path,
+        weights: list[Any],
+        check_every: int = 50,
     ) -> None:
         super().__init__()
-        self._state, self._history, self._weights, self._check_every = (
-            state,
-            history,
-            weights,
-            check_every,
-        )
-        self._running = 0
+        self._state, self._history, self._weights = state, history, weights
+        self._check_every, self._epoch = check_every, 0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         if batch % self._check_every == 0:
-            self._require_finite(
-                float((logs or {})["loss"]), f"iteration {batch} of epoch {self._running}"
-            )
+            place = f"iteration {batch} of epoch {self._epoch}"
+            self._require_finite(float((logs or {})["loss"]), place)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._running = epoch + 1
+        self._epoch = epoch + 1
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        numbers = {name: float(value) for name, value in (logs or {}).items()}
-        self._require_finite(numbers["loss"], f"epoch {epoch + 1}")
-        if not all(
-            bool(tf.reduce_all(tf.math.is_finite(tf.convert_to_tensor(w)))) for w in self._weights
-        ):
+        row = {name: float(value) for name, value in (logs or {}).items()}
+        self._require_finite(row["loss"], f"epoch {epoch + 1}")
+        if not all(np.isfinite(weight.numpy()).all() for weight in self._weights):
             raise self._diverged(f"a weight is not finite after epoch {epoch + 1}")
-        append_history(self._history, {"epoch": epoch + 1, **numbers})
+        append_history(self._history, {"epoch": epoch + 1, **row})
         self._state.save(epoch + 1)
 
-    def _require_finite(self, loss: float, where: str) -> None:
+    def _require_finite(self, loss: float, place: str) -> None:
         if not np.isfinite(loss):
-            raise self._diverged(f"the loss is {loss} at {where}")
+            raise self._diverged(f"the loss is {loss} at {place}")
 
-    def _diverged(self, what: str) -> DivergedError:
-        good = int(self._state.epoch.numpy())
-        kept = (
-            f"the state after epoch {good} is kept" if good else "there was no good epoch to keep"
-        )
-        return DivergedError(f"training diverged: {what}; {kept}")
+    def _diverged(self, reason: str) -> DivergedError:
+        saved = int(self._state.epoch.numpy())
+        remains = f"the state after epoch {saved} is kept" if saved else "no epoch was saved"
+        return DivergedError(f"training diverged: {reason}; {remains}")
 
 
 def append_history(path: pathlib.Path, row: dict[str, float]) -> None:
-    """One line of history; an earlier line of the same epoch (saved, but not its state) and all
-    behind it are dropped.
+    """Adds a line to the history; drops earlier lines of the same and of later epochs.
+
+    A run that was interrupted between a line and its state trains that epoch again.
     """
     rows: list[dict[str, Any]] = []
     if path.exists():

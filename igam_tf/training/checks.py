@@ -1,4 +1,4 @@
-"""What the trainers refuse: at construction by the models, then by the first batch of each call."""
+"""Checks of trainers: of models at construction, of the first batch of each `fit` or `evaluate`."""
 
 import itertools
 import math
@@ -17,16 +17,12 @@ from igam_tf.layers import bounds_of
 
 
 def require_trainable(model: keras.Model) -> None:
-    """Checks a model that a trainer runs.
-
-    Raises:
-      InputError: it ends in a softmax, or a part of it computes in float16.
-    """
+    """Raises an InputError for a model that ends in a softmax or computes in float16."""
     inputs.require_logits(model)
     if any(layer.compute_dtype == "float16" for layer in (model, *walk(model))):
         raise InputError(
-            f"{model.name}: it computes in float16, which needs loss scaling that the trainers "
-            "do not do; build it under the policy mixed_bfloat16 or float32"
+            f"{model.name}: it computes in float16, which needs loss scaling that trainers lack; "
+            "build it under the policy mixed_bfloat16 or float32"
         )
 
 
@@ -42,26 +38,26 @@ def require_batch(model: keras.Model, bounds: Bounds, data: Any) -> None:
     """Checks a batch as attacks check theirs.
 
     Args:
-      data: images, integer labels [B], and weights [B] or None.
+      data: images [B, H, W, C], integer labels [B], and weights [B] or None.
 
     Raises:
-      InputError: shapes, types or values that do not fit together or to the model.
+      InputError: shapes, types or values that do not fit each other or the model.
     """
     x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
     inputs.checked(model, x, y, bounds)
     if weights is not None and np.shape(weights) != np.shape(y):
         raise InputError(
-            f"sample_weight: expected one number per image, shape {np.shape(y)}, got {np.shape(weights)}"
+            f"sample_weight: expected one number per image, shape {np.shape(y)}, "
+            f"got {np.shape(weights)}"
         )
 
 
 class FirstBatchChecked:
-    """A step function of Keras that checks the first batch of each `fit` or `evaluate`.
+    """Keras' step function, with a check of the first batch of each `fit` or `evaluate`.
 
-    Keras hands its step function an iterator; compiled, the step takes the batches from that
-    iterator inside its graph. So the first batches are drawn here, checked as NumPy arrays, and
-    handed on in an iterator of the same type. Later calls cost nothing, and nothing is traced
-    twice.
+    Keras passes an iterator to its step function, and a compiled step takes the batches from it
+    inside its graph. Here the first batches are taken, checked as NumPy arrays, and passed on in an
+    iterator of the same type. Later calls cost nothing, and nothing is traced twice.
 
     Attributes:
       due: whether the next call checks.
@@ -74,7 +70,7 @@ class FirstBatchChecked:
         self._step, self._check, self._batches = step, check, batches
 
     def __call__(self, iterator: Any) -> Any:
-        # Batches of tf.distribute are in parts on several devices.
+        # Batches of tf.distribute lie in parts on several devices.
         if self.due and not isinstance(iterator, tf.distribute.DistributedIterator):
             iterator = self._checked(iterator)
         self.due = False
@@ -94,7 +90,7 @@ class FirstBatchChecked:
 
 
 def _present(parts: Any) -> Any:
-    """Without what a user's data leave out: Keras puts an empty `Optional` in its place."""
+    """The batch without the empty `Optional` that Keras puts in place of absent weights."""
     if not isinstance(parts, tuple):
         return parts
     return tuple(

@@ -16,31 +16,33 @@ from igam_tf.training import checks
 from igam_tf.training.optimizers import Momentum, SteppedSchedule
 from igam_tf.training.trainer import Parts, Trainer, regularized
 
-# Loss parts; share of iterations that matched; D's accuracy (0.5 is chance); cosine and l2 norms of
-# the gradients.
+# Parts of the loss; the share of iterations that matched; the discriminator's accuracy (0.5 is
+# chance); cosine and l2 norms of the gradients.
 PARTS = (
-    "loss", "xent", "adv", "diff", "matching", "disc_accuracy", "cosine", "student_norm", "teacher_norm",
-)  # fmt: skip
-_ALWAYS = ("loss", "xent", "matching")
+    *("loss", "xent", "adv", "diff", "matching", "disc_accuracy"),
+    *("cosine", "student_norm", "teacher_norm"),
+)
+_PARTS_OF_EVERY_STEP = ("loss", "xent", "matching")
 
 
 @constructor(IgamSettings)
 class Igam(Trainer):
     """Trains a student whose input gradients a discriminator cannot tell from a robust teacher's.
 
-    One call of the step is one iteration: a student step on
+    The trainer of the command `train_student` (configuration: `StudentRun`). One step is one
+    iteration: a student step on
 
         mean cross-entropy + weight_decay * decay + lambda_adv * L_adv + lambda_diff * L_diff
 
     then, on every `disc_every`-th iteration (counted from 0), a discriminator step on the same
-    batch. The student runs with batch statistics and updates its moving averages; the teacher is
-    only read.
+    batch. The student runs with batch statistics and updates its moving averages; nothing is
+    written to the teacher.
 
     Args:
       student: Keras model, images [B, H, W, C] to logits.
       teacher: frozen model of the same classes. Without `adapter` it takes the student's images.
       discriminator: input gradients to two logits (`igam_tf.models.discriminator`).
-      adapter: affine map from the student's images to the teacher's input; J_t is taken through it,
+      adapter: affine map from the student's images to the teacher's input. J_t is taken through it,
         with respect to the student's pixels. A random pad, here or in the teacher, draws a place at
         each iteration.
       {settings}
@@ -48,21 +50,21 @@ class Igam(Trainer):
     Published lambdas hold for images in [0, 255] only: gradients with respect to [0, 1] pixels are
     255 times larger.
 
-    The objects given are trained in place. `optimizer` is the student's: callbacks that set a
-    learning rate reach it, and leave the discriminator's as it is. The teacher and its adapter are
-    no part of the trainer's weights and checkpoints.
+    Student and discriminator are trained in place. `optimizer` is the student's: callbacks that set
+    a learning rate reach it and not the discriminator's. The teacher and its adapter are no part of
+    the trainer's weights and checkpoints.
 
     Sample and class weights multiply each image's cross-entropy and its share of L_diff; L_adv and
     the discriminator's step stay unweighted.
 
-    `evaluate` and `validation_data` give the whole objective at any iteration, also before matching
-    begins: the student with its moving averages, the teacher in the protocol's mode with random
-    pads at the centre, the discriminator with the batch's statistics. Under the release's sums
-    `diff` grows with the batch.
+    `evaluate` and `validation_data` give the whole objective, also before matching begins: the
+    student with its moving averages, the teacher in the protocol's mode with random pads at the
+    centre, the discriminator with the batch's statistics. Under the release's sums `diff` grows
+    with the batch.
 
     Raises:
-      InputError: a setting out of its range, models whose shapes do not fit together, or one that
-        ends in a softmax or computes in float16.
+      InputError: a setting out of its range, models whose shapes do not fit each other, or a model
+        that ends in a softmax or computes in float16.
     """
 
     _product = "student"
@@ -82,8 +84,9 @@ class Igam(Trainer):
         for model in (student, discriminator):
             if stock := layers.stock_batchnorms(model):
                 warnings.warn(
-                    f"{model.name}: stock BatchNormalization layers ({', '.join(stock)}) get the second derivatives wrong "
-                    "that matching needs; igam_tf.layers.exact_batchnorm(model) converts them",
+                    f"{model.name}: stock BatchNormalization layers ({', '.join(stock)}) get the "
+                    "second derivatives wrong that matching needs; "
+                    "igam_tf.layers.exact_batchnorm(model) converts them",
                     stacklevel=2,
                 )
         layers.check_statistics(self.protocol.teacher_statistics, teacher)
@@ -91,7 +94,7 @@ class Igam(Trainer):
             checks.require_trainable(model)
         self.student = student
         self.discriminator = discriminator
-        # In a namespace, where Keras does not look for weights.
+        # Keras does not look for weights in a namespace.
         self._frozen = types.SimpleNamespace(teacher=teacher, adapter=adapter)
         self._check_shapes()
 
@@ -104,7 +107,7 @@ class Igam(Trainer):
         return self._frozen.adapter
 
     def __dir__(self) -> Iterable[str]:
-        """Without what is frozen: Keras saves the weights of whatever it finds by `dir`."""
+        """Without the frozen models: Keras saves the weights of everything that `dir` lists."""
         return [name for name in super().__dir__() if name not in ("teacher", "adapter")]
 
     @property
@@ -114,38 +117,32 @@ class Igam(Trainer):
     def _check_shapes(self) -> None:
         image = self.student.input_shape[1:]
         batch = keras.KerasTensor((None, *image), dtype="float32")
-        window = (
-            batch
-            if self.settings.gradient_crop is None
-            else adapters.CenterCrop(self.settings.gradient_crop)(batch)
-        )
-        seen = tuple(window.shape[1:])
-        if tuple(self.discriminator.input_shape[1:]) != seen:
+        side = self.settings.gradient_crop
+        window = tuple((batch if side is None else adapters.CenterCrop(side)(batch)).shape[1:])
+        if (expected := tuple(self.discriminator.input_shape[1:])) != window:
+            raise InputError(f"discriminator: it takes {expected}, the gradients are {window}")
+        adapted = tuple((batch if self.adapter is None else self.adapter(batch)).shape[1:])
+        if (expected := tuple(self.teacher.input_shape[1:])) != adapted:
             raise InputError(
-                f"discriminator: it takes {self.discriminator.input_shape[1:]}, the gradients are {seen}"
+                f"teacher: it takes {expected}, the adapter gives {adapted} for {image} images"
             )
-        taken = tuple((batch if self.adapter is None else self.adapter(batch)).shape[1:])
-        if tuple(self.teacher.input_shape[1:]) != taken:
+        classes = [model.output_shape[-1] for model in (self.student, self.teacher)]
+        if classes[0] != classes[1]:
             raise InputError(
-                f"teacher: it takes {self.teacher.input_shape[1:]}, the adapter gives {taken} for {image} images"
-            )
-        if self.student.output_shape[-1] != self.teacher.output_shape[-1]:
-            raise InputError(
-                f"classes: the student has {self.student.output_shape[-1]}, the teacher "
-                f"{self.teacher.output_shape[-1]}; fine-tune the teacher on the target task first"
+                f"classes: the student has {classes[0]}, the teacher {classes[1]}; "
+                "fine-tune the teacher on the target task first"
             )
 
     def compile(  # type: ignore[override]  # two optimisers where others have one
         self, student_optimizer: Any = None, discriminator_optimizer: Any = None, **kwargs: Any
     ) -> None:
-        """Sets the two optimisers (TensorFlow 1's momentum 0.9 at rate 0.1 by default).
+        """Sets the two optimisers, by default `Momentum(0.1)` each; the rest as `Trainer.compile`.
 
-        Further arguments as `Trainer.compile`. A learning-rate schedule is called with the
-        optimiser's own update count; `discriminator_schedule` translates the student's schedule for
-        the discriminator, which steps less often.
+        Keras calls a learning-rate schedule with the optimiser's own update count. The
+        discriminator steps less often than the student: `discriminator_schedule` translates.
 
         Raises:
-          InputError: as `Trainer.compile`; one optimiser for both.
+          InputError: as `Trainer.compile`; one optimiser for both models.
         """
         optimizers = keras.optimizers.Optimizer
         shared = student_optimizer is discriminator_optimizer and isinstance(
@@ -153,29 +150,27 @@ class Igam(Trainer):
         )
         if "optimizer" in kwargs or shared:
             raise InputError(
-                "compile: expected student_optimizer and discriminator_optimizer, one of its own for each"
+                "compile: expected student_optimizer and discriminator_optimizer, "
+                "one of its own for each"
             )
         super().compile(student_optimizer, **kwargs)
         self.discriminator_optimizer = keras.optimizers.get(discriminator_optimizer or Momentum())
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
 
     def discriminator_schedule(self, values: list[float], boundaries: list[int]) -> SteppedSchedule:
-        """The release's: the student's schedule at the trainer's iteration, whose count the student
-        step has just raised.
+        """The student's schedule for the discriminator, by the trainer's iterations.
+
+        As in the release, the discriminator's step comes after the student's has raised the count.
         """
-        first = (
-            -(-self.settings.steps_before_matching // self.settings.disc_every)
-            * self.settings.disc_every
-        )
-        return SteppedSchedule(values, boundaries, every=self.settings.disc_every, start=first + 1)
+        every = self.settings.disc_every
+        first = -(-self.settings.steps_before_matching // every) * every
+        return SteppedSchedule(values, boundaries, every=every, start=first + 1)
 
     def _train(
         self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None
     ) -> tuple[Parts, tf.Tensor]:
         iteration = tf.convert_to_tensor(self.iteration)
-        if (
-            not self.settings.steps_before_matching
-        ):  # known before tracing, which then has one step to trace
+        if not self.settings.steps_before_matching:  # one branch to trace instead of two
             return self._matching_step(x, y, weights, iteration)
         return tf.cond(
             iteration < self.settings.steps_before_matching,
@@ -184,8 +179,8 @@ class Igam(Trainer):
         )
 
     def _counts(self, parts: Parts) -> Mapping[str, tf.Tensor]:
-        """Means of what only matching has are over the iterations that matched."""
-        return {name: parts["matching"] for name in PARTS if name not in _ALWAYS}
+        """Parts of the matching step are averaged over the iterations that matched."""
+        return {name: parts["matching"] for name in PARTS if name not in _PARTS_OF_EVERY_STEP}
 
     def _plain_step(
         self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None
@@ -204,8 +199,7 @@ class Igam(Trainer):
     def _matching_step(
         self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None, iteration: tf.Tensor
     ) -> tuple[Parts, tf.Tensor]:
-        # Outside the tape: nothing flows into the teacher, and its weight gradients are never
-        # formed.
+        # Outside the tape: no gradients of the teacher's weights are computed.
         teacher_gradient = self._teacher_gradient(x, y)
         with tf.GradientTape() as tape:
             logits, student_gradient = self._student_gradient(x, y)
@@ -262,14 +256,15 @@ class Igam(Trainer):
     def _discriminator_logits(
         self, student_gradient: tf.Tensor, teacher_gradient: tf.Tensor, training: bool = True
     ) -> tf.Tensor:
-        both = tf.concat([student_gradient, teacher_gradient], 0)
+        """Logits [2B, 2]: of the student's gradients first, then of the teacher's."""
+        inputs = tf.concat([student_gradient, teacher_gradient], 0)
         if self.settings.gradient_crop is not None:
-            both = adapters.center_crop(both, self.settings.gradient_crop)
+            inputs = adapters.center_crop(inputs, self.settings.gradient_crop)
         if training:
-            return self.discriminator(both, training=True)
+            return self.discriminator(inputs, training=True)
         # Stock layers cannot use the batch's statistics without an update.
         statistics = "moving" if layers.stock_batchnorms(self.discriminator) else "batch"
-        return gradients.logits_of(self.discriminator, both, statistics)
+        return gradients.logits_of(self.discriminator, inputs, statistics)
 
     def _objective(
         self,

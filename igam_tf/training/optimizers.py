@@ -11,11 +11,10 @@ from igam_tf.core.errors import InputError
 
 @keras.saving.register_keras_serializable("igam_tf")
 class Momentum(keras.optimizers.Optimizer):
-    """`a = momentum * a + g; w -= lr * a`, no Nesterov: TensorFlow 1's MomentumOptimizer.
+    """TensorFlow 1's MomentumOptimizer without Nesterov: `a = momentum * a + g; w -= lr * a`.
 
-    Keras' SGD keeps the learning rate inside its velocity. The two agree while the rate is
-    constant; when it drops tenfold SGD goes on with a velocity ten times too large, this one does
-    not.
+    Keras' SGD has the learning rate inside its velocity. The two agree while the rate is constant;
+    when it drops tenfold, SGD's velocity is ten times too large at first.
     """
 
     def __init__(
@@ -46,18 +45,19 @@ class Momentum(keras.optimizers.Optimizer):
 
 
 def _handle(variable: Any) -> tf.Tensor:
-    """Of Keras' variable, or of TensorFlow's that Keras hands to `update_step` in its place."""
+    """The resource of a Keras variable, or of the TensorFlow variable that Keras passes instead."""
     return (variable.value if isinstance(variable, keras.Variable) else variable).handle
 
 
 @keras.saving.register_keras_serializable("igam_tf")
 class SteppedSchedule(keras.optimizers.schedules.LearningRateSchedule):
-    """Piecewise constant rate; the boundary step itself still has the earlier value, as in
-    TensorFlow 1.
+    """Piecewise constant rate; the step at a boundary has the earlier rate, as in TensorFlow 1.
 
-    An optimiser that steps only now and then counts its own updates. `every` and `start` translate
-    them into the trainer's iterations (`start + every * updates`), which is what the boundaries are
-    in.
+    Boundaries are iterations of the trainer: `start + every * updates`, where `updates` counts the
+    optimiser's own steps. An optimiser that steps at every iteration has every=1, start=0.
+
+    Raises:
+      InputError: not one rate more than boundaries, or boundaries that do not rise.
     """
 
     def __init__(
@@ -69,7 +69,8 @@ class SteppedSchedule(keras.optimizers.schedules.LearningRateSchedule):
     ) -> None:
         if len(values) != len(boundaries) + 1 or list(boundaries) != sorted(boundaries):
             raise InputError(
-                f"schedule: {len(values)} learning rates need {len(values) - 1} rising boundaries, got {list(boundaries)}"
+                f"schedule: {len(values)} learning rates need {len(values) - 1} rising boundaries, "
+                f"got {list(boundaries)}"
             )
         self.values, self.boundaries = list(map(float, values)), list(map(int, boundaries))
         self.every, self.start = int(every), int(start)

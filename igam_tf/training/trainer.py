@@ -1,4 +1,4 @@
-"""What the trainers share: Keras' steps, metrics, weights, checks; a trainer adds its objective."""
+"""The base class of the trainers: Keras' steps, metrics, weights and checks."""
 
 import abc
 import functools
@@ -20,23 +20,24 @@ Parts = dict[str, tf.Tensor]
 class Trainer(keras.Model, abc.ABC):
     """A Keras model that trains another in place; calling it calls that model.
 
-    `fit`, `evaluate`, `train_on_batch` and `test_on_batch` take images in the model's pixel range
-    and integer labels [B] in any form that Keras takes. The first batch of each call is checked.
+    `fit`, `evaluate`, `train_on_batch` and `test_on_batch` take images [B, H, W, C] in the model's
+    pixel range and integer labels [B], in any form that Keras takes. The first batch of each call
+    is checked.
 
-    * `optimizer` is the model's, so callbacks that set a learning rate reach it.
+    * `optimizer` is the model's: callbacks that set a learning rate reach it.
     * `evaluate` and `validation_data` give the parts of the loss and the accuracy on clean images,
       in inference mode, each averaged over the images.
     * `sample_weight` and `class_weight` multiply each image's cross-entropy, not its accuracy.
     * Losses of the model's regularisers are added to `loss`.
     * `metrics` of `compile` are computed on the step's logits, beside `accuracy`.
-    * Parts built under `mixed_bfloat16` are trained as they are; losses are float32.
-    * A trainer is not saved: save its model. Its weights are (`save_weights`, `ModelCheckpoint`
-      with `save_weights_only=True`).
+    * Models built under `mixed_bfloat16` are trained in it; losses are float32.
+    * A trainer's weights are saved by `save_weights`, and by `ModelCheckpoint` with
+      `save_weights_only=True`. The trainer itself is not: save its model.
 
     Args:
-      model: the model.
-      parts: names of the numbers that steps report.
-      name: the trainer's.
+      model: the model to train.
+      parts: names of the numbers that a step reports.
+      name: the trainer's name, which begins its error messages.
 
     Raises:
       InputError: a model that ends in a softmax or computes in float16.
@@ -47,8 +48,7 @@ class Trainer(keras.Model, abc.ABC):
     _product = "model"  # the attribute that users save
 
     def __init__(self, model: keras.Model, parts: Sequence[str], name: str) -> None:
-        # It computes nothing itself: under a mixed policy Keras would cast its input and wrap its
-        # optimiser.
+        # Under a mixed policy Keras would cast the trainer's input and wrap its optimiser.
         super().__init__(name=name, dtype=full_precision())
         checks.require_trainable(model)
         self.model = model
@@ -56,32 +56,41 @@ class Trainer(keras.Model, abc.ABC):
             shape=(), dtype="int64", initializer="zeros", trainable=False, name="iteration"
         )
         self._trackers = {part: keras.metrics.Mean(part) for part in parts}
-        self.built = True  # as its model is: Keras saves no weights of a model that is not
+        self.built = True  # Keras saves no weights of a model that is not built
 
     @property
     def trained_variables(self) -> list[keras.Variable]:
-        """What `optimizer` trains."""
+        """The variables that `optimizer` updates."""
         return self.model.trainable_variables
 
     @abc.abstractmethod
     def _train(
         self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None
     ) -> tuple[Parts, tf.Tensor]:
-        """One update on images, labels and weights [B], if any: what to report, and the logits."""
+        """One update on a batch.
+
+        Args:
+          x: images [B, H, W, C], float32.
+          y: labels [B], int32.
+          weights: float32 [B], or None.
+
+        Returns:
+          The numbers to report, and the logits [B, classes].
+        """
 
     @abc.abstractmethod
     def _validate(
         self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None
     ) -> tuple[Parts, tf.Tensor]:
-        """The same of clean images in inference mode, without an update."""
+        """The same numbers on clean images, in inference mode and without an update."""
 
     def _counts(self, parts: Parts) -> Mapping[str, tf.Tensor]:
-        """How much a training step counts in the mean of a part; 1 where nothing is said."""
+        """The weight of this step in the mean of each part; 1 for a part that is absent."""
         return {}
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        """Keras' own tracker of the loss gives way to the trainer's."""
+        """The trainer's trackers in place of Keras' tracker of the loss, then the metrics."""
         return [
             *self._trackers.values(),
             *(m for m in super().metrics if m.name not in self._trackers),
@@ -98,14 +107,13 @@ class Trainer(keras.Model, abc.ABC):
         metrics: Sequence[Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Sets the optimiser (TensorFlow 1's momentum 0.9 at rate 0.1 by default); further as
-        Keras.
+        """Sets the optimiser, by default `Momentum(0.1)`; other arguments are Keras'.
 
-        XLA is off unless `jit_compile=True`: Keras' own default turns it on by itself on a GPU.
+        XLA is off unless `jit_compile=True`, where Keras' default turns it on on a GPU.
 
         Raises:
-          InputError: a `loss`, which a trainer brings; moving averages of weights (`use_ema`) where
-            the optimiser trains a part of the trainable weights only.
+          InputError: a `loss`, for a trainer has its own; a strategy of several devices; moving
+            averages of weights (`use_ema`) where the optimiser trains only some of them.
         """
         if loss is not None:
             raise InputError(f"compile: {self.name} has its own loss; leave out loss={loss!r}")
@@ -114,15 +122,16 @@ class Trainer(keras.Model, abc.ABC):
                 f"compile: {self.name} trains on one device, got a strategy of {replicas} replicas"
             )
         kwargs.setdefault("jit_compile", False)
-        # By Keras' own metric, whose direction callbacks know without `mode="max"`.
+        # Keras' callbacks know its own metric's direction without `mode="max"`.
         accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy")
-        others = [metric for metric in metrics or [] if metric != "accuracy"]
-        super().compile(optimizer=optimizer or Momentum(), metrics=[accuracy, *others], **kwargs)
+        extra = [metric for metric in metrics or [] if metric != "accuracy"]
+        super().compile(optimizer=optimizer or Momentum(), metrics=[accuracy, *extra], **kwargs)
         if self.optimizer.use_ema and len(self.trained_variables) != len(self.trainable_variables):
             raise InputError(
-                f"use_ema: Keras averages all trainable weights, of which {self.name} trains a part by this optimiser"
+                f"use_ema: Keras averages all trainable weights, of which {self.name} trains a "
+                "part by this optimiser"
             )
-        # Built here: variables must exist before the step's conditional branches are traced.
+        # The optimiser's variables must exist before the branches of a conditional are traced.
         self.optimizer.build(self.trained_variables)
 
     def make_train_function(self, force: bool = False) -> None:
@@ -134,7 +143,7 @@ class Trainer(keras.Model, abc.ABC):
         self.test_function = self._first_batch_checked(self.test_function)
 
     def _first_batch_checked(self, step: Any) -> checks.FirstBatchChecked:
-        """Keras asks for its step functions at the start of each call, and keeps them."""
+        """The step function, due for a check: Keras asks for it at the start of each call."""
         if not isinstance(step, checks.FirstBatchChecked):
             check = functools.partial(
                 checks.require_batch, self.model, checks.bounds_or_all(self.model)
@@ -145,7 +154,7 @@ class Trainer(keras.Model, abc.ABC):
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         x, y, weights = _tensors(data)
-        # Random pads then have one place each in a whole step, by their seed and the iteration.
+        # A random pad has one place in a whole step, by its seed and the iteration.
         with modes.in_mode(step=self.iteration):
             parts, logits = self._train(x, y, weights)
         self.iteration.assign_add(1)
@@ -154,7 +163,7 @@ class Trainer(keras.Model, abc.ABC):
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         x, y, weights = _tensors(data)
         parts, logits = self._validate(x, y, weights)
-        # The last batch may be a smaller one.
+        # The last batch may be smaller.
         return self._report(parts, dict.fromkeys(parts, tf.shape(x)[0]), x, y, logits, weights)
 
     def _report(
@@ -182,13 +191,13 @@ class Trainer(keras.Model, abc.ABC):
     def get_config(self) -> NoReturn:
         """Raises an InputError: a trainer is not saved."""
         raise InputError(
-            f"{self.name}: a trainer is not saved; save what it trains: {self.name}.{self._product}.save(path), "
-            "or its weights: save_weights"
+            f"{self.name}: a trainer is not saved; save what it trains: "
+            f"{self.name}.{self._product}.save(path), or its weights: save_weights"
         )
 
 
 def regularized(loss: tf.Tensor, *layers: keras.layers.Layer) -> tf.Tensor:
-    """The loss and those of the layers' regularisers, which are of the layers' last call."""
+    """The loss plus the regularisation losses of the layers' last call."""
     for layer in layers:
         for penalty in layer.losses:
             loss += tf.cast(tf.reduce_sum(penalty), loss.dtype)

@@ -17,7 +17,7 @@ import numpy as np
 from igam_tf import attacks
 from igam_tf.core.bounds import Amount
 from igam_tf.core.errors import InputError
-from igam_tf.data.splits import Split
+from igam_tf.data.forms import split_of
 from igam_tf.layers import check_statistics
 from igam_tf.training.trainer import Trainer
 
@@ -26,22 +26,23 @@ class RobustValidation(keras.callbacks.Callback):
     """Adds accuracy under an attack to the logs of every epoch, as `val_NAME`: `val_pgd10`.
 
     It stands before the callbacks that read it, such as `EarlyStopping` or `ModelCheckpoint` with
-    `monitor="val_pgd10", mode="max"`. Its cost by default is that of 20 batches of input gradients
-    an epoch. The attack starts from the same points in every epoch, so that epochs can be compared.
+    `monitor="val_pgd10", mode="max"`. By default an epoch costs 20 batches of input gradients more.
+    The attack starts from the same points in every epoch, so that epochs can be compared.
 
     Args:
-      data: images in the model's pixel range and integer labels, as a pair or a `Split`. Held out:
-        neither trained on nor those that a result is reported on.
+      data: held-out images in the model's pixel range and integer labels, in any form that
+        `igam_tf.evaluation.evaluate` takes; of a `Dataset` the test split. Report results on other
+        images than these.
       attack: a name such as `"pgd10"`, or an attack (`igam_tf.attacks.resolve`).
       epsilon, step_size: of an attack by name, as attacks take them.
       num_examples: the first so many are attacked; None for all.
       batch_size: images at a time.
-      bounds: pixel range, `Bounds` or (low, high); None asks the model.
+      bounds: pixel range, `Bounds` or (low, high); by default the model's.
       statistics: BatchNorm mode, `"moving"` or `"batch"`.
       seed: of the attack.
 
     Raises:
-      InputError: no such attack or mode, data of another form; out of `fit`, what the attack
+      InputError: an unknown attack or mode, data of another form; out of `fit`, what the attack
         raises.
     """
 
@@ -60,7 +61,7 @@ class RobustValidation(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self.attack = attacks.resolve(attack, epsilon, step_size)
-        self._split = Split.of(data).first(num_examples)
+        self._split = split_of(data, num_examples)
         self._settings: dict[str, Any] = {
             "batch_size": batch_size,
             "bounds": bounds,
@@ -76,18 +77,19 @@ class RobustValidation(keras.callbacks.Callback):
 
 
 class BestWeights(keras.callbacks.EarlyStopping):
-    """Gives a trainer back its weights of the best epoch when `fit` ends; it never stops `fit`.
+    """Restores a trainer's weights of the best epoch when `fit` ends; never stops `fit`.
 
-    Keras' `EarlyStopping` without the stop. A run that may be killed keeps its best weights on disk
-    with Keras' `ModelCheckpoint(save_best_only=True, save_weights_only=True)`.
+    Only weights are restored, the iteration count included: the optimisers keep the momentum and
+    the update count of the last epoch. To go on training from the best epoch, or to keep its
+    weights on disk, use Keras' `ModelCheckpoint(save_best_only=True, save_weights_only=True)`.
 
     Args:
-      monitor: what the best epoch is best in.
+      monitor: the entry of the logs that is compared.
       mode: `"max"` or `"min"`.
 
     Raises:
-      InputError: out of `fit`, where nothing of that name is in the logs: a misspelt name, or the
-        callback that adds it stands behind this one.
+      InputError: out of `fit`, where the logs lack `monitor`: a misspelt name, or the callback that
+        adds it comes after this one.
     """
 
     def __init__(self, monitor: str = "val_pgd10", mode: str = "max") -> None:

@@ -11,8 +11,9 @@ from igam_tf.attacks import PGD, Chain
 from igam_tf.core.bounds import PIXELS, UNIT
 from igam_tf.core.errors import InputError
 from igam_tf.data import Dataset, Split
+from igam_tf.data.forms import split_of
 from igam_tf.evaluation import evaluate
-from igam_tf.evaluation.examples import bounds_for, split_of
+from igam_tf.evaluation.examples import bounds_for
 
 from .. import tiny
 

@@ -9,7 +9,7 @@ import pytest
 
 from igam_tf import adapters
 from igam_tf.experiments import runs
-from igam_tf.training.callbacks import Keeper
+from igam_tf.training.callbacks import TrainingMonitor
 
 from .. import tiny
 from . import small
@@ -31,13 +31,13 @@ def test_a_resumed_run_draws_the_same_places(
     whole, parts = runs.ensure(run, options), tmp_path_factory.mktemp("parts")
     calls: list[int] = []
 
-    def end(self: Keeper, batch: int, logs: object = None) -> None:
+    def end(self: TrainingMonitor, batch: int, logs: object = None) -> None:
         calls.append(batch)
         if len(calls) == 5:
             raise Interrupted
 
     with monkeypatch.context() as patch:
-        patch.setattr(Keeper, "on_train_batch_end", end)
+        patch.setattr(TrainingMonitor, "on_train_batch_end", end)
         with pytest.raises(Interrupted):
             runs.train(run, parts, options)
     runs.train(run, parts, options, resume=True)

@@ -16,7 +16,7 @@ from igam_tf.core.errors import DivergedError, InputError
 from igam_tf.experiments import runs, trained
 from igam_tf.experiments.configs import Data, Run, Schedule, Weights, verb_of
 from igam_tf.experiments.options import Options
-from igam_tf.training.callbacks import Keeper, State
+from igam_tf.training.callbacks import TrainingMonitor, TrainingState
 
 from .. import tiny
 from . import small
@@ -132,15 +132,15 @@ class Interrupted(Exception):
 
 
 def _after(iterations: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    original, calls = Keeper.on_train_batch_end, []
+    original, calls = TrainingMonitor.on_train_batch_end, []
 
-    def end(self: Keeper, batch: int, logs: object = None) -> None:
+    def end(self: TrainingMonitor, batch: int, logs: object = None) -> None:
         calls.append(batch)
         original(self, batch, logs)
         if len(calls) == iterations:
             raise Interrupted
 
-    monkeypatch.setattr(Keeper, "on_train_batch_end", end)
+    monkeypatch.setattr(TrainingMonitor, "on_train_batch_end", end)
 
 
 def _in_mid_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,21 +154,21 @@ def _in_the_last_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _before_the_first_state(monkeypatch: pytest.MonkeyPatch) -> None:
-    def save(self: State, epoch: int) -> None:
+    def save(self: TrainingState, epoch: int) -> None:
         raise Interrupted
 
-    monkeypatch.setattr(State, "save", save)
+    monkeypatch.setattr(TrainingState, "save", save)
 
 
 def _between_history_and_state(monkeypatch: pytest.MonkeyPatch) -> None:
-    original = State.save
+    original = TrainingState.save
 
-    def save(self: State, epoch: int) -> None:
+    def save(self: TrainingState, epoch: int) -> None:
         if epoch == 2:
             raise Interrupted
         original(self, epoch)
 
-    monkeypatch.setattr(State, "save", save)
+    monkeypatch.setattr(TrainingState, "save", save)
 
 
 def _before_the_model_is_saved(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from igam_tf.training import HeadTrainer
+from igam_tf.training import FinetuneTrainer
 
 from .original import Original, igam_release
 
@@ -87,7 +87,7 @@ def test_a_step_before_matching(release: Original) -> None:
 
 
 def test_fine_tuning(release: Original) -> None:
-    trainer = HeadTrainer(release.teacher, [release.teacher.get_layer("logits")])
+    trainer = FinetuneTrainer(release.teacher, [release.teacher.get_layer("logits")])
     # TensorFlow 1's epsilon; Keras' own default is ten times larger.
     trainer.compile(keras.optimizers.Adam(1e-3, epsilon=1e-8), run_eagerly=True)
     trainer.train_on_batch(release.expected["x"], release.expected["y"])

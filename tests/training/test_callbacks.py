@@ -1,4 +1,4 @@
-"""State on disk, history, and the stop at the first number that is none."""
+"""State on disk, history, and the stop at the first loss or weight that is not finite."""
 
 import csv
 import pathlib
@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from igam_tf.core.errors import DivergedError
-from igam_tf.training.callbacks import Keeper, State, append_history
+from igam_tf.training.callbacks import TrainingMonitor, TrainingState, append_history
 
 
 def rows(path: pathlib.Path) -> list[dict[str, str]]:
@@ -25,7 +25,7 @@ def test_history_grows_line_by_line(tmp_path: pathlib.Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["history.csv"]
 
 
-def test_a_repeated_epoch_replaces_its_line_and_all_behind_it(tmp_path: pathlib.Path) -> None:
+def test_a_repeated_epoch_replaces_its_line_and_all_later_ones(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "history.csv"
     for epoch in (1, 2, 3):
         append_history(path, {"epoch": epoch, "loss": epoch})
@@ -33,10 +33,10 @@ def test_a_repeated_epoch_replaces_its_line_and_all_behind_it(tmp_path: pathlib.
     assert [(row["epoch"], row["loss"]) for row in rows(path)] == [("1", "1"), ("2", "20")]
 
 
-def test_state_there_and_back(tmp_path: pathlib.Path) -> None:
-    def state(value: float) -> tuple[State, tf.Variable]:
+def test_a_state_is_restored(tmp_path: pathlib.Path) -> None:
+    def state(value: float) -> tuple[TrainingState, tf.Variable]:
         variable = tf.Variable(value)
-        return State(tmp_path / "state", thing=variable), variable
+        return TrainingState(tmp_path / "state", thing=variable), variable
 
     first, variable = state(1.0)
     assert first.restore() == 0
@@ -50,15 +50,15 @@ def test_state_there_and_back(tmp_path: pathlib.Path) -> None:
     assert len(list((tmp_path / "state").glob("*.index"))) == 1  # the older one is gone
 
 
-def test_optimizers_are_part_of_it(tmp_path: pathlib.Path) -> None:
-    """All their slots: Adam goes on as if it had not stopped."""
+def test_optimizers_are_part_of_a_state(tmp_path: pathlib.Path) -> None:
+    """With all their slots: Adam goes on as if it had not stopped."""
 
-    def parts() -> tuple[State, keras.Variable, keras.optimizers.Optimizer]:
+    def parts() -> tuple[TrainingState, keras.Variable, keras.optimizers.Optimizer]:
         weight = keras.Variable([1.0, 2.0])
         optimizer = keras.optimizers.Adam(0.1)
         optimizer.build([weight])
         return (
-            State(tmp_path / "state", weight=weight.value, optimizer=optimizer),
+            TrainingState(tmp_path / "state", weight=weight.value, optimizer=optimizer),
             weight,
             optimizer,
         )
@@ -67,16 +67,16 @@ def test_optimizers_are_part_of_it(tmp_path: pathlib.Path) -> None:
     for step in range(3):
         optimizer.apply([tf.constant([step + 1.0, -1.0])], [weight])
     state.save(1)
-    other, again, other_optimizer = parts()
+    other, restored, other_optimizer = parts()
     assert other.restore() == 1
-    for w, o in ((weight, optimizer), (again, other_optimizer)):
+    for w, o in ((weight, optimizer), (restored, other_optimizer)):
         o.apply([tf.constant([-5.0, 2.0])], [w])
-    np.testing.assert_array_equal(weight.numpy(), again.numpy())
+    np.testing.assert_array_equal(weight.numpy(), restored.numpy())
     assert int(other_optimizer.iterations.numpy()) == 4
 
 
-class _Told:
-    """What a `Keeper` needs of a state, and what it did with it."""
+class RecordedState:
+    """A state that records its saves."""
 
     def __init__(self) -> None:
         self.saved: list[int] = []
@@ -86,15 +86,19 @@ class _Told:
         self.saved.append(epoch)
 
 
-def keeper(tmp_path: pathlib.Path, weight: float = 1.0, **settings: int) -> tuple[Keeper, _Told]:
-    state = _Told()
-    return Keeper(state, tmp_path / "history.csv", [tf.Variable([0.0, weight])], **settings), state
+def monitored(
+    tmp_path: pathlib.Path, weight: float = 1.0, **settings: int
+) -> tuple[TrainingMonitor, RecordedState]:
+    state = RecordedState()
+    return TrainingMonitor(
+        state, tmp_path / "history.csv", [tf.Variable([0.0, weight])], **settings
+    ), state
 
 
 def test_an_epoch_is_written_and_saved(tmp_path: pathlib.Path) -> None:
-    made, state = keeper(tmp_path)
-    made.on_epoch_end(0, {"loss": np.float32(0.5), "accuracy": 1})
-    made.on_epoch_end(1, {"loss": 0.25, "accuracy": 1})
+    monitor, state = monitored(tmp_path)
+    monitor.on_epoch_end(0, {"loss": np.float32(0.5), "accuracy": 1})
+    monitor.on_epoch_end(1, {"loss": 0.25, "accuracy": 1})
     assert state.saved == [1, 2]
     assert rows(tmp_path / "history.csv") == [
         {"epoch": "1", "loss": "0.5", "accuracy": "1.0"},
@@ -103,32 +107,32 @@ def test_an_epoch_is_written_and_saved(tmp_path: pathlib.Path) -> None:
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
-def test_a_loss_that_is_no_number_stops_before_anything_is_written(
+def test_a_loss_that_is_not_finite_stops_before_anything_is_written(
     tmp_path: pathlib.Path, bad: float
 ) -> None:
-    made, state = keeper(tmp_path)
+    monitor, state = monitored(tmp_path)
     with pytest.raises(
         DivergedError,
         match=f"^training diverged: the loss is {bad} at epoch 3; the state after epoch 2 is kept",
     ):
-        made.on_epoch_end(2, {"loss": bad})
+        monitor.on_epoch_end(2, {"loss": bad})
     assert not state.saved
     assert not (tmp_path / "history.csv").exists()
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_so_does_a_weight(tmp_path: pathlib.Path, bad: float) -> None:
-    made, state = keeper(tmp_path, weight=bad)
+def test_a_weight_that_is_not_finite_stops(tmp_path: pathlib.Path, bad: float) -> None:
+    monitor, state = monitored(tmp_path, weight=bad)
     with pytest.raises(
         DivergedError, match=r"^training diverged: a weight is not finite after epoch 1"
     ):
-        made.on_epoch_end(0, {"loss": 0.5})
+        monitor.on_epoch_end(0, {"loss": 0.5})
     assert not state.saved
     assert not (tmp_path / "history.csv").exists()
 
 
-def test_the_loss_is_looked_at_now_and_then(tmp_path: pathlib.Path) -> None:
-    made, _ = keeper(tmp_path, check_every=10)
-    made.on_train_batch_end(19, {"loss": float("nan")})
+def test_the_loss_is_checked_at_every_so_many_iterations(tmp_path: pathlib.Path) -> None:
+    monitor, _ = monitored(tmp_path, check_every=10)
+    monitor.on_train_batch_end(19, {"loss": float("nan")})
     with pytest.raises(DivergedError, match="the loss is nan at iteration 20 of epoch"):
-        made.on_train_batch_end(20, {"loss": float("nan")})
+        monitor.on_train_batch_end(20, {"loss": float("nan")})

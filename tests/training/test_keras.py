@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from igam_tf import gradients, layers, losses, models
 from igam_tf.core.errors import InputError
-from igam_tf.training import AdversarialTrainer, HeadTrainer, Igam, Momentum, SteppedSchedule
+from igam_tf.training import AdversarialTrainer, FinetuneTrainer, Igam, Momentum, SteppedSchedule
 from igam_tf.training.trainer import Trainer
 
 from .. import tiny
@@ -39,9 +39,9 @@ def adversarial(
     return trainer
 
 
-def head(network: Network = tiny.classifier, rate: Any = 0.1, **settings: Any) -> HeadTrainer:
+def head(network: Network = tiny.classifier, rate: Any = 0.1, **settings: Any) -> FinetuneTrainer:
     model = network()
-    trainer = HeadTrainer(model, [model.layers[-1]])
+    trainer = FinetuneTrainer(model, [model.layers[-1]])
     trainer.compile(Momentum(rate), **settings)
     return trainer
 
@@ -72,7 +72,7 @@ def fit(trainer: Trainer, epochs: int = 1, **settings: Any) -> dict[str, list[fl
 
 def clean_logits(trainer: Trainer) -> np.ndarray:
     """In the mode of validation."""
-    if isinstance(trainer, HeadTrainer):  # batch statistics: batch by batch
+    if isinstance(trainer, FinetuneTrainer):  # batch statistics: batch by batch
         starts = range(0, len(X), BATCH)
         return np.concatenate(
             [gradients.logits_of(trainer.model, X[i : i + BATCH], "batch") for i in starts]

@@ -5,10 +5,12 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from igam_tf import attacks
+from igam_tf.core.bounds import PIXELS
 from igam_tf.core.errors import InputError
-from igam_tf.data import Split
+from igam_tf.data import Dataset, Split
 from igam_tf.training import BestWeights, RobustValidation
 
 from .. import tiny
@@ -76,6 +78,23 @@ def test_keras_own_callbacks_can_monitor_it(tmp_path: Any) -> None:
     assert (tmp_path / "best.weights.h5").exists()
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        Split(*HELD_OUT),
+        Dataset("task", Split(X, Y), Split(*HELD_OUT), tiny.CLASSES, PIXELS),
+        tf.data.Dataset.from_tensor_slices(HELD_OUT).batch(7),
+    ],
+    ids=["split", "data set", "tf.data"],
+)
+def test_the_same_accuracy_from_every_form_of_data(data: Any) -> None:
+    model, logs = tiny.classifier(), {}
+    validation = RobustValidation(data, "pgd3", **AMOUNTS)
+    validation.set_model(model)
+    validation.on_epoch_end(0, logs)
+    assert logs == {"val_pgd3": accuracy(model)}
+
+
 def test_it_serves_a_users_own_model_and_takes_the_first_examples() -> None:
     model = tiny.classifier()
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
@@ -89,7 +108,7 @@ def test_it_serves_a_users_own_model_and_takes_the_first_examples() -> None:
     [
         (
             {"data": HELD_OUT[0]},
-            "data: expected images and labels as a pair or a Split, got ndarray",
+            "dataset: expected a Dataset, a Split, .* got ndarray",
         ),
         (
             {"data": (HELD_OUT[0], HELD_OUT[1][:3])},

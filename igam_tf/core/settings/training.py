@@ -47,7 +47,7 @@ class AdversarialSettings(Adversary, PlainSettings):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FinetuneSettings(Settings):
-    """The settings of `HeadTrainer`."""
+    """The settings of `FinetuneTrainer`."""
 
     statistics: Annotated[
         str, Setting("BatchNorm mode of the frozen body (the release: batch).", choices=STATISTICS)

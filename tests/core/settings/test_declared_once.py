@@ -36,7 +36,7 @@ from ... import tiny
 TRAINERS = {
     training.Igam: IgamSettings,
     training.AdversarialTrainer: AdversarialSettings,
-    training.HeadTrainer: FinetuneSettings,
+    training.FinetuneTrainer: FinetuneSettings,
 }
 trainers = pytest.mark.parametrize(
     ("trainer", "kind"), TRAINERS.items(), ids=lambda each: each.__name__

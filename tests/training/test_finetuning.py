@@ -14,7 +14,7 @@ from igam_tf.core.errors import InputError
 from igam_tf.data import Dataset, Split, training_batches
 from igam_tf.experiments import build
 from igam_tf.experiments.configs import Schedule
-from igam_tf.training import HeadTrainer, finetune
+from igam_tf.training import FinetuneTrainer, finetune
 
 from .. import tiny
 from ..experiments import small
@@ -31,7 +31,7 @@ def test_only_the_head_learns(statistics: str) -> None:
     head = model.get_layer("logits")
     body = [v for layer in model.layers if layer is not head for v in layer.weights]
     before = [v.numpy() for v in body]
-    trainer = HeadTrainer(model, [head], statistics=statistics)
+    trainer = FinetuneTrainer(model, [head], statistics=statistics)
     trainer.compile(keras.optimizers.Adam(0.01))
     x, y = tiny.batch(32)
     history = trainer.fit(x, y, batch_size=16, epochs=20, verbose=0).history
@@ -48,7 +48,7 @@ def test_a_step_descends_the_mean_cross_entropy(statistics: str) -> None:
     logits = gradients.logits_of(model, x, statistics).numpy()
     p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     expected = head.bias.numpy() - 0.5 * np.mean(p - np.eye(tiny.CLASSES)[y], 0)
-    trainer = HeadTrainer(model, [head], statistics=statistics)
+    trainer = FinetuneTrainer(model, [head], statistics=statistics)
     trainer.compile(keras.optimizers.SGD(0.5))
     logs = trainer.train_on_batch(x, y.astype(np.uint8), return_dict=True)
     np.testing.assert_allclose(head.bias, expected, rtol=1e-5, atol=1e-6)
@@ -62,7 +62,7 @@ def test_unknown_statistics() -> None:
     with pytest.raises(
         InputError, match=r"^statistics: expected one of moving, batch, got 'train'"
     ):
-        HeadTrainer(teacher(), [], statistics="train")
+        FinetuneTrainer(teacher(), [], statistics="train")
 
 
 def behind(spec: str, size: int) -> tuple[keras.Model, keras.layers.Layer, keras.layers.Layer]:
@@ -81,7 +81,7 @@ def test_a_transposed_convolution_learns_with_the_head_and_is_saved(
     (kernel,) = adapter.trainable_variables
     learned = {id(v) for v in (*head.trainable_variables, kernel)}
     before = [v.numpy() for v in model.weights]
-    trainer = HeadTrainer(model, [head, adapter], statistics=statistics)
+    trainer = FinetuneTrainer(model, [head, adapter], statistics=statistics)
     trainer.compile(keras.optimizers.Adam(0.01))
     x, y = tiny.batch(32)
     history = trainer.fit(x, y, batch_size=16, epochs=5, verbose=0).history
@@ -97,7 +97,7 @@ def test_a_transposed_convolution_learns_with_the_head_and_is_saved(
 def test_random_pads_draw_a_place_at_every_step() -> None:
     model, head, adapter = behind("pad_random:12", 12)
     (pad,) = adapter.layers
-    trainer = HeadTrainer(model, [head, adapter])
+    trainer = FinetuneTrainer(model, [head, adapter])
     trainer.compile(keras.optimizers.SGD(0.1))
     for step in range(4):
         x, y = tiny.batch(seed=step)
@@ -143,8 +143,17 @@ def test_phase_1_in_one_call_is_the_commands() -> None:
     assert tiny.equal(weights[0], weights[2])
 
 
-def test_phase_1_of_something_else() -> None:
-    with pytest.raises(
-        InputError, match=r"^data: expected images and labels as a pair or a Split, got ndarray$"
-    ):
+@pytest.mark.parametrize(("num_classes", "expected"), [(None, 2), (5, 5)])
+def test_the_number_of_classes_where_the_labels_do_not_show_it(
+    num_classes: int | None, expected: int
+) -> None:
+    images, _ = tiny.batch(4)
+    model = finetune(
+        tiny.classifier(), (images, [0, 1, 0, 1]), num_classes=num_classes, steps=1, batch_size=4
+    )
+    assert model.output_shape == (None, expected)
+
+
+def test_finetuning_on_something_else() -> None:
+    with pytest.raises(InputError, match=r"^dataset: expected a Dataset, .* got ndarray$"):
         finetune(tiny.classifier(), np.zeros((4, 8, 8, 3)))
