@@ -28,7 +28,7 @@ def split_of(
     if isinstance(data, tf.data.Dataset):
         data = _gathered(data, num_examples)
     if isinstance(data, (tuple, list)) and len(data) == 2:
-        data = Split(*map(np.asarray, data))
+        data = Split(np.asarray(data[0]), np.asarray(data[1]))
     if not isinstance(data, Split):
         raise InputError(
             "dataset: expected a Dataset, a Split, (images, labels) or a tf.data.Dataset, "
