@@ -1,7 +1,6 @@
 """Robustness transfer through input gradients (IGAM) on TensorFlow 2 and Keras 3.
 
-Submodules load on first use. Importing the package costs nothing, and TensorFlow starts only when
-it is needed::
+Submodules load on first use, and TensorFlow starts with the first one that needs it::
 
     import igam_tf
     model = igam_tf.models.wide_resnet(10, width=1)

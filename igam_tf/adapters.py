@@ -1,9 +1,12 @@
-"""Affine maps from a target image to a teacher's input (paper §4.3), as Keras layers that compose.
+"""Adapters: affine maps from a target image to a teacher's input (paper §4.3), as Keras layers.
 
-They work on tensors, inside models and in `tf.data` pipelines alike. The MNIST teacher of Table 1
-sees CIFAR images through `keras.Sequential([ChannelMean(), CenterCrop(28), Scale(1 / 255)])`.
-`TransposedConv` alone has weights: phase 1 trains them with the teacher's new head. `Pad(size,
-"random")` alone is random, and in training only.
+They work on tensors, in models and in `tf.data` pipelines, and they compose. This one adapts CIFAR
+images to the MNIST teacher of Table 1::
+
+    keras.Sequential([ChannelMean(), CenterCrop(28), Scale(1 / 255)])
+
+Only `TransposedConv` has weights, which fine-tuning trains with the teacher's new head. Only
+`Pad(size, "random")` is random, and only in training.
 """
 
 import functools
@@ -52,7 +55,7 @@ class CenterCrop(FloatLayer):
 
 @keras.saving.register_keras_serializable("igam_tf")
 class Scale(FloatLayer):
-    """Every pixel times `factor`: between pixel ranges that both begin at 0."""
+    """Every pixel times `factor`."""
 
     def __init__(self, factor: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -75,12 +78,12 @@ class Resize(FloatLayer):
     Args:
       size: side of the result.
       sampling: `"tf2"`, bilinear between pixel centres (`tf.image.resize`); `"legacy"`, bilinear
-        between pixel corners, as TensorFlow 1 and so the release do: doubling copies the input's
-          pixels to the even places and repeats the last
-        row and column; `"mean"`, averages over equal blocks, for shrinking by a whole factor.
+        between pixel corners (TensorFlow 1 and the release: doubling copies pixels to the even
+        places and repeats the last row and column); `"mean"`, the mean of equal blocks, for
+        shrinking by an integer factor.
 
     Raises:
-      InputError: unknown sampling, or `"mean"` with sides that are no multiple of `size`.
+      InputError: unknown sampling, or `"mean"` with sides that are not multiples of `size`.
     """
 
     def __init__(self, size: int, sampling: str = "tf2", **kwargs: Any) -> None:
@@ -114,23 +117,21 @@ PLACES = ("center", "random")
 
 @keras.saving.register_keras_serializable("igam_tf")
 class Pad(FloatLayer):
-    """Images in a field of zeros of `size` x `size` (§4.3.3).
+    """Images padded with zeros to `size` x `size` (§4.3.3).
 
     Args:
       size: side of the result.
-      place: where the image lies. `"center"` (an odd pixel goes to the bottom and right); or
-        `"random"` (Table 2's IGAM-RandomPad): uniform over all places, one for the whole batch, as
-        the release's random crop has it.
-      seed: of random places; None draws one from Python's generator, which
+      place: `"center"` (an odd pixel is added at the bottom and right), or `"random"`, one uniform
+        place for the whole batch (IGAM-RandomPad of Table 2).
+      seed: seed of random places; None takes one from Python's generator, which
         `keras.utils.set_random_seed` seeds. It is saved with the layer.
 
-    A random place is drawn in training, a new one for each call with `training=True`, as a user's
-    own `fit` makes them. IGAM runs its teacher in inference mode: there the trainers choose the
-    iteration (`igam_tf.gradients.logits_of(..., step=...)`), and the place depends on (seed,
-    iteration) alone, so that the teacher's output and its gradient have the same and a resumed run
-    draws what an uninterrupted one would have drawn. In all other calls the image lies at the
-    centre: an evaluation must not depend on a draw, nor an image's result on its batch. XLA draws
-    other places than the rest of TensorFlow.
+    A random place is used in two cases. A call with `training=True`, as in Keras' `fit`, has a new
+    place every time. A call for an iteration (`igam_tf.gradients.logits_of(..., step=...)`, which
+    the IGAM trainer uses) has a place that depends on the seed and the iteration only: it is the
+    same for the teacher's output and gradient, and in a resumed run. All other calls place images
+    at the centre, so that evaluations do not depend on chance. XLA generates other random places
+    than the rest of TensorFlow.
 
     Raises:
       InputError: unknown place, or images larger than `size`.
@@ -155,14 +156,15 @@ class Pad(FloatLayer):
         if self.place == "center" or (step is None and not training):
             around = [[margin // 2, margin - margin // 2] for margin in margins]
             return tf.pad(inputs, [[0, 0], *around, [0, 0]])
-        by_step = None if step is None else randomness.key(self.seed, "place", step)
-        key = self.seed_generator.next() if by_step is None else by_step
-        draws = tf.random.stateless_uniform([2], key)
-        place = tf.cast(draws * [margin + 1 for margin in margins], tf.int32)
+        if step is None:
+            key = self.seed_generator.next()
+        else:
+            key = randomness.key(self.seed, "place", step)
+        uniform = tf.random.stateless_uniform([2], key)
+        place = tf.cast(uniform * [margin + 1 for margin in margins], tf.int32)
         corner = tf.pad(inputs, [[0, 0], *([0, margin] for margin in margins), [0, 0]])
-        return tf.roll(
-            corner, place, (1, 2)
-        )  # paddings that are no constants would have no static shape, nor XLA
+        # Not tf.pad with random paddings: its result would lack a static shape, which XLA requires.
+        return tf.roll(corner, place, (1, 2))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "size": self.size, "place": self.place, "seed": self.seed}
@@ -178,13 +180,12 @@ class Pad(FloatLayer):
 
 @keras.saving.register_keras_serializable("igam_tf")
 class TransposedConv(FloatLayer):
-    """Images doubled to `size` x `size` by a learned 3x3 transposed convolution of stride 2
-    (§5.1.2).
+    """Doubles images to `size` x `size` by a learned 3x3 transposed convolution, stride 2 (§5.1.2).
 
-    From C channels to C channels, each from all, without a bias: a linear map, as the paper's other
-    transformations. It is trained with the teacher's new head and frozen after. It starts as
-    bilinear upsampling, channel by channel: the pixels themselves at the odd places, means of
-    neighbours between them, zeros beyond the top and left edges.
+    It maps C channels to C channels without a bias. Fine-tuning trains it with the teacher's new
+    head, and IGAM keeps it frozen. It is initialised as bilinear upsampling of each channel: pixels
+    are copied to the odd places, means of neighbours lie between them, and there are zeros beyond
+    the top and left edges.
 
     Raises:
       InputError: images whose sides are not half of `size`.
@@ -213,7 +214,7 @@ class TransposedConv(FloatLayer):
 
 
 def _bilinear(shape: tuple[int, ...], dtype: Any = None) -> tf.Tensor:
-    """A kernel [3, 3, C, C] that interpolates each channel on its own."""
+    """A kernel [3, 3, C, C] that interpolates each channel separately."""
     weights = tf.constant([0.5, 1.0, 0.5], dtype)
     return weights[:, None, None, None] * weights[:, None, None] * tf.eye(shape[-1], dtype=dtype)
 
@@ -225,7 +226,7 @@ def center_crop(images: tf.Tensor, size: int) -> tf.Tensor:
 
 
 def _window(shape: tuple[int, ...] | tf.TensorShape, size: int) -> tuple[int, int]:
-    """Top and left of the central window, if it fits."""
+    """Top and left of the central window."""
     height, width = shape[1:3]
     if height < size or width < size:
         raise InputError(
@@ -235,19 +236,18 @@ def _window(shape: tuple[int, ...] | tf.TensorShape, size: int) -> tuple[int, in
 
 
 def parse(specs: Sequence[str]) -> keras.layers.Layer | None:
-    """An adapter from a configuration: `("mean", "crop:28", "scale:1/255")`, applied in that order;
-    None if empty.
+    """An adapter from parts in order, such as `("mean", "crop:28", "scale:1/255")`; None if empty.
 
     Parts: `mean`, `crop:SIZE`, `scale:FACTOR`, `resize:SIZE`, `resize_legacy:SIZE`,
     `resize_mean:SIZE`, `pad:SIZE`, `pad_random:SIZE`, `transposed:SIZE`.
 
     Raises:
-      InputError: an unknown part, or one without its number; names it.
+      InputError: an unknown part, or one without its number; the message names it.
     """
     if not specs:
         return None
     adapter = keras.Sequential([_part(spec) for spec in specs], name="adapter")
-    adapter.dtype_policy = full_precision()  # it would narrow its input for its layers
+    adapter.dtype_policy = full_precision()  # else Sequential casts its input under mixed precision
     return adapter
 
 
@@ -275,6 +275,6 @@ def _part(spec: str) -> keras.layers.Layer:
     except (ValueError, ZeroDivisionError):
         pass
     raise InputError(
-        "adapter: expected parts such as mean, crop:28, scale:1/255, resize:64, resize_legacy:64, resize_mean:32, pad:64, "
-        f"pad_random:64, transposed:64, got {spec!r}"
+        "adapter: expected parts such as mean, crop:28, scale:1/255, resize:64, resize_legacy:64, "
+        f"resize_mean:32, pad:64, pad_random:64, transposed:64, got {spec!r}"
     )

@@ -83,7 +83,7 @@ def stock() -> keras.Model:
         ({"statistics": "train"}, "statistics: expected one of moving, batch, got 'train'"),
         (
             {"statistics": "batch"},
-            'statistics="batch" needs a Keras model: the BatchNorm mode of a plain callable',
+            'statistics="batch" needs a Keras model; the BatchNorm mode of a plain callable',
         ),
         (
             {"model": stock(), "statistics": "batch"},

@@ -1,6 +1,4 @@
-"""The seeded stream of training batches: batch number s is the same in every run, wherever the
-stream begins.
-"""
+"""The seeded stream of training batches, which can start at any batch."""
 
 import tensorflow as tf
 
@@ -25,14 +23,19 @@ def training_batches(
 ) -> tf.data.Dataset:
     """An endless stream of float32 images [batch_size, H, W, C] and int64 labels [batch_size].
 
-    Every pass is a fresh seeded permutation; the remainder that fills no batch is left out of that
-    pass. Order, augmentation and noise of batch s depend on (seed, s) alone, so that a run resumed
-    at `start` goes on as if it had never stopped.
+    Every pass over the data is a new permutation, without the remainder that is smaller than a
+    batch. Order, augmentation and noise of batch number s depend on the seed and s only, so a
+    resumed run has the batches of an uninterrupted one.
 
     Args:
+      split: the examples.
+      batch_size: images per batch.
+      seed: of order, augmentation and noise.
+      bounds: pixel range of the images.
+      start: number of the first batch.
       augmented: random crop and flip (`augment`).
-      pixel_noise: half width of uniform noise on every pixel, in the pixels' unit, clipped to the
-        bounds (the release's `img_random_pert` is 8).
+      pixel_noise: half width of uniform noise on every pixel, in the pixels' unit (the release: 8);
+        pixels are then clipped to the bounds.
 
     Raises:
       InputError: fewer examples than a batch, or negative noise.
@@ -64,7 +67,7 @@ def training_batches(
 def _shuffled(
     split: Split, batch_size: int, per_pass: int, seed: int, start: int
 ) -> tf.data.Dataset:
-    """Batches of images and labels in memory, each pass in an order shuffled as a whole."""
+    """Batches from memory; the order of each pass is one shuffled array."""
     images, labels = tf.constant(split.images), tf.constant(split.labels)
     first_pass, offset = divmod(start, per_pass)
 
@@ -85,7 +88,7 @@ def _shuffled(
 def _indexed(
     split: Split, batch_size: int, per_pass: int, seed: int, start: int
 ) -> tf.data.Dataset:
-    """Batches of images and labels, each example's place computed from its position alone."""
+    """Batches whose order is computed position by position, as data on disk requires."""
     labels = tf.constant(split.labels)
 
     def places(step: tf.Tensor) -> tf.Tensor:
@@ -126,15 +129,15 @@ def steps_per_pass(split: Split, batch_size: int) -> int:
 
 
 def augment(images: tf.Tensor, seed: tf.Tensor, padding: int = PADDING) -> tf.Tensor:
-    """The release's augmentation, on a whole batch [B, H, W, C] at once.
+    """The release's augmentation of a batch [B, H, W, C], with a seed int64 [2].
 
-    Zero-pads every side, then crops each image back at its own random place and flips it left to
-    right with probability 1/2. seed: int64 [2].
+    Pads every side with zeros, crops each image at its own random place, and flips it left to right
+    with probability 1/2.
     """
     batch, height, width = images.shape[0], images.shape[1], images.shape[2]
-    draws = tf.random.stateless_uniform([3, batch, 1], seed)
-    places = tf.cast(draws[:2] * (2 * padding + 1), tf.int32)
+    uniform = tf.random.stateless_uniform([3, batch, 1], seed)
+    places = tf.cast(uniform[:2] * (2 * padding + 1), tf.int32)
     rows = places[0] + tf.range(height)
-    columns = places[1] + tf.where(draws[2] < 0.5, tf.range(width)[::-1], tf.range(width))
+    columns = places[1] + tf.where(uniform[2] < 0.5, tf.range(width)[::-1], tf.range(width))
     padded = tf.pad(images, [[0, 0], [padding, padding], [padding, padding], [0, 0]])
     return tf.gather(tf.gather(padded, rows, axis=1, batch_dims=1), columns, axis=2, batch_dims=1)

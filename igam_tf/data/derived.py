@@ -1,8 +1,7 @@
-"""Tasks made of another data set: some of its classes, renumbered from 0, at another size.
+"""Tasks derived from another data set: some of its classes, renumbered from 0, at another size.
 
-The halves of CIFAR-10 stand where a transfer downwards needs real images and Tiny-ImageNet is out
-of reach: the first five classes upsized to 64 x 64 as the source task, the other five as the
-target.
+The halves of CIFAR-10 replace Tiny-ImageNet where that is not available for a transfer downwards:
+the first five classes at 64 x 64 are the source task, the other five the target task.
 """
 
 import dataclasses
@@ -12,12 +11,12 @@ import numpy as np
 
 from igam_tf.data.splits import Dataset, Split
 
-_AT_A_TIME = 1000  # resized as float32
+_RESIZE_BATCH = 1000  # images held as float32 at once
 
 
 @dataclasses.dataclass(frozen=True)
 class Derived:
-    """Which classes of `source`, in the order of their new numbers, in images of `side` x `side`."""
+    """Classes of `source`, in the order of their new labels, as images of `side` x `side`."""
 
     source: str
     classes: tuple[int, ...]
@@ -31,33 +30,29 @@ DERIVED: Mapping[str, Derived] = {
 
 
 def derive(name: str, source: Dataset, train_size: int | None, test_size: int | None) -> Dataset:
-    """The task `name`, of the whole `source`; sizes count its own examples, the first ones in
-    stored order.
-    """
-    asked = DERIVED[name]
-    train = _split(source.train, asked, train_size)
-    return Dataset(
-        name, train, _split(source.test, asked, test_size), len(asked.classes), source.bounds
-    )
+    """The task `name` from the whole `source`; sizes count examples of the task itself."""
+    task = DERIVED[name]
+    train, test = _split(source.train, task, train_size), _split(source.test, task, test_size)
+    return Dataset(name, train, test, len(task.classes), source.bounds)
 
 
-def _split(split: Split, asked: Derived, size: int | None) -> Split:
-    kept = np.flatnonzero(np.isin(split.labels, asked.classes))[:size]
-    numbers = {label: number for number, label in enumerate(asked.classes)}
-    labels = np.array([numbers[label] for label in split.labels[kept].tolist()], np.int64)
-    return dataclasses.replace(
-        split, images=_resized(split.images[kept], asked.side), labels=labels
-    )
+def _split(split: Split, task: Derived, size: int | None) -> Split:
+    indices = np.flatnonzero(np.isin(split.labels, task.classes))[:size]
+    new_labels = {label: number for number, label in enumerate(task.classes)}
+    labels = np.array([new_labels[label] for label in split.labels[indices].tolist()], np.int64)
+    images = _resize(split.images[indices], task.side)
+    return dataclasses.replace(split, images=images, labels=labels)
 
 
-def _resized(images: np.ndarray, side: int) -> np.ndarray:
-    """Bilinear, stored as the images are: rounded where they are integers."""
+def _resize(images: np.ndarray, side: int) -> np.ndarray:
+    """Bilinear resizing in the images' dtype, rounded if that is an integer type."""
     if images.shape[1:3] == (side, side):
         return images
     import tensorflow as tf
 
     resized = np.empty((len(images), side, side, images.shape[-1]), images.dtype)
-    for start in range(0, len(images), _AT_A_TIME):
-        part = tf.image.resize(images[start : start + _AT_A_TIME], (side, side), "bilinear").numpy()
-        resized[start : start + _AT_A_TIME] = np.rint(part) if images.dtype.kind in "iu" else part
+    for start in range(0, len(images), _RESIZE_BATCH):
+        batch = slice(start, start + _RESIZE_BATCH)
+        pixels = tf.image.resize(images[batch], (side, side), "bilinear").numpy()
+        resized[batch] = np.rint(pixels) if images.dtype.kind in "iu" else pixels
     return resized

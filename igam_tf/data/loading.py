@@ -1,4 +1,4 @@
-"""`load`: every data set by its source. Stored data is read without touching the network."""
+"""`load` and `locate`: data sets by source, read from the disk without using the network."""
 
 import os
 import pathlib
@@ -40,25 +40,26 @@ def load(
     Args:
       source: one of
 
-        * `shapes28`, `shapes32`, `shapes64`, `shapes100`: embedded, drawn from `seed`;
-        * `mnist` (pixels in [0, 1]), `cifar10` or `cifar100` (in [0, 255], fine labels), as TFDS
-          has prepared them; `tiny_imagenet` (in [0, 255]), the original folder or zip; one of
+        * `shapes28`, `shapes32`, `shapes64`, `shapes100`: embedded, generated from `seed`;
+        * `mnist` (pixels in [0, 1]), `cifar10` or `cifar100` (in [0, 255], fine labels), as
+          prepared by TFDS; `tiny_imagenet` (in [0, 255]), from its original folder or zip; one of
           `igam_tf.data.derived`;
-        * `tfds:NAME[/CONFIG][:VERSION]`: any image classification set that TFDS has prepared;
+        * `tfds:NAME[/CONFIG][:VERSION]`: any image classification set prepared by TFDS;
         * `folder:PATH`: images in train/CLASS/ and test/CLASS/ (or val/);
         * `npz:PATH`: arrays x_train, y_train, x_test, y_test;
-        * `package.module:function` or `file.py:function`: a function of your own that returns a
+        * `package.module:function` or `file.py:function`: your function that returns a
           `Dataset`, or two tf.data sets of (image, label).
-      data_dir: where TFDS's prepared data, or Tiny-ImageNet's, is; by default `TFDS_DATA_DIR`, else
-        TFDS's own default.
-      train_size, test_size: examples of each split, the first ones in stored order; None for all
-        (embedded, which has no end: 4000 and 1000).
+      data_dir: the folder of TFDS's prepared data, or of Tiny-ImageNet; by default
+        `TFDS_DATA_DIR`, else TFDS's own default.
+      train_size, test_size: number of examples of each split, the first ones in stored order; by
+        default all, and 4000 and 1000 of the embedded ones, which have no end.
+      seed: of the embedded data sets.
       train_split, test_split: of `tfds:`, names or slices such as `train[:80%]`.
       image_size: side to which images of the last four kinds are resized.
       color: `grey` or `rgb`, to which images of the last four kinds are converted.
       validation: the share of the training examples that becomes the validation split.
-      memory_limit: GiB of decoded images from which a split of `tfds:`, `folder:` or `npz:` stays
-        on disk and is read as it is used.
+      memory_limit: GiB of decoded images. A larger split of `tfds:`, `folder:` or `npz:` stays on
+        disk and is read batch by batch.
 
     Raises:
       InputError: unknown source, a size that is not positive, or data that is missing, damaged or
@@ -136,27 +137,24 @@ def _by_name(
 
 
 def locate(name: str, data_dir: str | os.PathLike[str] | None = None) -> pathlib.Path | None:
-    """Where the files of a known data set are; None for embedded ones. Looks at the disk only.
+    """The path of a known data set's files; None for embedded ones.
 
     Raises:
-      InputError: they are not there; the message says where they were looked for and how to fetch
-        them.
+      InputError: they do not exist; the message has the searched folder and the command that
+        fetches them.
     """
     if name in _EMBEDDED:
         return None
     if name in derived.DERIVED:
         return locate(derived.DERIVED[name].source, data_dir)
-    return (
-        tiny_imagenet.locate(_root(data_dir))
-        if name == "tiny_imagenet"
-        else prepared.prepared_directory(name, _root(data_dir))
-    )
+    if name == "tiny_imagenet":
+        return tiny_imagenet.locate(_root(data_dir))
+    return prepared.prepared_directory(name, _root(data_dir))
 
 
 def _root(data_dir: str | os.PathLike[str] | None) -> pathlib.Path:
-    return pathlib.Path(
-        data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
-    ).expanduser()
+    path = data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+    return pathlib.Path(path).expanduser()
 
 
 def _arrays(directory: pathlib.Path, split: str, size: int | None) -> tuple[np.ndarray, np.ndarray]:
@@ -166,9 +164,8 @@ def _arrays(directory: pathlib.Path, split: str, size: int | None) -> tuple[np.n
     try:
         if size is not None:  # TFDS refuses a slice beyond the end
             split = f"{split}[:{min(size, builder.info.splits[split].num_examples)}]"
-        read: Any = tfds.as_numpy(
-            builder.as_dataset(split=split, batch_size=-1, shuffle_files=False)
-        )
-    except Exception as error:  # TFDS raises many types for data that is damaged or incomplete
+        dataset = builder.as_dataset(split=split, batch_size=-1, shuffle_files=False)
+        arrays: Any = tfds.as_numpy(dataset)
+    except Exception as error:  # TFDS raises many types for damaged or incomplete data
         raise array_records.unreadable(directory, error) from error
-    return read["image"], read["label"].astype(np.int64)
+    return arrays["image"], arrays["label"].astype(np.int64)

@@ -1,12 +1,14 @@
-"""The embedded tasks: drawn in memory from a seed, so that everything runs without a download.
+"""The embedded tasks, generated in memory from a seed, so that everything runs without a download.
 
-`shapes28`, a source: ten bright shapes on black, 28x28 grey in [0, 1], MNIST's format. `shapes32`,
-the target: the ten shapes at low contrast on textured noise, 32x32 RGB in [0, 255], CIFAR's format.
-`shapes64`, another source: as the target in 64x64, and whether the shape is brighter or darker than
-its ground counts too, so 20 classes; it stands for Tiny-ImageNet. `shapes100`, another target: as
-the first one, and brighter or darker and the ground's colour count too, so 100 classes; it stands
-for CIFAR-100. A plain classifier of the target is accurate and falls to PGD at 8/255; an
-adversarially trained one keeps part of its accuracy.
+    shapes28    source: ten bright shapes on black, grey, in MNIST's format
+    shapes32    target: the ten shapes at low contrast on textured noise, RGB, in CIFAR's format
+    shapes64    source in place of Tiny-ImageNet: as shapes32 in 64x64; brighter and darker shapes
+                are different classes, 20 in all
+    shapes100   target in place of CIFAR-100: as shapes32; the class is also brighter or darker and
+                the background's colour, 100 classes in all
+
+A plain classifier of shapes32 is accurate but fooled by PGD at 8/255. An adversarially trained one
+keeps a part of its accuracy under that attack.
 """
 
 from collections.abc import Callable
@@ -16,19 +18,19 @@ import numpy as np
 from igam_tf.core.bounds import PIXELS, UNIT
 from igam_tf.data.splits import Dataset, Split
 
-# Grey levels of the target: of the shape above its background, and of the texture. Measured so that
-# the task is fair: see the module's docstring and results/.
+# Grey levels of shapes against their background, and of the texture, tuned for the last sentence
+# above.
 CONTRAST = (70.0, 100.0)
 TEXTURE = 20.0
 
-# Mean colours of shapes100's grounds: grey, red, green, blue, yellow.
+# Mean background colours of shapes100: grey, red, green, blue, yellow.
 GROUNDS = np.array(
     [(128, 128, 128), (165, 112, 112), (112, 165, 112), (112, 112, 165), (155, 155, 95)]
 )
 
-BLOCK = 500  # images drawn from one seed
+BLOCK = 500  # images generated from one seed
 
-# A shape is a function of centred coordinates (shape-sized units) that is negative inside.
+# A shape is a function of centred coordinates in units of its size; it is negative inside.
 Field = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
@@ -81,7 +83,7 @@ SHAPES: tuple[Field, ...] = (
 
 
 def shapes28(train_size: int, test_size: int, seed: int = 0) -> Dataset:
-    """The source task: grey images [N, 28, 28, 1] float32 in [0, 1]."""
+    """Source task: grey images [N, 28, 28, 1] float32 in [0, 1]."""
     train, test = (
         _split(_source, size, seed, part, 28) for part, size in enumerate((train_size, test_size))
     )
@@ -89,7 +91,7 @@ def shapes28(train_size: int, test_size: int, seed: int = 0) -> Dataset:
 
 
 def shapes32(train_size: int, test_size: int, seed: int = 0) -> Dataset:
-    """The target task: RGB images [N, 32, 32, 3] uint8 in [0, 255]."""
+    """Target task: RGB images [N, 32, 32, 3] uint8 in [0, 255]."""
     train, test = (
         _split(_target, size, seed, part, 32) for part, size in enumerate((train_size, test_size))
     )
@@ -97,8 +99,9 @@ def shapes32(train_size: int, test_size: int, seed: int = 0) -> Dataset:
 
 
 def shapes64(train_size: int, test_size: int, seed: int = 0) -> Dataset:
-    """The larger source task: RGB images [N, 64, 64, 3] uint8 in [0, 255]; classes 10 to 19 are the
-    darker shapes.
+    """Larger source task: RGB images [N, 64, 64, 3] uint8 in [0, 255].
+
+    Classes 0 to 9 are the brighter shapes, 10 to 19 the darker ones.
     """
     train, test = (
         _split(_larger, size, seed, part, 64) for part, size in enumerate((train_size, test_size))
@@ -107,9 +110,9 @@ def shapes64(train_size: int, test_size: int, seed: int = 0) -> Dataset:
 
 
 def shapes100(train_size: int, test_size: int, seed: int = 0) -> Dataset:
-    """The target task of many classes: RGB images [N, 32, 32, 3] uint8 in [0, 255].
+    """Target task of many classes: RGB images [N, 32, 32, 3] uint8 in [0, 255].
 
-    Class 10 s + g is shape s brighter than ground g, class 10 s + 5 + g the same darker.
+    Class 10 s + g is shape s, brighter than background g; class 10 s + 5 + g is the darker one.
     """
     train, test = (
         _split(_coloured, size, seed, part, 100)
@@ -121,7 +124,7 @@ def shapes100(train_size: int, test_size: int, seed: int = 0) -> Dataset:
 def _split(
     draw: Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]], size: int, *key: int
 ) -> Split:
-    """Drawn in blocks, each from its own seed: a smaller split is the beginning of a larger one."""
+    """Generated in blocks with seeds of their own: a small split is the start of a large one."""
     blocks = [draw(np.random.default_rng([*key, index])) for index in range(-(-size // BLOCK))]
     images, labels = (np.concatenate(part)[:size] for part in zip(*blocks, strict=True))
     return Split(images, labels)
@@ -138,7 +141,7 @@ def _target(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     labels = _labels(rng, len(SHAPES))
     background = rng.uniform(90, 165, (BLOCK, 1, 1, 3)) + _texture(rng, BLOCK, 32)
     contrast = rng.uniform(*CONTRAST, (BLOCK, 1, 1, 1)) * rng.choice([-1, 1], (BLOCK, 1, 1, 1))
-    return _drawn(background, contrast, _coverage(rng, labels, 32)), labels
+    return _compose(background, contrast, _coverage(rng, labels, 32)), labels
 
 
 def _larger(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -146,7 +149,7 @@ def _larger(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     background = rng.uniform(90, 165, (BLOCK, 1, 1, 3)) + _texture(rng, BLOCK, 64)
     sign = np.where(labels < len(SHAPES), 1, -1)[:, None, None, None]
     contrast = rng.uniform(*CONTRAST, (BLOCK, 1, 1, 1)) * sign
-    return _drawn(background, contrast, _coverage(rng, labels % len(SHAPES), 64)), labels
+    return _compose(background, contrast, _coverage(rng, labels % len(SHAPES), 64)), labels
 
 
 def _coloured(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -156,22 +159,20 @@ def _coloured(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     sign = np.where(kind < len(GROUNDS), 1, -1)[:, None, None, None]
     contrast = rng.uniform(*CONTRAST, (BLOCK, 1, 1, 1)) * sign
     background = ground[:, None, None] + _texture(rng, BLOCK, 32)
-    return _drawn(background, contrast, _coverage(rng, labels // (2 * len(GROUNDS)), 32)), labels
+    return _compose(background, contrast, _coverage(rng, labels // (2 * len(GROUNDS)), 32)), labels
 
 
-def _drawn(background: np.ndarray, contrast: np.ndarray, coverage: np.ndarray) -> np.ndarray:
+def _compose(background: np.ndarray, contrast: np.ndarray, coverage: np.ndarray) -> np.ndarray:
     return np.clip(np.round(background + contrast * coverage[..., None]), 0, 255).astype(np.uint8)
 
 
 def _labels(rng: np.random.Generator, classes: int) -> np.ndarray:
-    """Every `classes` labels that follow each other are all the classes."""
+    """Labels [BLOCK] in rounds: each `classes` consecutive labels contain every class once."""
     return rng.permuted(np.tile(np.arange(classes), (BLOCK // classes, 1)), axis=1).ravel()
 
 
 def _coverage(rng: np.random.Generator, labels: np.ndarray, side: int) -> np.ndarray:
-    """How much of each pixel a randomly placed, turned and sized shape covers: [N, side, side] in
-    [0, 1].
-    """
+    """The covered share of each pixel [N, side, side]; place, angle and size are random."""
     centres = (np.arange(side) + 0.5) / side * 2 - 1
     rows, columns = np.meshgrid(centres, centres, indexing="ij")
     count = (len(labels), 1, 1)
@@ -182,8 +183,8 @@ def _coverage(rng: np.random.Generator, labels: np.ndarray, side: int) -> np.nda
     u, v = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
     distance = np.empty_like(u)
     for label, field in enumerate(SHAPES):
-        chosen = labels == label
-        distance[chosen] = field(u[chosen], v[chosen])
+        mask = labels == label
+        distance[mask] = field(u[mask], v[mask])
     return np.clip(0.5 - distance * scale * side / 2, 0, 1)
 
 
@@ -200,7 +201,7 @@ def _texture(rng: np.random.Generator, size: int, side: int) -> np.ndarray:
 
 
 def _smoothed(noise: np.ndarray, grain: int, axis: int) -> np.ndarray:
-    """The mean of `grain` neighbours along an axis, around its ends."""
+    """The mean of `grain` neighbours along an axis, which wraps around."""
     total = np.roll(noise, -(grain // 2), axis)
     for shift in range(1, grain):
         total += np.roll(noise, shift - grain // 2, axis)

@@ -1,4 +1,4 @@
-"""What every loader returns: a data set of two splits or three, read as float32 in its range."""
+"""The result of every loader: a data set of two or three splits, read as float32."""
 
 import dataclasses
 
@@ -16,9 +16,9 @@ class Split:
     Attributes:
       images: [N, H, W, C] as stored (uint8 or float32), in memory or on disk.
       labels: integers [N].
-      scale: takes stored values to pixels.
-      indexed: training order is drawn place by place, as data on disk needs it. Data that may be
-        either has it in memory too, so that both train alike.
+      scale: factor from stored values to pixels.
+      indexed: each index of the training order is computed on its own, as data on disk requires.
+        Sources that can be on disk have it in memory too, so that both give the same training.
     """
 
     images: np.ndarray | StoredImages
@@ -42,7 +42,7 @@ class Split:
         return height, width, channels
 
     def first(self, count: int | None) -> "Split":
-        """The first `count` examples; all of them if None or more than there are."""
+        """The first `count` examples, or all if there are fewer or `count` is None."""
         return self if count is None else self.part(slice(count))
 
     def part(self, key: slice | np.ndarray) -> "Split":
@@ -52,11 +52,11 @@ class Split:
         return dataclasses.replace(self, images=images, labels=self.labels[key])
 
     def pixels(self, start: int = 0, stop: int | None = None) -> np.ndarray:
-        """Images start .. stop as float32 in the data set's pixel range."""
+        """Images [start, stop) as float32 in the data set's pixel range."""
         return self.images[start:stop].astype(np.float32) * np.float32(self.scale)
 
-    def chosen(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Images, as `pixels` gives them, and labels of some examples."""
+    def select(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Pixels, as float32, and labels of some examples."""
         pixels = self.images[indices].astype(np.float32) * np.float32(self.scale)
         return pixels, self.labels[indices]
 
@@ -67,7 +67,7 @@ class Dataset:
 
     Attributes:
       class_names: by label, or empty.
-      validation: for callbacks and best weights; None where there is none.
+      validation: split for callbacks and best weights, or None.
     """
 
     name: str
@@ -83,19 +83,19 @@ class Dataset:
         return self.train.image_shape
 
     def first(self, train_size: int | None, test_size: int | None) -> "Dataset":
-        """The first examples of both splits; all of them where the number is None."""
+        """The first examples of both splits; None for all."""
         return dataclasses.replace(
             self, train=self.train.first(train_size), test=self.test.first(test_size)
         )
 
     def with_validation(self, share: float) -> "Dataset":
-        """A share of the training examples becomes the validation split.
+        """Moves a share of the training examples into a new validation split.
 
-        They are drawn at random, always the same ones of as many, and leave the training split.
+        The selection is random with a fixed seed.
 
         Raises:
-          InputError: `share` is not between 0 and 1, leaves one of them empty, or there is a
-            validation split already.
+          InputError: `share` is not between 0 and 1, one of the two splits would be empty, or there
+            is a validation split already.
         """
         count = round(share * len(self.train))
         if not 0 < share < 1 or not 0 < count < len(self.train):

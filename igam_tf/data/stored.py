@@ -135,7 +135,7 @@ def _resized(image: tf.Tensor, side: int) -> tf.Tensor:
 
 
 def require_shape(shape: tuple[int, ...], expected: tuple[int, ...], name: str, first: str) -> None:
-    """Raises InputError where an image is not like the first one, with what makes them alike."""
+    """Raises InputError, with the flag that helps, for an image of another shape than the first."""
     if shape == expected:
         return
     if shape[:2] != expected[:2]:

@@ -1,12 +1,11 @@
-"""The original Tiny-ImageNet, `tiny-imagenet-200`: 200 classes of 64x64 JPEG images, from its
-folder or its zip.
+"""The original Tiny-ImageNet: 200 classes of 64x64 JPEG images, read from its folder or zip.
 
-    wnids.txt                     the classes' WordNet ids; a label is an id's rank in sorted order
+    wnids.txt                     WordNet ids of the classes; a label is an id's sorted rank
     train/<wnid>/images/*.JPEG    the training split
-    val/images/*.JPEG             the test split: the data set's own test images have no labels
-    val/val_annotations.txt       of each image of val its name, wnid and a box, separated by tabs
+    val/images/*.JPEG             the test split, since the original test images have no labels
+    val/val_annotations.txt       name, wnid and box of each image of val, separated by tabs
 
-Decoded images are kept in `tiny-imagenet-200.cache` beside the data, where that can be written.
+Decoded images are cached in `tiny-imagenet-200.cache` beside the data if that is writable.
 """
 
 import concurrent.futures
@@ -31,33 +30,30 @@ from igam_tf.data.splits import Dataset, Split
 NAME = "tiny-imagenet-200"
 URL = f"http://cs231n.stanford.edu/{NAME}.zip"
 SHAPE = (64, 64, 3)
+_READ_ERRORS = (OSError, ValueError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Tree:
-    """A copy of the data: its files by their path inside, each with a stamp that changes when its
-    content does.
-    """
+    """A folder or zip of the data; `stamps` has a fingerprint of each file by its path inside."""
 
     place: str
     root: pathlib.Path
     stamps: dict[str, str]
     read: Callable[[str], bytes]
 
-    def mistake(self, file: str, problem: str) -> InputError:
-        return InputError(
-            f"dataset tiny_imagenet: {self.place}/{file}: {problem}. {_how(self.root)}"
-        )
+    def error(self, file: str, problem: str) -> InputError:
+        place = f"{self.place}/{file}"
+        return InputError(f"dataset tiny_imagenet: {place}: {problem}. {_how(self.root)}")
 
     def lines(self, file: str, expected: str) -> list[str]:
         if file not in self.stamps:
-            raise self.mistake(file, f"missing, expected {expected}")
+            raise self.error(file, f"missing, expected {expected}")
         try:
             return self.read(file).decode().splitlines()
-        except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-            raise self.mistake(
-                file, f"cannot be read ({type(error).__name__}), expected {expected}"
-            ) from error
+        except _READ_ERRORS as error:
+            problem = f"cannot be read ({type(error).__name__}), expected {expected}"
+            raise self.error(file, problem) from error
 
 
 def tiny_imagenet(
@@ -65,24 +61,22 @@ def tiny_imagenet(
 ) -> Dataset:
     """Images [N, 64, 64, 3] uint8 in [0, 255]; `num_classes` is the number of ids in `wnids.txt`.
 
-    The stored order goes round the classes: the k-th image of every class before the (k+1)-th of
-    any, so that the first N are as balanced as N allows. An image's number is that in its file
-    name. Within a round the classes are shuffled (always alike): WordNet's neighbours resemble each
-    other, and consecutive batches should not be made of them.
+    The stored order goes in rounds over the classes: the k-th image of every class comes before the
+    (k+1)-th of any class, so the first N are as balanced as possible. Each round has a fixed
+    shuffled order, because neighbouring WordNet ids are similar classes.
 
     Args:
-      root: where `tiny-imagenet-200/` or `tiny-imagenet-200.zip` is; the zip may also lie inside a
-        folder of that name.
+      root: folder with `tiny-imagenet-200/` or `tiny-imagenet-200.zip`; the zip may also be inside
+        a folder of that name.
       train_size, test_size: images of each split, the first ones in stored order; all by default.
 
     Raises:
-      InputError: there is none, or a file is missing, damaged or not as it should be; the message
-        names it.
+      InputError: no such data, or a file is missing or damaged; the message names it.
     """
     with _opened(root) as tree:
         wnids = sorted(set(" ".join(tree.lines("wnids.txt", "the classes' WordNet ids")).split()))
         if not wnids:
-            raise tree.mistake("wnids.txt", "empty, expected the classes' WordNet ids")
+            raise tree.error("wnids.txt", "empty, expected the classes' WordNet ids")
         labels = {wnid: label for label, wnid in enumerate(wnids)}
         train = _split(tree, "train", _training_files(tree, labels), train_size)
         test = _split(tree, "val", _validation_files(tree, labels), test_size)
@@ -93,18 +87,16 @@ def locate(root: pathlib.Path) -> pathlib.Path:
     """The folder or the zip file that `tiny_imagenet` reads under `root`.
 
     Raises:
-      InputError: there is none; the message says what was looked for and how to fetch it.
+      InputError: there is none; the message has the searched paths and the command to fetch it.
     """
     folder = root / NAME
-    archives = [
-        place for place in (root / f"{NAME}.zip", folder / f"{NAME}.zip") if place.is_file()
-    ]
+    archives = [file for file in (root / f"{NAME}.zip", folder / f"{NAME}.zip") if file.is_file()]
     if (folder / "train").is_dir() or (folder.is_dir() and not archives):
         return folder
     if not archives:
         raise InputError(
-            f"dataset tiny_imagenet: not found under {root}: expected {NAME}/, {NAME}.zip or {NAME}/{NAME}.zip there (set "
-            f"--data_dir or TFDS_DATA_DIR). {_how(root)}"
+            f"dataset tiny_imagenet: not found under {root}: expected {NAME}/, {NAME}.zip or "
+            f"{NAME}/{NAME}.zip there (set --data_dir or TFDS_DATA_DIR). {_how(root)}"
         )
     return archives[0]
 
@@ -123,7 +115,8 @@ def _opened(root: pathlib.Path) -> Iterator[_Tree]:
         archive = zipfile.ZipFile(place)
     except (OSError, zipfile.BadZipFile) as error:
         raise InputError(
-            f"dataset tiny_imagenet: {place}: not a whole zip file ({error}), expected the original. {_how(root)}"
+            f"dataset tiny_imagenet: {place}: not a whole zip file ({error}), "
+            f"expected the original. {_how(root)}"
         ) from error
     with archive:
         stamps = {
@@ -133,67 +126,55 @@ def _opened(root: pathlib.Path) -> Iterator[_Tree]:
 
 
 def _scan(folder: pathlib.Path) -> dict[str, str]:
-    found: dict[str, str] = {}
-    waiting = [str(folder)]
-    while waiting:
-        with os.scandir(waiting.pop()) as entries:
+    """Size and time of every file by its path inside the folder."""
+    stamps: dict[str, str] = {}
+    pending = [str(folder)]
+    while pending:
+        with os.scandir(pending.pop()) as entries:
             for entry in entries:
                 if entry.is_dir():
-                    waiting.append(entry.path)
+                    pending.append(entry.path)
                 else:
                     inside = entry.path[len(str(folder)) + 1 :].replace(os.sep, "/")
-                    found[inside] = f"{entry.stat().st_size} {entry.stat().st_mtime_ns}"
-    return found
+                    stamps[inside] = f"{entry.stat().st_size} {entry.stat().st_mtime_ns}"
+    return stamps
 
 
 def _training_files(tree: _Tree, labels: dict[str, int]) -> dict[str, int]:
-    """Label by file."""
-    found = {}
+    """Labels by file."""
+    label_of = {}
     for file in tree.stamps:
         part, _, rest = file.partition("/")
         wnid, _, name = rest.partition("/images/")
         if part == "train" and wnid in labels and _is_image(name):
-            found[file] = labels[wnid]
-    for wnid in set(labels) - {file.split("/")[1] for file in found}:
-        raise tree.mistake(
-            f"train/{wnid}/images",
-            "missing or empty, expected *.JPEG images of this class of wnids.txt",
-        )
-    return found
+            label_of[file] = labels[wnid]
+    for wnid in set(labels) - {file.split("/")[1] for file in label_of}:
+        problem = "missing or empty, expected *.JPEG images of this class of wnids.txt"
+        raise tree.error(f"train/{wnid}/images", problem)
+    return label_of
 
 
 def _validation_files(tree: _Tree, labels: dict[str, int]) -> dict[str, int]:
-    annotations, found = "val/val_annotations.txt", {}
-    for number, line in enumerate(
-        tree.lines(annotations, "name, tab, wnid of each image of val/images"), 1
-    ):
+    """Labels by file."""
+    annotations, label_of = "val/val_annotations.txt", {}
+    content = "name, tab, wnid of each image of val/images"
+    for number, line in enumerate(tree.lines(annotations, content), 1):
         name, _, rest = line.partition("\t")
         wnid = rest.partition("\t")[0].strip()
         if wnid not in labels:
-            raise tree.mistake(
-                annotations,
-                f"line {number}: expected name, tab, wnid of wnids.txt, got {line[:60]!r}",
-            )
-        found[f"val/images/{name}"] = labels[wnid]
-    for file in found:
+            problem = f"line {number}: expected name, tab, wnid of wnids.txt, got {line[:60]!r}"
+            raise tree.error(annotations, problem)
+        label_of[f"val/images/{name}"] = labels[wnid]
+    for file in label_of:
         if file not in tree.stamps:
-            raise tree.mistake(
-                file, "missing, expected the image that val/val_annotations.txt names"
-            )
+            raise tree.error(file, f"missing, expected the image that {annotations} names")
     for file in tree.stamps:
-        if (
-            file.startswith("val/images/")
-            and _is_image(file.rpartition("/")[2])
-            and file not in found
-        ):
-            raise tree.mistake(
-                file, "without annotation, expected its wnid in val/val_annotations.txt"
-            )
-    if not found:
-        raise tree.mistake(
-            annotations, "empty, expected name, tab, wnid of each image of val/images"
-        )
-    return found
+        is_image = file.startswith("val/images/") and _is_image(file.rpartition("/")[2])
+        if is_image and file not in label_of:
+            raise tree.error(file, f"without annotation, expected its wnid in {annotations}")
+    if not label_of:
+        raise tree.error(annotations, f"empty, expected {content}")
+    return label_of
 
 
 def _is_image(name: str) -> bool:
@@ -206,30 +187,24 @@ def _split(tree: _Tree, part: str, files: dict[str, int], size: int | None) -> S
     content = "\n".join(f"{file} {tree.stamps[file]}" for file in ordered)
     digest = hashlib.sha256(content.encode()).hexdigest()[:16]
     cache = tree.root / f"{NAME}.cache" / f"{part}-{digest}.npy"
-    images = _cached(cache, len(labels))
+    images = _read_cache(cache, len(labels))
     if images is None:
-        images = _decoded(tree, ordered[:size])
-        _keep(cache, part, images)
+        images = _decode(tree, ordered[:size])
+        _write_cache(cache, part, images)
     return Split(images, labels)
 
 
-def _decoded(tree: _Tree, files: list[str]) -> np.ndarray:
+def _decode(tree: _Tree, files: list[str]) -> np.ndarray:
     def decode(file: str) -> np.ndarray:
         try:
-            image = tf.io.decode_jpeg(
-                tree.read(file), channels=3, dct_method="INTEGER_ACCURATE"
-            ).numpy()
-        except (
-            OSError,
-            ValueError,
-            zipfile.BadZipFile,
-            zlib.error,
-            tf.errors.InvalidArgumentError,
-        ) as error:
-            problem = f"truncated or not a JPEG image ({type(error).__name__}), expected one of 64x64 pixels"
-            raise tree.mistake(file, problem) from error
+            jpeg = tree.read(file)
+            image = tf.io.decode_jpeg(jpeg, channels=3, dct_method="INTEGER_ACCURATE").numpy()
+        except (*_READ_ERRORS, tf.errors.InvalidArgumentError) as error:
+            kind = type(error).__name__
+            problem = f"truncated or not a JPEG image ({kind}), expected one of 64x64 pixels"
+            raise tree.error(file, problem) from error
         if image.shape != SHAPE:
-            raise tree.mistake(file, f"{image.shape[0]}x{image.shape[1]} pixels, expected 64x64")
+            raise tree.error(file, f"{image.shape[0]}x{image.shape[1]} pixels, expected 64x64")
         return image
 
     images = np.empty((len(files), *SHAPE), np.uint8)
@@ -239,25 +214,21 @@ def _decoded(tree: _Tree, files: list[str]) -> np.ndarray:
     return images
 
 
-def _cached(file: pathlib.Path, count: int) -> np.ndarray | None:
-    """The first `count` images, read from the disk as they are used."""
+def _read_cache(file: pathlib.Path, count: int) -> np.ndarray | None:
+    """The first `count` images, memory-mapped; None without a complete cache."""
     try:
         images = np.load(file, mmap_mode="r")
-    except (OSError, ValueError, EOFError):  # none, or not whole
+    except (OSError, ValueError, EOFError):
         return None
-    return (
-        np.asarray(images[:count]) if len(images) >= count and images.shape[1:] == SHAPE else None
-    )
+    complete = len(images) >= count and images.shape[1:] == SHAPE
+    return np.asarray(images[:count]) if complete else None
 
 
-def _keep(file: pathlib.Path, part: str, images: np.ndarray) -> None:
-    """Writes a split's cache, whole or not at all, in place of older ones; quietly not where that
-    cannot be.
-    """
+def _write_cache(file: pathlib.Path, part: str, images: np.ndarray) -> None:
+    """Writes a split's cache and deletes older ones; does nothing where that is impossible."""
     with contextlib.suppress(OSError):
-        if (
-            not file.parent.parent.stat().st_mode & 0o222
-        ):  # nobody's to write to; root could all the same
+        # Root could write to a read-only folder, but must not.
+        if not file.parent.parent.stat().st_mode & 0o222:
             return
         files.write(file, lambda stream: np.save(stream, images))
         for other in file.parent.glob(f"*{part}-*.npy"):

@@ -115,7 +115,7 @@ class ModeRun:
         return arrays
 
     def _inputs(self, places: np.ndarray) -> AttackInputs:
-        x, y = self.split.chosen(places)
+        x, y = self.split.select(places)
         return AttackInputs.of(
             self.model,
             x,
@@ -127,7 +127,7 @@ class ModeRun:
         )
 
     def _correct(self, places: np.ndarray) -> np.ndarray:
-        x, y = self.split.chosen(places)
+        x, y = self.split.select(places)
         return programs.logits(self.model, x, self.statistics).argmax(-1) == y
 
     def _batches(self, places: np.ndarray) -> list[np.ndarray]:

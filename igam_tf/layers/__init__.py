@@ -1,8 +1,7 @@
-"""Keras layers of the original networks: input bounds, normalisations, BatchNorm, activation,
-shortcut.
+"""Layers of the original networks: pixel range, normalisations, BatchNorm, activation, shortcut.
 
-Whether `BatchNorm` runs on its moving averages or on the statistics of the batch at hand is an
-argument of `igam_tf.gradients.logits_of`, and never depends on `trainable` (`igam_tf.core.modes`).
+The statistics mode of `BatchNorm`, moving averages or the batch, is an argument of
+`igam_tf.gradients.logits_of` and never depends on `trainable` (`igam_tf.core.modes`).
 """
 
 from igam_tf.core.settings.choices import NORMALIZATIONS, STATISTICS

@@ -1,4 +1,4 @@
-"""Batch normalisation whose statistics mode is explicit and whose second derivatives are right."""
+"""Batch normalisation with an explicit statistics mode and correct second derivatives."""
 
 from typing import Any
 
@@ -13,19 +13,19 @@ from igam_tf.layers import fused_norm
 
 
 def check_statistics(statistics: str, model: Any = None) -> str:
-    """The mode, if it is one and the model (where its layers can be seen) can run in it.
+    """Returns the mode after checking that the model can run in it.
 
     Raises:
-      InputError: no such mode; `"moving"` on a model without moving averages; `"batch"` on one with
-        stock BatchNormalization layers, which cannot use the batch's statistics without updating
-        their moving averages.
+      InputError: unknown mode; `"moving"` for a model without moving averages; `"batch"` for one
+        with stock BatchNormalization layers, which would update their moving averages.
     """
     if statistics not in STATISTICS:
         raise InputError(f"statistics: expected one of {', '.join(STATISTICS)}, got {statistics!r}")
     if statistics == "batch" and (stock := stock_batchnorms(model)):
+        names = f"{', '.join(stock[:3])}{' ...' if len(stock) > 3 else ''}"
         raise InputError(
-            f'{model.name}: statistics="batch" needs igam_tf.layers.BatchNorm; stock BatchNormalization: '
-            f"{', '.join(stock[:3])}{' ...' if len(stock) > 3 else ''} (igam_tf.layers.exact_batchnorm converts a model)"
+            f'{model.name}: statistics="batch" needs igam_tf.layers.BatchNorm; stock '
+            f"BatchNormalization: {names} (igam_tf.layers.exact_batchnorm converts a model)"
         )
     if statistics == "moving":
         for norm in batch_norms(model):
@@ -35,29 +35,27 @@ def check_statistics(statistics: str, model: Any = None) -> str:
 
 @keras.saving.register_keras_serializable("igam_tf")
 class BatchNorm(keras.layers.Layer):
-    """Batch normalisation over all axes but the last, with a statistics mode that is always
-    explicit.
+    """Batch normalisation over all axes but the last, in one of three modes.
 
-    * `training=True`: the batch's mean and biased variance; the moving averages are updated in the
-      forward pass, the moving variance with the unbiased one (x N/(N-1)), as TensorFlow 1's fused
-      kernel did.
-    * `training=False` inside `igam_tf.core.modes.in_mode(batch_statistics=True)`: the batch's
-      statistics, nothing is updated.
-    * `training=False` otherwise: the moving averages.
+    * `training=True`: uses the batch's mean and biased variance, and updates the moving averages
+      in the forward pass. The moving variance receives the unbiased variance (x N/(N-1)), as in
+      TensorFlow 1's fused kernel.
+    * `training=False` inside `igam_tf.core.modes.in_mode(batch_statistics=True)`: uses the batch's
+      statistics and updates nothing.
+    * `training=False` otherwise: uses the moving averages.
 
-    `trainable` plays no part (stock Keras BatchNormalization turns to its moving averages when
-    frozen). Derivatives are right to second order: in closed form (`igam_tf.layers.fused_norm`)
-    where TensorFlow's fused kernels serve. (The stock layer cuts the gradient through the mean in
-    its variance, so that double backpropagation through batch statistics is off by 1-3 %.)
+    The mode does not depend on `trainable`, whereas a frozen stock BatchNormalization uses its
+    moving averages. First and second derivatives are correct, in closed form wherever TensorFlow's
+    fused kernels apply (`igam_tf.layers.fused_norm`). The stock layer stops the gradient of its
+    variance's mean, an error of 1-3 % in double backpropagation.
 
     Args:
       momentum: decay of the moving averages.
       epsilon: added to the variance.
-      moving_averages: False for networks whose checkpoint holds none; asking such a layer for them
-        is an error.
+      moving_averages: False for networks whose checkpoint has none.
 
     Raises:
-      InputError: moving averages are asked for and there are none.
+      InputError: a call in moving mode without moving averages.
     """
 
     def __init__(
@@ -73,7 +71,7 @@ class BatchNorm(keras.layers.Layer):
         self.moving_averages = bool(moving_averages)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        # autocast=False: under mixed precision the statistics and the affine part stay float32.
+        # autocast=False keeps statistics and parameters in float32 under mixed precision.
         def weight(name: str, initializer: str, trainable: bool) -> Any:
             return self.add_weight(
                 shape=(input_shape[-1],),
@@ -96,8 +94,8 @@ class BatchNorm(keras.layers.Layer):
         gamma, beta = tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta)
         if not training and not modes.current_mode().batch_statistics:
             return self._normalize_by_moving_averages(inputs, gamma, beta)
-        fits = inputs.shape.rank == 4 and gamma.dtype == tf.float32
-        if fits and self.epsilon >= fused_norm.LEAST_EPSILON:
+        is_fusable = inputs.shape.rank == 4 and gamma.dtype == tf.float32
+        if is_fusable and self.epsilon >= fused_norm.LEAST_EPSILON:
             outputs, mean, unbiased = fused_norm.batch_norm(inputs, gamma, beta, self.epsilon)
         else:
             outputs, mean, unbiased = _batch_norm(inputs, gamma, beta, self.epsilon)
@@ -117,8 +115,8 @@ class BatchNorm(keras.layers.Layer):
     def require_moving_averages(self) -> None:
         if not self.moving_averages:
             raise InputError(
-                f"{self.name}: this model has no moving averages (its checkpoint held none): call it with "
-                'statistics="batch"'
+                f"{self.name}: this model has no moving averages (its checkpoint held none): "
+                'call it with statistics="batch"'
             )
 
     def get_config(self) -> dict[str, Any]:
@@ -133,11 +131,11 @@ class BatchNorm(keras.layers.Layer):
 def _batch_norm(
     inputs: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Outputs, mean and unbiased variance, for what the fused kernel does not take."""
+    """Outputs, mean and unbiased variance, for inputs that the fused kernel does not support."""
     axes = list(range(inputs.shape.rank - 1))
     wide = tf.cast(inputs, gamma.dtype)
     mean = tf.reduce_mean(wide, axes)
-    # Not tf.nn.moments: it stops the gradient of the mean, which leaves second derivatives wrong.
+    # Not tf.nn.moments: it stops the gradient of the mean, so second derivatives would be wrong.
     variance = tf.reduce_mean(tf.square(wide - mean), axes)
     outputs = (wide - mean) * (tf.math.rsqrt(variance + epsilon) * gamma) + beta
     count = tf.cast(tf.size(inputs) // tf.size(mean), gamma.dtype)
@@ -145,29 +143,26 @@ def _batch_norm(
 
 
 def batch_norms(model: Any) -> list[BatchNorm]:
-    """A model's `BatchNorm` layers, nested ones too."""
+    """A model's `BatchNorm` layers, including nested ones."""
     return [layer for layer in walk(model) if isinstance(layer, BatchNorm)]
 
 
 def stock_batchnorms(model: Any) -> list[str]:
-    """Names of a model's stock Keras BatchNormalization layers, nested ones too."""
+    """Names of a model's stock BatchNormalization layers, including nested ones."""
     stock = keras.layers.BatchNormalization
     return [layer.name for layer in walk(model) if isinstance(layer, stock)]
 
 
 def exact_batchnorm(model: keras.Model) -> keras.Model:
-    """A copy of a model with `BatchNorm` in place of every stock Keras BatchNormalization; same
-    weights.
+    """A copy of a model, with equal weights, whose stock BatchNormalization layers are `BatchNorm`.
 
-    Inference is unchanged. In training the moving variance is fed the unbiased variance, as the
-    fused kernel does.
+    Inference is unchanged. In training the moving variance receives the unbiased variance.
 
     Args:
       model: a functional or sequential Keras model; nested models are converted too.
 
     Raises:
-      InputError: a stock layer that ours cannot stand for: another axis than the last, or without
-        gamma or beta.
+      InputError: a stock layer without gamma or beta, or over another axis than the last.
     """
 
     def clone(layer: Any) -> Any:
@@ -175,7 +170,8 @@ def exact_batchnorm(model: keras.Model) -> keras.Model:
             return layer.__class__.from_config(layer.get_config())
         if layer.axis not in (-1, len(layer.input.shape) - 1) or not (layer.scale and layer.center):
             raise InputError(
-                f"{layer.name}: only BatchNormalization of the last axis with scale and center is converted"
+                f"{layer.name}: only BatchNormalization of the last axis with scale and center "
+                "is converted"
             )
         return BatchNorm(layer.momentum, layer.epsilon, name=layer.name, dtype=layer.dtype_policy)
 

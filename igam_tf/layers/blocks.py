@@ -5,14 +5,12 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-_LEAST = 2.0**-126  # the least normal number of float32 and bfloat16
+_SMALLEST = 2.0**-126  # the smallest normal number of float32 and bfloat16
 
 
 @keras.saving.register_keras_serializable("igam_tf")
 class LeakyReLU(keras.layers.Layer):
-    """max(x, slope * x) whose derivative at exactly 0 is 1, as the original code's `where(x < 0,
-    ...)` has it.
-    """
+    """max(x, slope * x), with derivative 1 at exactly 0 like the original's `where(x < 0, ...)`."""
 
     def __init__(self, slope: float = 0.1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -25,10 +23,10 @@ class LeakyReLU(keras.layers.Layer):
         @tf.custom_gradient
         def activation(x: tf.Tensor) -> Any:
             def gradient(upstream: tf.Tensor) -> tf.Tensor:
-                # TensorFlow's own kernel has the slope at 0; less than anything else, this addend
-                # moves 0 alone past it.
+                # TensorFlow's kernel has derivative `slope` at 0. Adding the smallest number makes
+                # exact zeros positive and leaves the sign of all other numbers.
                 return tf.raw_ops.LeakyReluGrad(
-                    gradients=upstream, features=x + _LEAST, alpha=self.slope
+                    gradients=upstream, features=x + _SMALLEST, alpha=self.slope
                 )
 
             return tf.nn.leaky_relu(x, self.slope), gradient
@@ -41,7 +39,7 @@ class LeakyReLU(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("igam_tf")
 class PaddedShortcut(keras.layers.Layer):
-    """Average pooling by the stride, then zero channels added, half before and half after."""
+    """Average pooling by the stride, then zero channels: half of them first, half last."""
 
     def __init__(self, channels: int, stride: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -1,38 +1,42 @@
-"""Batch normalisation by TensorFlow's fused kernels, its second derivatives in closed form.
+"""Batch normalisation by TensorFlow's fused kernels, with second derivatives in closed form.
 
-The kernels bring first derivatives. TensorFlow derives those by rebuilding them from elementary
-operations: right, but some thirty passes over the activations. With the normalised x^ = (x - mean)
-r, r = 1/sqrt(variance + epsilon), and means over a channel's n values, the first derivative for an
-upstream g is
+The kernels compute first derivatives. TensorFlow's own second derivatives are correct, but rebuild
+the first from elementary operations, about thirty passes over the activations. Let the normalised
+input be x^ = (x - mean) r with r = 1/sqrt(variance + epsilon), and take means over a channel's n
+values.
+The first derivatives for an upstream gradient g are
 
     dx = gamma r (g - a - x^ b),   dgamma = n b,   dbeta = n a,   a = mean(g),   b = mean(g x^)
 
-and that of <u, dx> + <s, dgamma> + <t, dbeta>, with c = mean(u x^) and m = mean(u g) - mean(u) a -
-b c,
+The derivatives of <u, dx> + <s, dgamma> + <t, dbeta> are, with c = mean(u x^) and
+m = mean(u g) - mean(u) a - b c,
 
     for g:      gamma r (u - mean(u) - x^ c) + s x^ + t
     for gamma:  n r m
     for x:      -gamma r^2 (b (u - mean(u) - x^ c) + c (g - a - x^ b) + m x^) + s r (g - a - x^ b)
 
-where the bracket with u is what the first derivative's own kernel gives for u.
+The kernel of the first derivative, applied to u, computes the bracket with u.
 """
 
 from typing import Any
 
 import tensorflow as tf
 
-LEAST_EPSILON = 1.001e-5  # cuDNN takes no smaller one
+LEAST_EPSILON = 1.001e-5  # the smallest that cuDNN supports
 
 
 def batch_norm(
     inputs: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Outputs, mean and unbiased variance of float32 or bfloat16 inputs [B, H, W, C]; gamma and
-    beta are float32 [C].
+    """Outputs [B, H, W, C], and the batch's mean and unbiased variance [C], without gradients.
 
-    epsilon is at least `LEAST_EPSILON`.
-    No gradient flows through the mean and variance returned. Third derivatives raise
-    NotImplementedError.
+    Args:
+      inputs: float32 or bfloat16 [B, H, W, C].
+      gamma, beta: float32 [C].
+      epsilon: at least `LEAST_EPSILON`.
+
+    Raises:
+      NotImplementedError: a third derivative is taken.
     """
 
     @tf.custom_gradient
@@ -58,7 +62,7 @@ def _backward(
     reserved: list[tf.Tensor],
     epsilon: float,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Derivatives for x, gamma and beta, which can be derived once more."""
+    """Derivatives for x, gamma and beta, themselves differentiable once."""
     n = tf.cast(tf.size(x) // tf.size(gamma), gamma.dtype)
 
     def kernel(g: tf.Tensor) -> list[tf.Tensor]:
@@ -90,22 +94,21 @@ def _backward(
                 -r * c * tf.cast(dx, r.dtype),
                 by_x * (tf.cast(x, r.dtype) - mean),
             ]
-            if not (
-                _is_zero(s) and _is_zero(t)
-            ):  # they are where only the inputs' gradient is derived
+            # s and t are zero where only the gradient of the inputs is differentiated.
+            if not (_is_zero(s) and _is_zero(t)):
                 normalized = (tf.cast(x, r.dtype) - mean) * r
                 for_g = tf.cast(tf.cast(du, r.dtype) + s * normalized + t, du.dtype)
                 for_x.append(s * r * (tf.cast(g, r.dtype) - a - normalized * b))
             return (for_g, tf.cast(tf.add_n(for_x), x.dtype), n * r * m), _third
 
-        # All that `second` depends on is passed to it, so that `_third` hears of it.
+        # Every tensor that `second` depends on is its argument, so that `_third` is reached.
         return (dx, dgamma, dbeta), lambda *above: second(*above, g, x, gamma)
 
     return first(upstream, x, gamma)
 
 
 def _is_zero(tensor: tf.Tensor) -> bool:
-    """Known to be while the graph is built."""
+    """Whether the tensor is known to be zero while the graph is built."""
     value = tf.get_static_value(tensor)
     return value is not None and not value.any()
 

@@ -1,4 +1,4 @@
-"""Input normalisations: part of the model, differentiated through."""
+"""Input normalisations; they are a part of the model, and gradients pass through them."""
 
 from typing import Any
 
@@ -12,9 +12,7 @@ from igam_tf.core.settings.choices import NORMALIZATIONS
 
 @keras.saving.register_keras_serializable("igam_tf")
 class PerImageStandardization(FloatLayer):
-    """`(x - mean) / max(std, 1/sqrt(n))` over all n pixels and channels of an image (MadryLab's
-    CIFAR-10 input).
-    """
+    """`(x - mean) / max(std, 1/sqrt(n))` over an image's n values (MadryLab's CIFAR-10 input)."""
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         axes = list(range(1, inputs.shape.rank))
@@ -26,11 +24,10 @@ class PerImageStandardization(FloatLayer):
 
 @keras.saving.register_keras_serializable("igam_tf")
 class UnitNorm(FloatLayer):
-    """An image divided by its l2 norm, its one scalar mean subtracted before if `zero_mean` (the
-    release's input).
+    """An image, minus its scalar mean if `zero_mean`, divided by its l2 norm (the release's input).
 
-    The squared norm is clamped below at 1e-12. There is no sqrt(n) factor: pixels come out near
-    0.02, so the first BatchNorm's variances lie far below its epsilon, which therefore matters.
+    The squared norm is at least 1e-12. There is no sqrt(n) factor: values are near 0.02, and the
+    first BatchNorm's variances are far below its epsilon, which therefore matters.
     """
 
     def __init__(self, zero_mean: bool = True, **kwargs: Any) -> None:
@@ -48,8 +45,10 @@ class UnitNorm(FloatLayer):
 
 
 def normalization(kind: str, **kwargs: Any) -> keras.layers.Layer:
-    """`"per_image"` (MadryLab), `"unit_norm"` (zero mean, then l2: the release) or `"l2"` (l2
-    alone).
+    """The layer of a name: `"per_image"`, `"unit_norm"` (zero mean, then l2 norm) or `"l2"`.
+
+    Raises:
+      InputError: unknown name.
     """
     if kind == "per_image":
         return PerImageStandardization(**kwargs)

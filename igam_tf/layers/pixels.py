@@ -1,4 +1,4 @@
-"""The pixel range that a model carries."""
+"""The pixel range of a model, as a layer."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from igam_tf.core.structure import walk
 
 @keras.saving.register_keras_serializable("igam_tf")
 class PixelRange(FloatLayer):
-    """The identity; carries the model's `Bounds` through saving and loading."""
+    """The identity. It stores the model's `Bounds`, which are saved and loaded with the model."""
 
     def __init__(self, low: float, high: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -27,16 +27,16 @@ class PixelRange(FloatLayer):
 
 
 def bounds_of(model: Any) -> Bounds:
-    """The pixel range that a model carries (its first `PixelRange` layer, outermost first).
+    """The pixel range of a model: that of its first `PixelRange` layer, outermost layers first.
 
     Raises:
-      InputError: the model carries none.
+      InputError: there is no such layer.
     """
     outermost_first = (*getattr(model, "layers", []), *walk(model))
     for layer in outermost_first:
         if isinstance(layer, PixelRange):
             return layer.bounds
     raise InputError(
-        f"{getattr(model, 'name', model)!s}: the model does not say its pixel range; pass bounds=(low, high), or put an "
-        "igam_tf.layers.PixelRange layer at its input"
+        f"{getattr(model, 'name', model)!s}: the model does not say its pixel range; "
+        "pass bounds=(low, high), or put an igam_tf.layers.PixelRange layer at its input"
     )

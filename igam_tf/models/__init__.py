@@ -1,6 +1,4 @@
-"""The networks. Each function builds a Keras model that returns logits and carries its pixel range;
-nothing else.
-"""
+"""The networks: each function builds a Keras model with logits as output and its pixel range."""
 
 from igam_tf.models.composition import adapted, renormalized, source_view, with_new_head
 from igam_tf.models.discriminator import discriminator

@@ -1,4 +1,4 @@
-"""Models made of models: a teacher with a new head, a teacher behind its adapter."""
+"""Models built from models: a teacher with a new head, or with an adapter before it."""
 
 from typing import Any
 
@@ -14,10 +14,10 @@ from igam_tf.layers import PixelRange
 
 @keras.saving.register_keras_serializable("igam_tf")
 class TargetHead(keras.layers.Layer):
-    """A logit layer over `[features, source_logits]` that reads only the features.
+    """A logit layer with inputs `[features, source_logits]` that uses only the features.
 
-    Taking the source head's output as well keeps that head in the model; its product is pruned from
-    compiled graphs. Weights start like the original's: uniform(+-sqrt(3 / fan_in)), zero bias.
+    The second input keeps the source head in the model; compiled graphs omit its computation.
+    Initial weights are the original's: uniform(+-sqrt(3 / fan_in)), zero bias.
     """
 
     def __init__(self, units: int, **kwargs: Any) -> None:
@@ -39,22 +39,20 @@ class TargetHead(keras.layers.Layer):
 
 
 def with_new_head(model: keras.Model, num_classes: int) -> keras.Model:
-    """The same network and weights with a fresh logit layer for `num_classes` classes beside its
-    own (paper, Eq. 6).
+    """The network with a new logit layer for `num_classes` classes beside its own (paper, Eq. 6).
 
-    The layers below are shared with `model`, not copied. The old head stays in the new model as the
-    layer `source_logits`; the new one is `logits`.
+    The new head is the layer `logits`, and a copy of the old one the layer `source_logits`. All
+    other layers are shared with `model`.
 
     Raises:
-      InputError: the model is not a functional one that ends in a dense layer.
+      InputError: not a functional model with one output that ends in a dense layer.
     """
     head = model.layers[-1] if getattr(model, "layers", None) else None
-    if (
-        not isinstance(head, (keras.layers.Dense, TargetHead))
-        or len(getattr(model, "outputs", [])) != 1
-    ):
+    outputs = getattr(model, "outputs", [])
+    if len(outputs) != 1 or not isinstance(head, (keras.layers.Dense, TargetHead)):
         raise InputError(
-            f"{model.name}: expected a functional Keras model with one output that ends in a Dense logit layer"
+            f"{model.name}: expected a functional Keras model with one output "
+            "that ends in a Dense logit layer"
         )
     features = head.input[0] if isinstance(head, TargetHead) else head.input
     source = keras.layers.Dense(head.units, name="source_logits", dtype=full_precision())
@@ -66,21 +64,18 @@ def with_new_head(model: keras.Model, num_classes: int) -> keras.Model:
 
 
 def source_view(model: keras.Model) -> keras.Model:
-    """A fine-tuned teacher's logits of its source task, on the same input (behind its adapter where
-    it has one).
+    """A fine-tuned teacher's source logits as a model, with the same input and adapter.
 
     Raises:
       InputError: there is no layer `source_logits`.
     """
     names = [layer.name for layer in getattr(model, "layers", [])]
     if "source_logits" in names:
-        return keras.Model(
-            model.input, model.get_layer("source_logits").output, name=f"source_{model.name}"
-        )
+        source_logits = model.get_layer("source_logits").output
+        return keras.Model(model.input, source_logits, name=f"source_{model.name}")
     if not names or not getattr(model.layers[-1], "layers", None):
-        raise InputError(
-            f"{getattr(model, 'name', model)}: no fine-tuned teacher, it has no source head"
-        )
+        name = getattr(model, "name", model)
+        raise InputError(f"{name}: no fine-tuned teacher, it has no source head")
     inputs = keras.Input(model.input_shape[1:])
     x = inputs
     for layer in model.layers[1:-1]:
@@ -89,14 +84,12 @@ def source_view(model: keras.Model) -> keras.Model:
 
 
 def renormalized(model: keras.Model, normalization: str) -> keras.Model:
-    """A copy of a network with the same weights and another input normalisation
-    (`igam_tf.layers.normalization`).
+    """A copy of a network with equal weights and another `igam_tf.layers.normalization`.
 
-    The release does this to its Tiny-ImageNet teacher: trained on `unit_norm`, rebuilt on `l2`.
+    The release trains its Tiny-ImageNet teacher on `unit_norm` and then rebuilds it on `l2`.
 
     Raises:
-      InputError: the network has no layer of the name `normalization`, or there is no such
-        normalisation.
+      InputError: unknown normalisation, or the network has no layer named `normalization`.
     """
     if not any(layer.name == "normalization" for layer in model.layers):
         raise InputError(f"{model.name}: there is no layer `normalization` to replace")
@@ -117,18 +110,18 @@ def adapted(
     input_shape: tuple[int, ...],
     bounds: Bounds,
 ) -> keras.Model:
-    """`model` behind `adapter`, as one model on target images [B, *input_shape] in `bounds`.
+    """`adapter` followed by `model`, as one model of images [B, *input_shape] in `bounds`.
 
     Raises:
-      InputError: the adapter gives images of another shape than the model takes.
+      InputError: the adapter's output does not have the model's input shape.
     """
     inputs = keras.Input(input_shape, name="images")
     x = PixelRange(bounds.low, bounds.high, name="pixels")(inputs)
     x = x if adapter is None else adapter(x)
-    if any(
-        side not in (None, found) for side, found in zip(model.input_shape, x.shape, strict=True)
-    ):
+    sides = zip(model.input_shape, x.shape, strict=True)
+    if any(expected not in (None, side) for expected, side in sides):
         raise InputError(
-            f"adapter: it gives {tuple(x.shape[1:])} for {tuple(input_shape)} images, the model takes {model.input_shape[1:]}"
+            f"adapter: it gives {tuple(x.shape[1:])} for {tuple(input_shape)} images, "
+            f"the model takes {model.input_shape[1:]}"
         )
     return keras.Model(inputs, model(x), name=f"adapted_{model.name}")

@@ -15,17 +15,18 @@ def discriminator(
 ) -> keras.Model:
     """Input gradients [B, H, W, C] to two logits [B, 2]: 0 = student, 1 = teacher.
 
-    Each gradient is zero-meaned and divided by its l2 norm, so that only its direction can be told
-    apart. Then `num_layers` 4x4 convolutions of stride 2 with bias, BatchNorm and leaky ReLU (0.1),
-    channels doubling from `base_channels`; flatten; dense. Trained and applied with batch
-    statistics (of student and teacher gradients together), as in the release.
+    Each gradient is normalised to zero mean and unit l2 norm, so only its direction counts. Then
+    come `num_layers` 4x4 convolutions of stride 2 with bias, BatchNorm and leaky ReLU (0.1), whose
+    channels double from `base_channels`, then flatten and dense. As in the release, IGAM runs it on
+    the batch statistics of student and teacher gradients together.
 
     Raises:
       InputError: a size that is not positive.
     """
     if min(num_layers, base_channels, *input_shape) < 1:
         raise InputError(
-            f"discriminator: sizes must be positive, got {input_shape=}, {num_layers=}, {base_channels=}"
+            "discriminator: sizes must be positive, "
+            f"got {input_shape=}, {num_layers=}, {base_channels=}"
         )
     inputs = keras.Input(input_shape, name="gradients")
     x = UnitNorm(name="normalization")(inputs)

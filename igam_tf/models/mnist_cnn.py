@@ -13,11 +13,11 @@ def mnist_cnn(
     hidden: int = 1024,
     name: str = "mnist_cnn",
 ) -> keras.Model:
-    """float32 images [B, 28, 28, 1] in [0, 1] to logits [B, num_classes]; no normalisation, no
-    BatchNorm.
+    """float32 images [B, 28, 28, 1] in [0, 1] to logits [B, num_classes].
 
-    `channels` and `hidden` are the challenge's by default. Initial weights: normal truncated at two
-    standard deviations (0.1), biases 0.1, as in mnist_challenge/model.py.
+    There is no normalisation and no BatchNorm. `channels` and `hidden` are the challenge's by
+    default. Initial weights are those of mnist_challenge/model.py: normal with deviation 0.1,
+    truncated at two deviations; biases are 0.1.
     """
 
     def initial() -> dict[str, keras.initializers.Initializer]:

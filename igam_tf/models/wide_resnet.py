@@ -26,18 +26,19 @@ def wide_resnet(
 ) -> keras.Model:
     """float32 images [B, H, W, C] in [0, 255] to logits [B, num_classes].
 
-    A pre-activation network of three stages of `blocks` two-convolution units with 16, 32 and 64
-    times `width` channels; strides 1, 2, 2; leaky ReLU of slope 0.1; parameter-free shortcuts;
-    global average pooling. Normalisation is inside: `"per_image"` (MadryLab), `"unit_norm"` (the
-    release's student) or `"l2"` (its Tiny-ImageNet teacher as IGAM uses it). BatchNorm uses the
-    mode of `igam_tf.layers.BatchNorm`; `moving_averages=False` builds a network without them.
+    A pre-activation network: three stages of `blocks` units with two convolutions each, 16, 32 and
+    64 times `width` channels, strides 1, 2 and 2, leaky ReLU (0.1), shortcuts without parameters,
+    global average pooling. The input normalisation is `"per_image"` (MadryLab), `"unit_norm"` (the
+    release's student) or `"l2"` (its Tiny-ImageNet teacher in IGAM). `moving_averages=False` builds
+    `igam_tf.layers.BatchNorm` layers without moving averages.
 
     Raises:
       InputError: unknown normalisation, or a size that is not positive.
     """
     if min(num_classes, width, blocks, *input_shape) < 1:
         raise InputError(
-            f"wide_resnet: sizes must be positive, got {num_classes=}, {width=}, {blocks=}, {input_shape=}"
+            "wide_resnet: sizes must be positive, "
+            f"got {num_classes=}, {width=}, {blocks=}, {input_shape=}"
         )
     inputs = keras.Input(input_shape, name="images")
     x = PixelRange(PIXELS.low, PIXELS.high, name="pixels")(inputs)
@@ -90,8 +91,7 @@ def _unit(
     shared: bool,
 ) -> tf.Tensor:
     residual = activated(x, f"{name}_1")
-    # Only the very first unit lets its skip start behind the activation (the original's
-    # "shared_activation").
+    # Only the skip of the first unit starts after the activation ("shared_activation").
     skip = residual if shared else x
     residual = _conv(f"{name}_conv1", channels, stride)(residual)
     residual = activated(residual, f"{name}_2")

@@ -74,7 +74,7 @@ def _gradients(
     n = next(iter(records.values())).n
     batch = min(table.scoring.batch_size, n)
     dataset = data.load(table.scoring.dataset, options.data_dir, train_size=1, test_size=batch)
-    images, labels = dataset.test.chosen(np.arange(batch))
+    images, labels = dataset.test.select(np.arange(batch))
     indices = gradient_images.one_of_each(labels, _EXAMPLES)
     gradients: dict[str, np.ndarray] = {}
     modes: dict[str, None] = {}

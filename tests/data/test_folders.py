@@ -58,7 +58,7 @@ def test_images_are_those_of_the_files(root: pathlib.Path, memory_limit: float) 
         tf.io.decode_png(file.read_bytes()).numpy().tobytes(): "abc".index(file.parent.name)
         for file in root.glob("train/*/*.png")
     }
-    images, labels = dataset.train.chosen(np.arange(18))
+    images, labels = dataset.train.select(np.arange(18))
     assert images.dtype == np.float32
     assert {
         image.astype(np.uint8).tobytes(): label

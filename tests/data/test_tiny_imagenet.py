@@ -32,7 +32,7 @@ def undecodable(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     def refuse(*_: object) -> None:
         raise AssertionError("decoded")
 
-    return lambda: monkeypatch.setattr(tiny_imagenet, "_decoded", refuse)
+    return lambda: monkeypatch.setattr(tiny_imagenet, "_decode", refuse)
 
 
 def same(one: Dataset, other: Dataset) -> None:
@@ -106,7 +106,7 @@ def test_a_second_load_decodes_nothing(
         "val",
     ]
     np.testing.assert_array_equal(
-        small.train.chosen(np.array([2, 0]))[0], whole.train.pixels()[[2, 0]]
+        small.train.select(np.array([2, 0]))[0], whole.train.pixels()[[2, 0]]
     )
 
 
