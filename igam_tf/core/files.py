@@ -14,7 +14,7 @@ _PREFIX = "tmp-"
 
 
 def cache_directory() -> pathlib.Path:
-    """Where what can be computed again is kept: `XDG_CACHE_HOME`, else ~/.cache, for this package."""
+    """The folder of recomputable files of this package: in `XDG_CACHE_HOME`, else in ~/.cache."""
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return pathlib.Path(base).expanduser() / "igam_tf"
 

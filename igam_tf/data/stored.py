@@ -135,13 +135,13 @@ def _resized(image: tf.Tensor, side: int) -> tf.Tensor:
 
 
 def require_shape(shape: tuple[int, ...], expected: tuple[int, ...], name: str, first: str) -> None:
-    """Raises InputError, with the flag that helps, for an image of another shape than the first."""
+    """Raises InputError, naming the flag that helps, for an image unlike the first one."""
     if shape == expected:
         return
     if shape[:2] != expected[:2]:
         raise InputError(
-            f"{name}: {shape[0]}x{shape[1]} pixels, expected {expected[0]}x{expected[1]} as {first} "
-            "has; --image_size resizes all images"
+            f"{name}: {shape[0]}x{shape[1]} pixels, expected {expected[0]}x{expected[1]} as "
+            f"{first} has; --image_size resizes all images"
         )
     raise InputError(
         f"{name}: {shape[2]} channels, expected {expected[2]} as {first} has; --color=rgb or "
