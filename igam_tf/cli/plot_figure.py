@@ -43,8 +43,8 @@ class PlotFigureFlags(Settings):
     table: Annotated[
         str | None,
         Setting(
-            "Whose rows the curves are of; 1 by default, with --from the study's only table.",
-            choices=tuple(tables.TABLES),
+            f"Whose rows the curves are of. One of {', '.join(tables.TABLES)}; 1 by default. With "
+            "--from one of the study's tables; its only one by default.",
         ),
     ] = None
     study: studies.From = None

@@ -36,9 +36,9 @@ class ReproduceTableFlags(Settings):
         Setting(
             "Which table of the paper, the rows of its Figure 5, Table 2's on the halves of CIFAR-10, students "
             "matched to other things than their teacher or with one setting changed (docs/tables.md), or what "
-            "each setting between paper and release does (docs/protocols.md). 1 by default; with --from every "
-            "table of the study.",
-            choices=tuple(tables.TABLES),
+            "each setting between paper and release does (docs/protocols.md). "
+            f"One of {', '.join(tables.TABLES)}; 1 by default. With --from one of the study's tables; "
+            "all of them by default.",
         ),
     ] = None
     study: studies.From = None
@@ -116,6 +116,7 @@ def _run(flags: ReproduceTableFlags) -> None:
         _show(flags, flags.study)
         return
     name, seeds = flags.table or "1", (0,) if flags.seed is None else flags.seed
+    tables.table(name, flags.preset)  # refuses an unknown name before anything is printed
     print(
         f"Table {name}, preset {flags.preset} (others: {', '.join(p for p in PRESETS if p != flags.preset)}; --preset)",
         flush=True,

@@ -1,7 +1,8 @@
 """save_study: keeps runs, evaluations and speed measurements in one JSON document.
 
-STUDY is the document; one that is there keeps what else it holds. reproduce_table --save_study
-writes tables into such a document by itself; this command adds what other commands wrote.
+reproduce_table --save_study writes its tables into such a document. This command adds what evaluate
+and benchmark wrote, and whole run directories. STUDY is the document; an existing one keeps all
+else that it holds.
 
   evaluate runs/RUN --attacks=pgd5,pgd100 --output=runs/RUN/curve.json
   save_study mine.json --records=runs/RUN/curve.json
@@ -35,19 +36,18 @@ class SaveStudyFlags(Settings):
     ] = None
     runs: Annotated[
         tuple[pathlib.Path, ...],
-        Setting("Run directories to keep, with every record in them. Comma-separated."),
+        Setting("Run directories to keep, with every record in them."),
     ] = ()
     records: Annotated[
         tuple[str, ...],
         Setting(
             "[ROW=]FILE: records to keep, with the runs of the models. FILE is what evaluate "
-            "--output wrote into the model's run directory; ROW makes it a row of --table. "
-            "Comma-separated."
+            "--output wrote into the model's run directory; ROW makes it a row of --table."
         ),
     ] = ()
     benchmarks: Annotated[
         tuple[pathlib.Path, ...],
-        Setting("What benchmark --output wrote, kept by the files' names. Comma-separated."),
+        Setting("What benchmark --output wrote, kept by the files' names."),
     ] = ()
     table: Annotated[str | None, Setting("A name for the table that rows are for.")] = None
     title: Annotated[str, Setting("Title of that table; its name by default.")] = ""

@@ -1,5 +1,6 @@
 """`--from` prints tables and draws figures from a study alone; every mistake is one line."""
 
+import dataclasses
 import json
 import pathlib
 import re
@@ -68,6 +69,21 @@ def test_other_formats(format: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert "make Standard" in re.sub("<.*?>", "", text)
     if format == "json":
         assert [table["seed"] for table in json.loads(text)["tables"]] == [4, 5]
+
+
+def test_a_table_of_the_users_own(
+    study: Study, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = dataclasses.replace(study.tables[0], name="mine")
+    dataclasses.replace(study, tables=[*study.tables, own]).save(pathlib.Path("own.json"))
+    assert reproduce_table.main(["--from=own.json", "--table=mine", "--format=md"]) == 0
+    assert "Table mine: a title" in capsys.readouterr().out
+    monkeypatch.setattr(style, "save", lambda _, place: [place])
+    arguments = ["--figure=curves", "--from=own.json", "--table=mine", "--seed=4"]
+    assert plot_figure.main(arguments) == 0
+    assert capsys.readouterr().out == (
+        "left out: Absent: no data\nwritten: figures/curves-mine-demo-seed4\n"
+    )
 
 
 def test_every_table_of_a_study(capsys: pytest.CaptureFixture[str]) -> None:
