@@ -1,44 +1,19 @@
-"""The figures in the tables of README and docs/ are those of the documents in results/."""
+"""The accuracies in the tables of README and docs/ are those of the documents in results/."""
 
 import dataclasses
-import itertools
-import pathlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import pytest
 
 from igam_tf.evaluation.records import EvalRecord
 from igam_tf.experiments import summary
-from igam_tf.experiments.study import Study, record_of
+from igam_tf.experiments.study import StudyRun, record_of
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-PAGES = ("README", "docs/tables", "docs/results", "docs/protocols", "docs/performance")
+from .page_tables import PAGE_TABLES, STUDIES, Place
+
 COLUMNS = {"clean": "clean", "FGSM": "fgsm", "strong": "strong", "`strong`": "strong"}
 COLUMNS |= {f"PGD-{steps}": f"pgd{steps}" for steps in (5, 10, 20, 50, 100)}
-STUDIES = {path.stem: Study.load(path) for path in (ROOT / "results").glob("*.json")}
-
-Place = tuple[str, str, int]  # page, heading, number of the table below it
-Lines = list[dict[str, str]]  # a table of a page: cells by the columns' titles
-
-
-def tables_of(page: str) -> Iterator[tuple[Place, Lines]]:
-    """The Markdown tables of a page with their places."""
-    heading, order, block = "", 0, list[str]()
-    text = re.sub(r"```.*?```", "", (ROOT / f"{page}.md").read_text("utf-8"), flags=re.DOTALL)
-    for line in [*text.split("\n"), ""]:
-        if line.startswith("|"):
-            block.append(line)
-            continue
-        if block:
-            columns, _, *rows = ([cell.strip() for cell in row.split("|")[1:-1]] for row in block)
-            yield (page, heading, order), [dict(zip(columns, row, strict=True)) for row in rows]
-            order, block = order + 1, []
-        if line.startswith("#"):
-            heading, order = line.lstrip("# "), 0
-
-
-PAGE_TABLES = dict(itertools.chain.from_iterable(tables_of(page) for page in PAGES))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,6 +107,7 @@ MEANS: dict[Place, Quoted] = {
     ("docs/protocols", UPSIZE, 1): dataclasses.replace(PROTOCOLS_UPSIZE, modes=BATCH),
 }
 
+# Compared by a test of their own, here or in test_quoted_speeds.py.
 OTHER_TESTS = {
     ("docs/results", TEACHER, 1),
     ("docs/results", PAPER_PROTOCOL, 0),
@@ -285,65 +261,11 @@ def test_a_row_that_was_trained_twice() -> None:
             assert cell == f"{100 * record.accuracy(COLUMNS[title]):.1f}", (run, title)
 
 
-@pytest.mark.parametrize(
-    ("order", "record", "sizes"),
-    [
-        (0, "attacks-width1", (0, 1)),
-        (1, "attacks-width1-curve", (1,)),
-        (2, "attacks-width10", (0,)),
-    ],
-)
-def test_speed_of_attacks(order: int, record: str, sizes: Sequence[int]) -> None:
-    results = STUDIES["benchmark"].benchmarks[record]["results"]
-    lines = PAGE_TABLES["docs/performance", "Attacks measured", order]
-    names = ("floor", "ours", "cleverhans", "art", "foolbox")
-    for line, (size, key) in zip(
-        lines, itertools.product(sizes, ("median_s", "to_floor")), strict=False
-    ):
-        for name, cell in zip(names, [*line.values()][1:], strict=False):
-            assert cell == rounded(results[size]["contenders"][name][key], cell), (name, key)
-
-
-def test_speed_of_compiled_training() -> None:
-    lines = PAGE_TABLES["docs/performance", "Settings", 1]
-    for name, line in zip(("plain", "igam-paper"), lines, strict=True):
-        contenders = [
-            STUDIES["benchmark"].benchmarks[f"train-width1-{record}"]["results"][0]["contenders"]
-            for record in ("jit", "one-thread")
-        ]
-        assert [*line.values()][1:] == [
-            *(f"{100 * each[name]['share_of_convolution_peak']:.0f} %" for each in contenders),
-            *(f"{each[name]['first_s']:.0f}" for each in contenders),
-        ]
-
-
-@pytest.mark.parametrize(("order", "record"), [(0, "train-width1"), (1, "train-width10")])
-def test_speed_of_training(order: int, record: str) -> None:
-    contenders = STUDIES["benchmark"].benchmarks[record]["results"][0]["contenders"]
-    plain, pgd7 = (contenders[name]["iteration_s"] for name in ("plain", "pgd7"))
-    names = ("plain", "pgd7", "attack", "igam-paper", "igam-release", "mnist-paper")
-    lines = PAGE_TABLES["docs/performance", "Training measured", order]
-    for name, line in zip(names, lines, strict=True):
-        _, seconds, share, to_plain, to_pgd7 = line.values()
-        contender = contenders[name]
-        iteration = contender["iteration_s"]
-        figure = seconds.partition(";")[0]
-        assert figure == rounded(iteration, figure), name
-        assert share == f"{100 * contender['share_of_convolution_peak']:.0f} %", name
-        assert to_plain == rounded(iteration / plain, to_plain), name
-        assert to_pgd7 == rounded(iteration / pgd7, to_pgd7), name
-
-
-def rounded(value: float, cell: str) -> str:
-    """The value with as many decimals as a cell has."""
-    return f"{value:.{len(cell.partition('.')[2])}f}"
-
-
-def _runs(document: str, table: str, row: str) -> list:
+def _runs(document: str, table: str, row: str) -> list[StudyRun]:
     study = STUDIES[document]
     names = [each.rows[row].run for each in study.tables if each.name == table]
     return [study.runs[name] for name in names if name]
 
 
-def _pgd20(records) -> str:
+def _pgd20(records: Iterable[object]) -> str:
     return " / ".join(f"{100 * record_of(each, '').accuracy('pgd20'):.1f}" for each in records)

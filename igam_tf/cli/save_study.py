@@ -89,14 +89,14 @@ def _run(flags: SaveStudyFlags) -> None:
 
 def _with_record(study: "Study", row: str, path: pathlib.Path, flags: SaveStudyFlags) -> "Study":
     from igam_tf.core import settings
-    from igam_tf.experiments import collect
+    from igam_tf.experiments import collect, plain_data
     from igam_tf.experiments import study as documents
 
-    record = documents.record_of(collect.read_json(path), str(path))
+    record = documents.record_of(plain_data.read(path), str(path))
     study = collect.add_run(study, path.parent, flags.runs_dir, [path.stem])
     if not row or flags.table is None:
         return study
-    config = documents.run_of(collect.read_json(path.with_name("config.json")), str(path.parent))
+    config = documents.run_of(plain_data.read(path.with_name("config.json")), str(path.parent))
     scoring = collect.scoring_of(record, config.data.dataset)
     table = documents.StudyTable(
         flags.table,

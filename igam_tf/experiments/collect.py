@@ -5,7 +5,6 @@
 
 import csv
 import dataclasses
-import json
 import pathlib
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
@@ -15,7 +14,7 @@ from igam_tf.core import settings
 from igam_tf.core.bounds import Amount
 from igam_tf.core.errors import InputError
 from igam_tf.evaluation.records import EvalRecord
-from igam_tf.experiments import runs, scoring
+from igam_tf.experiments import plain_data, runs, scoring
 from igam_tf.experiments.configs import Absent, Row, Scoring, Table, with_teachers
 from igam_tf.experiments.options import Options
 from igam_tf.experiments.reproduce import Result
@@ -127,9 +126,8 @@ def add_row(
                     f"records: {record_path} was not evaluated as the other rows of {table.name}"
                 )
             rows = other.rows
-    run = _run_name(record_path.parent, runs_dir)
-    rows = {**rows, row: StudyRow(run, record_path.stem, command=command)}
-    return _with_table(study, dataclasses.replace(table, rows=rows))
+    cells = StudyRow(_run_name(record_path.parent, runs_dir), record_path.stem, command=command)
+    return _with_table(study, dataclasses.replace(table, rows={**rows, row: cells}))
 
 
 def scoring_of(record: EvalRecord, dataset: str) -> Scoring:
@@ -141,8 +139,8 @@ def scoring_of(record: EvalRecord, dataset: str) -> Scoring:
         value = next(values, None)
         if value is None:
             return default
-        part = Fraction(value / (high - low) * 255).limit_denominator(1000)
-        return f"{part}/255" if part.denominator == 1 else value
+        parts = Fraction(value / (high - low) * 255).limit_denominator(1000)
+        return f"{parts}/255" if parts.denominator == 1 else value
 
     return Scoring(
         dataset,
@@ -162,7 +160,7 @@ def add_benchmark(study: Study, path: pathlib.Path) -> Study:
     Raises:
       InputError: the file is no output of `bin/benchmark`.
     """
-    content = read_json(path)
+    content = plain_data.read(path)
     if not isinstance(content, dict) or not {"what", "environment", "results"} <= set(content):
         raise InputError(f"benchmarks: {path} was not written by bin/benchmark")
     return dataclasses.replace(study, benchmarks={**study.benchmarks, path.stem: content})
@@ -179,11 +177,11 @@ def read_run(directory: pathlib.Path, records: Sequence[str] | None = None) -> S
     config, environment = paths.pop(_CONFIG, None), paths.pop(_ENVIRONMENT, None)
     history = directory / _HISTORY
     return StudyRun(
-        read_json(config) if config else None,
-        read_json(environment) if environment else {},
+        plain_data.read(config) if config else None,
+        plain_data.read(environment) if environment else {},
         read_history(history) if history.exists() else None,
         {
-            path.stem: read_json(path)
+            path.stem: plain_data.read(path)
             for path in paths.values()
             if records is None or path.stem in records
         },
@@ -195,20 +193,6 @@ def read_history(path: pathlib.Path) -> History:
     with path.open(newline="") as stream:
         columns, *rows = csv.reader(stream)
     return History(columns, [[_number(cell) for cell in row] for row in rows])
-
-
-def read_json(path: pathlib.Path) -> Any:
-    """The content of a JSON file.
-
-    Raises:
-      InputError: the file cannot be read, or is not JSON.
-    """
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({type(error).__name__})") from error
-    except ValueError as error:
-        raise InputError(f"{path}: not JSON ({error})") from error
 
 
 def require_preset(study: Study, name: str, preset: str) -> None:
@@ -249,17 +233,14 @@ def _merged(old: StudyRun | None, new: StudyRun) -> StudyRun:
 
 
 def _with_table(study: Study, table: StudyTable) -> Study:
-    others = [
-        other for other in study.tables if (other.name, other.seed) != (table.name, table.seed)
-    ]
+    place = (table.name, table.seed)
+    others = [other for other in study.tables if (other.name, other.seed) != place]
     return dataclasses.replace(study, tables=[*others, table])
 
 
 def _run_name(directory: pathlib.Path, runs_dir: pathlib.Path) -> str:
-    inside = directory.resolve().is_relative_to(runs_dir.resolve())
-    return (
-        directory.resolve().relative_to(runs_dir.resolve()).as_posix() if inside else directory.name
-    )
+    path, above = directory.resolve(), runs_dir.resolve()
+    return path.relative_to(above).as_posix() if path.is_relative_to(above) else directory.name
 
 
 def _number(cell: str) -> Any:

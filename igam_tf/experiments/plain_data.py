@@ -1,7 +1,8 @@
-"""Plain data of documents: dataclasses built from it with checks, and JSON in few lines of it."""
+"""Plain data of documents: read from JSON, built into dataclasses with checks, written as JSON."""
 
 import dataclasses
 import json
+import pathlib
 import types
 import typing
 from typing import Any
@@ -11,6 +12,34 @@ from igam_tf.core.errors import InputError
 _WIDTH = 100  # what fits into a line stays on it
 
 
+def read(path: pathlib.Path) -> Any:
+    """The content of a JSON file.
+
+    Raises:
+      InputError: the file cannot be read, or is not JSON.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read ({type(error).__name__})") from error
+    return parse(text, str(path))
+
+
+def parse(text: str, where: str) -> Any:
+    """The content of JSON.
+
+    Args:
+      where: what the text is, for the message of an error.
+
+    Raises:
+      InputError: the text is not JSON.
+    """
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise InputError(f"{where}: not JSON ({error})") from error
+
+
 def build(kind: Any, data: Any, where: str) -> Any:
     """A dataclass from plain data, by the types of its fields, which may hold other dataclasses.
 
@@ -18,7 +47,7 @@ def build(kind: Any, data: Any, where: str) -> Any:
       where: what the data is, for the message of an error.
 
     Raises:
-      InputError: an unknown or missing key, or a value of another type; names its place.
+      InputError: an unknown or missing key, or a value of another type.
     """
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
         if data is None:
@@ -58,11 +87,8 @@ def _dataclass(kind: Any, data: Any, where: str) -> Any:
         raise InputError(f"{where}: expected an object, got {json.dumps(data)[:60]}")
     hints = typing.get_type_hints(kind)
     fields = {field.name: field for field in dataclasses.fields(kind)}
-    required = [name for name, field in fields.items() if _is_required(field)]
-    unknown, missing = (
-        sorted(set(data) - set(fields)),
-        [name for name in required if name not in data],
-    )
+    unknown = sorted(set(data) - set(fields))
+    missing = [name for name in fields if _is_required(fields[name]) and name not in data]
     if unknown or missing:
         raise InputError(f"{where}: unknown keys {unknown}, missing keys {missing}")
     return kind(
@@ -87,14 +113,15 @@ def _lines(value: Any, key: str, indent: int) -> str:
         return line
     inner = " " * (indent + 1)
     if isinstance(value, dict):
-        opening, closing = "{", "}"
-        named = [
-            (f"{json.dumps(name, ensure_ascii=False)}: ", item) for name, item in value.items()
-        ]
+        opening, closing = "{}"
+        keys = [f"{json.dumps(name, ensure_ascii=False)}: " for name in value]
+        values = list(value.values())
     else:
-        opening, closing = "[", "]"
-        named = [("", item) for item in value]
-    items = f",\n{inner}".join(_lines(item, name, indent + 1) for name, item in named)
+        opening, closing = "[]"
+        keys, values = [""] * len(value), value
+    items = f",\n{inner}".join(
+        _lines(item, name, indent + 1) for name, item in zip(keys, values, strict=True)
+    )
     return f"{key}{opening}\n{inner}{items}\n{' ' * indent}{closing}"
 
 

@@ -17,7 +17,6 @@ tables and results from them. `igam_tf.experiments.collect` fills a study from r
 """
 
 import dataclasses
-import json
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -105,11 +104,7 @@ class Study:
         Raises:
           InputError: the file cannot be read, or is no study.
         """
-        try:
-            text = path.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{path}: cannot be read ({type(error).__name__})") from error
-        return cls.from_json(text, str(path))
+        return cls._from_content(plain_data.read(path), str(path))
 
     def save(self, path: pathlib.Path) -> None:
         files.write_text(path, self.to_json())
@@ -122,19 +117,17 @@ class Study:
           InputError: no JSON, another schema or version, an unknown or missing key, a value of
             another type, or a table whose runs or records are not in the document.
         """
-        try:
-            content = json.loads(text)
-        except ValueError as error:
-            raise InputError(f"{where}: not JSON ({error})") from error
-        header = content if isinstance(content, dict) else {}
-        schema, version = header.get("schema"), header.get("version")
+        return cls._from_content(plain_data.parse(text, where), where)
+
+    @classmethod
+    def _from_content(cls, content: Any, where: str) -> "Study":
+        fields = dict(content) if isinstance(content, dict) else {}
+        schema, version = fields.pop("schema", None), fields.pop("version", None)
         if (schema, version) != (SCHEMA, VERSION):
             raise InputError(
                 f"{where}: expected schema {SCHEMA}, version {VERSION}, got {schema}, {version}"
             )
-        study: Study = plain_data.build(
-            cls, {key: content[key] for key in content if key not in ("schema", "version")}, where
-        )
+        study: Study = plain_data.build(cls, fields, where)
         for table in study.tables:
             study._read(table, (), pathlib.Path(), where)
         return study

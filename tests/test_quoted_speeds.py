@@ -1,0 +1,62 @@
+"""The speeds in the tables of docs/performance.md are those of results/benchmark.json."""
+
+import itertools
+from collections.abc import Sequence
+
+import pytest
+
+from .page_tables import PAGE_TABLES, STUDIES
+
+
+@pytest.mark.parametrize(
+    ("order", "record", "sizes"),
+    [
+        (0, "attacks-width1", (0, 1)),
+        (1, "attacks-width1-curve", (1,)),
+        (2, "attacks-width10", (0,)),
+    ],
+)
+def test_speed_of_attacks(order: int, record: str, sizes: Sequence[int]) -> None:
+    results = STUDIES["benchmark"].benchmarks[record]["results"]
+    lines = PAGE_TABLES["docs/performance", "Attacks measured", order]
+    names = ("floor", "ours", "cleverhans", "art", "foolbox")
+    for line, (size, key) in zip(
+        lines, itertools.product(sizes, ("median_s", "to_floor")), strict=False
+    ):
+        for name, cell in zip(names, [*line.values()][1:], strict=False):
+            assert cell == rounded(results[size]["contenders"][name][key], cell), (name, key)
+
+
+def test_speed_of_compiled_training() -> None:
+    lines = PAGE_TABLES["docs/performance", "Settings", 1]
+    for name, line in zip(("plain", "igam-paper"), lines, strict=True):
+        contenders = [
+            STUDIES["benchmark"].benchmarks[f"train-width1-{record}"]["results"][0]["contenders"]
+            for record in ("jit", "one-thread")
+        ]
+        assert [*line.values()][1:] == [
+            *(f"{100 * each[name]['share_of_convolution_peak']:.0f} %" for each in contenders),
+            *(f"{each[name]['first_s']:.0f}" for each in contenders),
+        ]
+
+
+@pytest.mark.parametrize(("order", "record"), [(0, "train-width1"), (1, "train-width10")])
+def test_speed_of_training(order: int, record: str) -> None:
+    contenders = STUDIES["benchmark"].benchmarks[record]["results"][0]["contenders"]
+    plain, pgd7 = (contenders[name]["iteration_s"] for name in ("plain", "pgd7"))
+    names = ("plain", "pgd7", "attack", "igam-paper", "igam-release", "mnist-paper")
+    lines = PAGE_TABLES["docs/performance", "Training measured", order]
+    for name, line in zip(names, lines, strict=True):
+        _, seconds, share, to_plain, to_pgd7 = line.values()
+        contender = contenders[name]
+        iteration = contender["iteration_s"]
+        figure = seconds.partition(";")[0]
+        assert figure == rounded(iteration, figure), name
+        assert share == f"{100 * contender['share_of_convolution_peak']:.0f} %", name
+        assert to_plain == rounded(iteration / plain, to_plain), name
+        assert to_pgd7 == rounded(iteration / pgd7, to_pgd7), name
+
+
+def rounded(value: float, cell: str) -> str:
+    """The value with as many decimals as a cell has."""
+    return f"{value:.{len(cell.partition('.')[2])}f}"
