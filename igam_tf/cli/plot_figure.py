@@ -131,7 +131,7 @@ def _figure(flags: PlotFigureFlags) -> "Figure":
             num_examples=flags.num_examples,
             progress=report.progress,
         )
-    picture = paper_figures.picture(flags.figure, flags.preset, flags.seed)
+    picture = paper_figures.figure(flags.figure, flags.preset, flags.seed)
     if flags.figure == _LANDSCAPE:
         return draw.landscape_figure(
             picture, flags.options, flags.rows, flags.seed, flags.resolution or 81

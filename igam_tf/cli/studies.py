@@ -90,7 +90,7 @@ def table_records(
         raise InputError(f"from: {path} has no record of table {names[0]}, seed {seed}")
     for row, result in requested.items():
         if row not in records:
-            options.say(f"left out: {row}: {result.note}")
+            options.log(f"left out: {row}: {result.note}")
     return declared[seed], records
 
 

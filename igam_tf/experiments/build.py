@@ -16,9 +16,13 @@ from igam_tf.training.finetuning import finetune_trainer
 
 
 @dataclasses.dataclass(frozen=True)
-class Built:
-    """A trainer ready to fit, the models to keep when it is done, and what else an interrupted run
-    must find again.
+class TrainingSetup:
+    """What a run trains.
+
+    Attributes:
+      trainer: compiled, ready to fit.
+      products: models that the finished run saves, by name.
+      progress: optimisers and counters that an interrupted run restores beside the models.
     """
 
     trainer: keras.Model
@@ -26,11 +30,17 @@ class Built:
     progress: dict[str, Any]
 
 
-def build(run: Run, dataset: Dataset, teacher: keras.Model | None, jit: bool = False) -> Built:
-    """The trainer of a run on its data; `teacher` is the trained model that the run's configuration
-    names.
+def build(
+    run: Run, dataset: Dataset, teacher: keras.Model | None, jit: bool = False
+) -> TrainingSetup:
+    """The trainer of a run on its data.
 
-    `jit`: compile the step with XLA.
+    Args:
+      teacher: the trained model that the run's configuration names; None for a `RobustRun`.
+      jit: compile the step with XLA.
+
+    Raises:
+      InputError: a network, an adapter or a teacher that does not fit the data.
     """
     if isinstance(run, RobustRun):
         return _robust(run, dataset, jit)
@@ -41,6 +51,7 @@ def build(run: Run, dataset: Dataset, teacher: keras.Model | None, jit: bool = F
 
 
 def network(config: Network, dataset: Dataset) -> keras.Model:
+    """An untrained classifier for a data set: images in its pixel range, logits out."""
     if config.kind == "wide_resnet":
         model = models.wide_resnet(
             dataset.num_classes,
@@ -53,12 +64,14 @@ def network(config: Network, dataset: Dataset) -> keras.Model:
         model = models.mnist_cnn(dataset.num_classes, config.channels, config.hidden)
     if tuple(model.input_shape[1:]) != dataset.image_shape:
         raise InputError(
-            f"network: {config.kind} takes {model.input_shape[1:]}, {dataset.name} has {dataset.image_shape}"
+            f"network: {config.kind} takes {model.input_shape[1:]}, "
+            f"{dataset.name} has {dataset.image_shape}"
         )
     return model
 
 
 def optimizer(schedule: Schedule, rates: Any = None) -> keras.optimizers.Optimizer:
+    """The schedule's optimizer; `rates` replaces its learning rates."""
     rates = rates or training.SteppedSchedule(schedule.learning_rates, schedule.boundaries)
     if schedule.optimizer == "momentum":
         return training.Momentum(rates)
@@ -67,7 +80,7 @@ def optimizer(schedule: Schedule, rates: Any = None) -> keras.optimizers.Optimiz
     return keras.optimizers.SGD(rates, momentum=0.9)
 
 
-def _robust(run: RobustRun, dataset: Dataset, jit: bool) -> Built:
+def _robust(run: RobustRun, dataset: Dataset, jit: bool) -> TrainingSetup:
     with precision.building(run.precision):
         model = network(run.network, dataset)
     adversary = run.adversary or Adversary()
@@ -79,12 +92,12 @@ def _robust(run: RobustRun, dataset: Dataset, jit: bool) -> Built:
         model, **{**values_of(adversary), **amounts}, **values_of(run, PlainSettings)
     )
     trainer.compile(optimizer(run.schedule), jit_compile=jit)
-    return Built(
+    return TrainingSetup(
         trainer, {"model": model}, {"optimizer": trainer.optimizer, "iteration": trainer.iteration}
     )
 
 
-def _finetune(run: FinetuneRun, dataset: Dataset, teacher: keras.Model, jit: bool) -> Built:
+def _finetune(run: FinetuneRun, dataset: Dataset, teacher: keras.Model, jit: bool) -> TrainingSetup:
     if run.normalization is not None:
         teacher = models.renormalized(teacher, run.normalization)
     if run.precision != "float32":
@@ -94,19 +107,19 @@ def _finetune(run: FinetuneRun, dataset: Dataset, teacher: keras.Model, jit: boo
         teacher, dataset.num_classes, adapter, dataset.image_shape, dataset.bounds, **settings
     )
     trainer.compile(optimizer(run.schedule), jit_compile=jit)
-    return Built(
+    return TrainingSetup(
         trainer,
         {"model": trainer.model},
         {"optimizer": trainer.optimizer, "iteration": trainer.iteration},
     )
 
 
-def _student(run: StudentRun, dataset: Dataset, teacher: keras.Model, jit: bool) -> Built:
+def _student(run: StudentRun, dataset: Dataset, teacher: keras.Model, jit: bool) -> TrainingSetup:
     height, width, channels = dataset.image_shape
-    seen = (run.gradient_crop or height, run.gradient_crop or width, channels)
+    window = (run.gradient_crop or height, run.gradient_crop or width, channels)
     with precision.building(run.precision):
         student = network(run.network, dataset)
-        discriminator = models.discriminator(seen, run.disc_layers, run.disc_channels)
+        discriminator = models.discriminator(window, run.disc_layers, run.disc_channels)
     trainer = training.Igam(
         student,
         teacher,
@@ -118,7 +131,7 @@ def _student(run: StudentRun, dataset: Dataset, teacher: keras.Model, jit: bool)
         list(run.schedule.learning_rates), list(run.schedule.boundaries)
     )
     trainer.compile(optimizer(run.schedule), optimizer(run.schedule, rates), jit_compile=jit)
-    return Built(
+    return TrainingSetup(
         trainer,
         {"model": student, "discriminator": discriminator},
         {

@@ -1,8 +1,4 @@
-"""What the paper says of its tables, as comparisons that can be made on ours.
-
-Each claim is a list of pairs of cells of which the first must be the higher. `in_text` is False
-for what the paper's figures show and its text leaves out.
-"""
+"""The paper's claims about its tables, as comparisons of cells that are tested on our figures."""
 
 import dataclasses
 from collections.abc import Callable, Iterable
@@ -12,7 +8,12 @@ Cell = tuple[str, str]  # row, column
 
 @dataclasses.dataclass(frozen=True)
 class Claim:
-    """`pairs`: (higher, lower) cells, all of which must hold."""
+    """A claim holds where the first cell of each of its pairs is the higher one.
+
+    Attributes:
+      source: section or table of the paper.
+      in_text: False for what the paper's figures show and its text leaves out.
+    """
 
     table: str
     statement: str
@@ -23,8 +24,11 @@ class Claim:
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """A claim on given figures: whether it holds (None: not tested), and its closest pair with both
-    figures.
+    """The test of a claim.
+
+    Attributes:
+      holds: None where a figure is missing.
+      higher, lower, figures: the pair that is closest to breaking the claim.
     """
 
     claim: Claim
@@ -35,42 +39,36 @@ class Finding:
 
 
 def find(claim: Claim, figure: Callable[[str, str], float | None]) -> Finding:
-    """A claim on the figures that `figure(row, column)` gives, in percent; None where there is
-    none.
-    """
-    made = [(higher, lower, figure(*higher), figure(*lower)) for higher, lower in claim.pairs]
-    known = [
-        (higher, lower, a, b) for higher, lower, a, b in made if a is not None and b is not None
-    ]
-    if len(known) < len(made):
-        return Finding(claim, None)
-    higher, lower, a, b = min(known, key=lambda pair: pair[2] - pair[3])
-    return Finding(claim, a > b, higher, lower, (a, b))
+    """Tests a claim; `figure(row, column)` is in percent, None where there is no figure."""
+    pairs = []
+    for higher, lower in claim.pairs:
+        first, second = figure(*higher), figure(*lower)
+        if first is None or second is None:
+            return Finding(claim, None)
+        pairs.append((first - second, higher, lower, (first, second)))
+    margin, higher, lower, figures = min(pairs, key=lambda pair: pair[0])
+    return Finding(claim, margin > 0, higher, lower, figures)
 
 
 def finding_text(finding: Finding) -> str:
-    """One line: verdict, statement, and the two figures that came closest to breaking it (or broke
-    it).
-    """
-    said = "" if finding.claim.in_text else ", which the text leaves out"
-    where = f"{finding.claim.statement} ({finding.claim.source}{said})"
-    if (
-        finding.holds is None
-        or finding.higher is None
-        or finding.lower is None
-        or finding.figures is None
-    ):
-        return f"not tested: {where}"
-    cells = [f"{row} {column} {figure:.1f}" for (row, column), figure in zip(
-        (finding.higher, finding.lower), finding.figures, strict=True
-    )]  # fmt: skip
-    return (
-        f"{'holds' if finding.holds else 'DOES NOT HOLD'}: {where}: {cells[0]} against {cells[1]}"
+    """One line: the verdict, the statement, and the pair that is closest to breaking it."""
+    claim = finding.claim
+    note = "" if claim.in_text else ", which the text leaves out"
+    statement = f"{claim.statement} ({claim.source}{note})"
+    if finding.higher is None or finding.lower is None or finding.figures is None:
+        return f"not tested: {statement}"
+    higher, lower = (
+        f"{row} {column} {figure:.1f}"
+        for (row, column), figure in zip(
+            (finding.higher, finding.lower), finding.figures, strict=True
+        )
     )
+    verdict = "holds" if finding.holds else "DOES NOT HOLD"
+    return f"{verdict}: {statement}: {higher} against {lower}"
 
 
 def of_table(name: str) -> list[Claim]:
-    """Those on a table; a stand-in has those on the table that it stands for."""
+    """The claims about a table; `halves` has those about Table 2, for which it stands."""
     return [claim for claim in CLAIMS if claim.table == _STANDS_FOR.get(name, name)]
 
 
@@ -108,7 +106,8 @@ CLAIMS = (
     ),
     Claim(
         "2",
-        "with padding or resizing, IGAM is more robust than Standard and than FT-TinyImagenet to every PGD",
+        "with padding or resizing, IGAM is more robust than Standard and than FT-TinyImagenet "
+        "to every PGD",
         "§5.1.2",
         _above(_PADDED, "Standard", _LONG[1:]) + _above(_PADDED, "FT-TinyImagenet", _LONG[1:]),
     ),
@@ -146,7 +145,8 @@ CLAIMS = (
     ),
     Claim(
         "3",
-        "fine-tuning has lower clean accuracy and robustness than IGAM, though CIFAR-10 and CIFAR-100 are alike",
+        "fine-tuning has lower clean accuracy and robustness than IGAM, though CIFAR-10 and "
+        "CIFAR-100 are alike",
         "§5.2",
         _above(("IGAM-MNIST", "IGAM-CIFAR10"), "FT-CIFAR10", ("clean", *_PGD)),
     ),

@@ -1,4 +1,4 @@
-"""What a training run is, as data. A run's directory is named by the content of its configuration."""
+"""Runs, scorings and tables as data. The digest of a run's configuration names its directory."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping
@@ -63,7 +63,8 @@ class Network(Settings):
     normalization: Annotated[
         str,
         Setting(
-            "WRN: its input, inside the model: per_image (MadryLab), unit_norm (the release's student) or l2.",
+            "WRN: its input, inside the model: per_image (MadryLab), unit_norm (the release's "
+            "student) or l2.",
             choices=NORMALIZATIONS,
         ),
     ] = "unit_norm"
@@ -73,15 +74,13 @@ class Network(Settings):
     hidden: Annotated[int, Setting("MNIST CNN: units of its hidden layer.", at_least=1)] = 1024
 
     def canonical(self) -> "Network":
-        """The same network, with the defaults where its kind reads no value: one network has one
-        digest.
-        """
-        read = (
+        """The same network with defaults in the fields that its kind ignores: one digest each."""
+        fields = (
             ("channels", "hidden")
             if self.kind == "mnist_cnn"
             else ("width", "blocks", "normalization")
         )
-        return Network(self.kind, **{name: getattr(self, name) for name in read})
+        return Network(self.kind, **{name: getattr(self, name) for name in fields})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +94,8 @@ class Schedule(Settings):
     optimizer: Annotated[
         str,
         Setting(
-            "momentum is TensorFlow 1's form, 0.9; keras_momentum has the rate inside its velocity.",
+            "momentum is TensorFlow 1's form, 0.9; keras_momentum has the rate inside its "
+            "velocity.",
             choices=OPTIMIZERS,
         ),
     ] = "momentum"
@@ -103,7 +103,7 @@ class Schedule(Settings):
 
 @dataclasses.dataclass(frozen=True)
 class Weights(Settings):
-    """A trained model on disk. Its content, not its place, is part of a configuration."""
+    """A trained model on disk. A configuration's digest has its content, not its path."""
 
     sha256: str
     path: Annotated[str, Setting("Where it is.", identity="never")]
@@ -112,14 +112,14 @@ class Weights(Settings):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RunSettings(Settings):
-    """What all runs have."""
+    """The settings of every run."""
 
     seed: Annotated[int, Setting("Of initial weights, data order and random starts.")] = 0
     precision: Annotated[
         str,
         Setting(
-            "Of convolutions and activations of the network that is trained; bfloat16 is for processors that "
-            "have it (docs/performance.md).",
+            "Of convolutions and activations of the network that is trained; bfloat16 is for "
+            "processors that have it (docs/performance.md).",
             choices=PRECISIONS,
             identity="if set",
         ),
@@ -146,8 +146,7 @@ class RobustRun(RunSettings, PlainSettings):
 class FinetuneRun(RunSettings, FinetuneSettings):
     """Phase 1 (`finetune_teacher`): a new head on the frozen teacher, behind its adapter.
 
-    A `precision` of bfloat16 rebuilds the teacher for that; float32 leaves it what it was trained
-    in.
+    A `precision` of bfloat16 rebuilds the teacher in it; float32 keeps the teacher's own.
     """
 
     data: Data
@@ -157,8 +156,8 @@ class FinetuneRun(RunSettings, FinetuneSettings):
     normalization: Annotated[
         str | None,
         Setting(
-            "Rebuild the teacher with this input normalisation instead of its own; the release does so (l2) with its "
-            "Tiny-ImageNet teacher, which was trained on unit_norm.",
+            "Rebuild the teacher with this input normalisation instead of its own; the release "
+            "does so (l2) with its Tiny-ImageNet teacher, which was trained on unit_norm.",
             choices=NORMALIZATIONS,
             identity="if set",
         ),
@@ -169,9 +168,9 @@ class FinetuneRun(RunSettings, FinetuneSettings):
 class DiscriminatorSize(Settings):
     """The network that tells the student's input gradients from the teacher's."""
 
-    disc_layers: Annotated[int, Setting("DiscriminatorSize: convolutions.", at_least=1)] = 5
+    disc_layers: Annotated[int, Setting("Discriminator: convolutions.", at_least=1)] = 5
     disc_channels: Annotated[
-        int, Setting("DiscriminatorSize: first channels, doubled from layer to layer.", at_least=1)
+        int, Setting("Discriminator: first channels, doubled from layer to layer.", at_least=1)
     ] = 16
 
 
@@ -197,20 +196,19 @@ VERBS: dict[str, type] = {
 
 
 def verb_of(run: Run) -> str:
+    """The command that trains the run."""
     return next(verb for verb, kind in VERBS.items() if isinstance(run, kind))
 
 
 def with_teachers(run: Run) -> Iterator[Run]:
-    """A run after all runs that it starts from; weights on disk are none."""
+    """The runs that a run starts from, in the order of training, and the run itself."""
     if not isinstance(run, RobustRun) and not isinstance(run.teacher, Weights):
         yield from with_teachers(run.teacher)
     yield run
 
 
 def at_precision(run: Run, precision: str) -> Run:
-    """The run, and those that make its teachers, in that precision; given weights are what they
-    are.
-    """
+    """The run and its teachers' runs in that precision; weights on disk stay what they are."""
     changed: dict[str, Any] = {"precision": precision}
     if not isinstance(run, RobustRun) and not isinstance(run.teacher, Weights):
         changed["teacher"] = at_precision(run.teacher, precision)
@@ -219,7 +217,7 @@ def at_precision(run: Run, precision: str) -> Run:
 
 @dataclasses.dataclass(frozen=True)
 class Scoring(Settings):
-    """How the rows of a table are scored: attacks by name, each BatchNorm mode on its own."""
+    """How the rows of a table are scored: by every attack in every BatchNorm mode."""
 
     dataset: DatasetName
     num_examples: Annotated[int, Setting("Test images, the first ones.", at_least=1)]
@@ -235,7 +233,8 @@ class Scoring(Settings):
     strong_examples: Annotated[
         int | None,
         Setting(
-            "The first so many images also meet the chain `strong` and the diagnostics, in the first mode.",
+            "The first so many images also meet the chain `strong` and the diagnostics, in the "
+            "first mode.",
             at_least=1,
             identity="never",
         ),
@@ -271,13 +270,14 @@ class Table:
     against_first: bool = False
 
     def student(self, row: str) -> StudentRun:
+        """The run of a row that is one of IGAM's students."""
         run = self.rows[row]
         assert isinstance(run, StudentRun)
         return run
 
 
 def table_at_precision(table: Table, precision: str) -> Table:
-    """The table with every run, and those of its teachers, in that precision."""
+    """The table with all its runs and their teachers' in that precision."""
     rows = {
         name: run if isinstance(run, Absent) else at_precision(run, precision)
         for name, run in table.rows.items()

@@ -30,5 +30,6 @@ def declare(preset: str, seed: int, teacher: Weights | None) -> Table:
         rows[f"J_t x{factor:g}"] = scaled
         rows[f"zero x{factor:g}"] = dataclasses.replace(scaled, matched_to="zero")
     scoring = dataclasses.replace(base.scoring, attacks=("fgsm", "pgd20"))
-    title = f"what the student is matched to, lambda_diff {alone.lambda_diff:g} (x0.25, x4), lambda_adv 0"
+    lambda_diff = f"lambda_diff {alone.lambda_diff:g} (x0.25, x4)"
+    title = f"what the student is matched to, {lambda_diff}, lambda_adv 0"
     return Table("controls", preset, title, rows, scoring, against_first=True)

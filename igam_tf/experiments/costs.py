@@ -1,10 +1,10 @@
-"""What training runs and evaluations cost, counted in forward passes of the networks that they use.
+"""The costs of training runs and evaluations, counted in forward passes by network.
 
-The unit is the forward pass of one image. A gradient with respect to the image costs about one
-more, to the weights too two more. A step of IGAM: the student's gradient inside its loss is
-differentiated itself (6 with the plain step), the teacher's gradient is two, and every
-`disc_every`-th step takes both again. Discriminators, optimisers and adapters are not counted, nor
-are the diagnostics of `strong` columns.
+The unit is the forward pass of one image. Its input gradient costs about one pass more, and its
+gradient with respect to input and weights two more. A step of IGAM costs the student 6 passes,
+since the input gradient inside its loss is itself differentiated, and the teacher 2. Every
+`disc_every`-th step computes both input gradients once more. Discriminators, optimisers, adapters
+and diagnostics are not counted.
 """
 
 import dataclasses
@@ -24,8 +24,8 @@ from igam_tf.experiments.configs import (
 
 
 @dataclasses.dataclass(frozen=True)
-class Sized:
-    """A network and the data that it was made for, whose images it takes."""
+class SizedNetwork:
+    """A network with the data set whose image size it takes; weights on disk have their own."""
 
     network: Network | Weights
     dataset: str = ""
@@ -33,13 +33,11 @@ class Sized:
 
 @dataclasses.dataclass(frozen=True)
 class RunCost:
-    """`images` counts those drawn; `gradients` input gradients of single images; `passes` forward
-    passes by network.
-    """
+    """Counts of images, of input gradients of single images, and of forward passes by network."""
 
     images: int = 0
     gradients: int = 0
-    passes: Mapping[Sized, float] = dataclasses.field(default_factory=dict)
+    passes: Mapping[SizedNetwork, float] = dataclasses.field(default_factory=dict)
 
     def __add__(self, other: "RunCost") -> "RunCost":
         keys = {**self.passes, **other.passes}
@@ -47,21 +45,21 @@ class RunCost:
         return RunCost(self.images + other.images, self.gradients + other.gradients, passes)
 
 
-def sized(run: Run | Weights) -> Sized:
-    """The network that a run ends with; of a fine-tuned teacher its source's, which takes the
-    adapted images.
+def network_of(run: Run | Weights) -> SizedNetwork:
+    """The network that a run ends with. A fine-tuned teacher's is its source's, since the adapter
+    makes source images.
     """
     if isinstance(run, Weights):
-        return Sized(run)
-    return (
-        sized(run.teacher) if isinstance(run, FinetuneRun) else Sized(run.network, run.data.dataset)
-    )
+        return SizedNetwork(run)
+    if isinstance(run, FinetuneRun):
+        return network_of(run.teacher)
+    return SizedNetwork(run.network, run.data.dataset)
 
 
-def training(run: Run) -> RunCost:
-    """All iterations of a run, its teacher's not among them."""
+def of_training(run: Run) -> RunCost:
+    """The cost of all iterations of a run, without its teacher's training."""
     images = run.schedule.steps * run.schedule.batch_size
-    own = sized(run)
+    own = network_of(run)
     if isinstance(run, RobustRun):
         gradients = run.adversary.steps * images if run.adversary else 0
         return RunCost(images, gradients, {own: 3 * images + 2 * gradients})
@@ -73,29 +71,30 @@ def training(run: Run) -> RunCost:
 
 def _matching(run: StudentRun, images: int) -> RunCost:
     matched = (run.schedule.steps - run.steps_before_matching) * run.schedule.batch_size
-    seen_twice = matched // run.disc_every
-    student = 3 * (images - matched) + 6 * matched + 2 * seen_twice
-    own = RunCost(images, matched + seen_twice, {sized(run): student})
+    disc_images = matched // run.disc_every
+    student = 3 * (images - matched) + 6 * matched + 2 * disc_images
+    cost = RunCost(images, matched + disc_images, {network_of(run): student})
     if run.matched_to == "zero":
-        return own
-    return own + RunCost(0, matched + seen_twice, {sized(run.teacher): 2 * (matched + seen_twice)})
-
-
-def scoring(run: Run | Weights, asked: Scoring) -> RunCost:
-    """All attacks on all images; of `strong`, whose stages meet what is left alone, the most that
-    it can be.
-    """
-    modes = len(asked.statistics)
-    gradients, passes = _attacks(
-        [resolve(name, asked.epsilon, asked.step_size) for name in asked.attacks], asked.dataset
-    )
-    shown = asked.num_examples * modes
-    cost = RunCost(shown, shown * gradients, {sized(run): shown * (passes + 1)})
-    if not asked.strong_examples:
         return cost
-    shown = min(asked.strong_examples, asked.num_examples)
-    gradients, passes = _attacks([resolve("strong", asked.epsilon)], asked.dataset)
-    return cost + RunCost(shown, shown * gradients, {sized(run): shown * (passes + 1)})
+    return cost + RunCost(
+        0, matched + disc_images, {network_of(run.teacher): 2 * (matched + disc_images)}
+    )
+
+
+def of_scoring(run: Run | Weights, scoring: Scoring) -> RunCost:
+    """The cost of all attacks on all images, as if no stage of `strong` fooled an example."""
+    attacks = [resolve(name, scoring.epsilon, scoring.step_size) for name in scoring.attacks]
+    images = scoring.num_examples * len(scoring.statistics)
+    cost = _evaluation(run, attacks, scoring.dataset, images)
+    if not scoring.strong_examples:
+        return cost
+    images = min(scoring.strong_examples, scoring.num_examples)
+    return cost + _evaluation(run, [resolve("strong", scoring.epsilon)], scoring.dataset, images)
+
+
+def _evaluation(run: Run | Weights, attacks: list[Attack], dataset: str, images: int) -> RunCost:
+    gradients, passes = _attacks(attacks, dataset)
+    return RunCost(images, images * gradients, {network_of(run): images * (passes + 1)})
 
 
 def _attacks(attacks: list[Attack], dataset: str) -> tuple[int, int]:

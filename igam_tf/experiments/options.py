@@ -1,4 +1,4 @@
-"""What does not change a run's result: where data and runs are, how fast it goes, what is shown."""
+"""Options that leave a run's result alone: places, speed, progress messages."""
 
 import dataclasses
 import pathlib
@@ -11,7 +11,8 @@ from igam_tf.core.settings.datasets import MemoryLimit
 DataDir = Annotated[
     str | pathlib.Path | None,
     Setting(
-        "Where TFDS's prepared data, or tiny-imagenet-200, is; TFDS_DATA_DIR, else ~/tensorflow_datasets."
+        "Where TFDS's prepared data, or tiny-imagenet-200, is; TFDS_DATA_DIR, else "
+        "~/tensorflow_datasets."
     ),
 ]
 
@@ -32,4 +33,4 @@ class Options(Settings):
     jit: Annotated[bool, Setting("Compile training steps with XLA; takes minutes at first.")] = (
         False
     )
-    say: Annotated[Callable[[str], None], Setting("Prints a line of progress.", flag=None)] = print
+    log: Annotated[Callable[[str], None], Setting("Prints a line of progress.", flag=None)] = print

@@ -1,10 +1,11 @@
-"""The paper's figures as rows of its tables.
+"""The paper's figures that are drawn from models, as rows of its tables.
 
 1       input gradients of a non-robust and a robust model on CIFAR-10 (§2): Table 1's baselines
-4, 6    input gradients of all of §5.1's models, on a few images and on more (§5.1.3): Tables 1 and
-2 5       clean and PGD-5 accuracy on Tiny-ImageNet (§5.3): the table `figure5`
+4, 6    input gradients of §5.1's models, on a few images and on more (§5.1.3): Tables 1 and 2
 7       decision regions and losses of IGAM-CIFAR10 without L_diff, without L_adv and with both,
         beside plain training (§5.2): Tables 3, 4 and 5
+
+Figure 5, of clean and PGD-5 accuracy on Tiny-ImageNet (§5.3), is drawn from the table `figure5`.
 """
 
 import dataclasses
@@ -22,8 +23,8 @@ class PaperFigure:
 
     Attributes:
       rows: by the tables' names, in the figure's order.
-      dataset: whose test images the models take.
-      images: how many the paper's layout has room for.
+      dataset: the source of the test images.
+      images: number of test images in the paper's layout.
     """
 
     name: str
@@ -55,7 +56,7 @@ ROWS: Mapping[str, tuple[tuple[str, str], ...]] = types.MappingProxyType(
 _IMAGES = {"1": 4, "4": 5, "6": 10, "7": 1}
 
 
-def picture(name: str, preset: str, seed: int = 0) -> PaperFigure:
+def figure(name: str, preset: str, seed: int = 0) -> PaperFigure:
     """The declaration of a figure that is drawn from models.
 
     Raises:
@@ -69,7 +70,7 @@ def picture(name: str, preset: str, seed: int = 0) -> PaperFigure:
 
 
 def panel_title(index: int, row: str, run: Run) -> str:
-    """Of Figure 7's panels, as the paper's caption has them, with this preset's lambdas."""
+    """The title of a panel of Figure 7: the paper's, with this run's lambdas."""
     letter = "abcdefghijklmnopqrstuvwxyz"[index]
     if not isinstance(run, StudentRun):
         return f"({letter}) {row}"

@@ -1,9 +1,8 @@
-"""What a table will take before it is begun: its steps in order, their data, and the time by a
-calibration on this machine.
-"""
+"""The work that a table needs before it is begun: steps in order, data, and measured time."""
 
 import dataclasses
 import time
+import types
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -17,7 +16,7 @@ from igam_tf.experiments.configs import Absent, RobustRun, Run, Table, Weights, 
 from igam_tf.experiments.options import Options
 from igam_tf.experiments.scoring import is_scored, record_paths
 
-_BATCHES = (4, 32)  # of the calibration; the second one where the first is quick
+_BATCHES = (4, 32)  # batch sizes that are timed; the second where the first is quick
 _QUICK = 0.1  # seconds
 
 
@@ -27,15 +26,15 @@ class Step:
 
     Attributes:
       name: of the run's directory.
-      what: the verb, or `score`.
-      rows: those that need it.
-      cost: of all of it, an interrupted one's beginning included.
-      state: `finished`, `begun` (it will go on from there) or `to do`.
-      teacher: the directory that it starts from, or the file.
+      action: `score`, or `train on` and the data set.
+      rows: the rows that need the step.
+      cost: of the whole step, also where a part of it is finished.
+      state: `finished`, `begun` (and will be resumed) or `to do`.
+      teacher: name of the teacher's run directory, or path of its file.
     """
 
     name: str
-    what: str
+    action: str
     rows: tuple[str, ...]
     cost: costs.RunCost
     state: str
@@ -48,8 +47,11 @@ class Step:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """`data`: where each data set is, or why it is not; `absent`: rows without a run, with the
-    reason.
+    """A table's work.
+
+    Attributes:
+      data: the place of each data set, or why it is missing.
+      absent: reasons of the rows without a run.
     """
 
     steps: tuple[Step, ...]
@@ -57,7 +59,7 @@ class Plan:
     absent: Mapping[str, str]
 
     @property
-    def left(self) -> tuple[Step, ...]:
+    def unfinished(self) -> tuple[Step, ...]:
         return tuple(step for step in self.steps if not step.finished)
 
 
@@ -65,41 +67,40 @@ def plan(
     table: Table,
     options: Options,
     rows: Sequence[str] = (),
-    given: Mapping[str, Weights] | None = None,
+    weights: Mapping[str, Weights] = types.MappingProxyType({}),
 ) -> Plan:
-    """The steps of a table in the order in which `reproduce` takes them; arguments as there."""
-    given = given or {}
+    """The steps of a table in the order of `reproduce`, whose arguments these are."""
     steps: dict[str, Step] = {}
-    needed = {table.scoring.dataset}
+    datasets = {table.scoring.dataset}
     absent: dict[str, str] = {}
     for row, run in table.rows.items():
         if rows and row not in rows:
             continue
-        scored = given.get(row, run)
+        scored = weights.get(row, run)
         if isinstance(scored, Absent):
             absent[row] = scored.reason
             continue
         scoring = _scoring_step(scored, row, table, options)
         if not isinstance(scored, Weights):
-            for each in with_teachers(scored):
-                training = _training_step(each, row, options)
+            for needed in with_teachers(scored):
+                training = _training_step(needed, row, options)
                 if training.finished or not scoring.finished:
-                    needed.add(each.data.dataset)
+                    datasets.add(needed.data.dataset)
                     _add(steps, training)
         _add(steps, scoring)
     return Plan(
-        tuple(steps.values()), {name: _place(name, options) for name in sorted(needed)}, absent
+        tuple(steps.values()), {name: _place(name, options) for name in sorted(datasets)}, absent
     )
 
 
-def seconds_per_pass(sized: costs.Sized) -> float:
-    """The measured time of a forward pass of one image: half of an input gradient's, moving
-    statistics, random images.
+def seconds_per_pass(network: costs.SizedNetwork) -> float:
+    """Seconds of one image's forward pass: half of an input gradient's on random images, with
+    moving statistics.
     """
-    if isinstance(sized.network, Weights):
-        model = trained.load_model(sized.network.path, sized.network.kind)
+    if isinstance(network.network, Weights):
+        model = trained.load_model(network.network.path, network.network.kind)
     else:
-        model = build.network(sized.network, _blank(sized.dataset))
+        model = build.network(network.network, _blank(network.dataset))
     shape = tuple(model.input_shape[1:])
     compute = tf.function(
         lambda x, y: gradients.input_gradient(model, x, y, of="xent"), autograph=False
@@ -108,7 +109,7 @@ def seconds_per_pass(sized: costs.Sized) -> float:
     for size in _BATCHES:
         images = tf.random.stateless_uniform((size, *shape), seed=(0, 0))
         labels = tf.zeros(size, tf.int32)
-        compute(images, labels)  # the first call of a size prepares it
+        compute(images, labels)  # not timed: the first call of a size prepares the graph
         began = time.perf_counter()
         np.asarray(compute(images, labels))
         seconds = (time.perf_counter() - began) / (2 * size)
@@ -130,7 +131,7 @@ def _training_step(run: Run, row: str, options: Options) -> Step:
         directory.name,
         f"train on {run.data.dataset}",
         (row,),
-        costs.training(run),
+        costs.of_training(run),
         _state(runs.is_finished(directory), (directory / "state").exists()),
         teacher,
     )
@@ -148,7 +149,7 @@ def _scoring_step(scored: Run | Weights, row: str, table: Table, options: Option
     )
     name = f"evaluation-{settings.digest(table.scoring)}"
     return Step(
-        f"{directory.name}/{name}", "score", (row,), costs.scoring(scored, table.scoring), state
+        f"{directory.name}/{name}", "score", (row,), costs.of_scoring(scored, table.scoring), state
     )
 
 
@@ -157,9 +158,9 @@ def _state(finished: bool, begun: bool) -> str:
 
 
 def _add(steps: dict[str, Step], step: Step) -> None:
-    known = steps.setdefault(step.name, step)
-    if known is not step:
-        steps[step.name] = dataclasses.replace(known, rows=(*known.rows, *step.rows))
+    earlier = steps.setdefault(step.name, step)
+    if earlier is not step:
+        steps[step.name] = dataclasses.replace(earlier, rows=(*earlier.rows, *step.rows))
 
 
 def _place(name: str, options: Options) -> str:
@@ -171,6 +172,6 @@ def _place(name: str, options: Options) -> str:
 
 
 def _blank(name: str) -> data.Dataset:
-    stored = data.FORMATS[name]
-    split = data.Split(np.zeros((1, *stored.image_shape), np.uint8), np.zeros(1, np.int64))
-    return data.Dataset(name, split, split, stored.num_classes, stored.bounds)
+    form = data.FORMATS[name]
+    split = data.Split(np.zeros((1, *form.image_shape), np.uint8), np.zeros(1, np.int64))
+    return data.Dataset(name, split, split, form.num_classes, form.bounds)

@@ -1,9 +1,12 @@
 """What each setting between paper and release does: the demo's student, one setting at a time.
 
-`protocols` is Table 1's demo student behind its MNIST CNN. Settings of a teacher with BatchNorm, of
+`protocols` changes Table 1's student behind its MNIST CNN. Settings of BatchNorm in the teacher, of
 resizing and of input normalisation need another teacher: `protocols_upsize` has a residual network,
-trained on `shapes64`, behind the release's resize. Its teacher is one network for all seeds, which
-are the students' alone.
+trained on `shapes64`, behind the release's resize. All its students have one teacher; only they
+have the seed.
+
+    bin/reproduce_table --table=protocols --seed=0,1,2
+    bin/reproduce_table --table=protocols_upsize --seed=0,1,2
 """
 
 import dataclasses
@@ -28,10 +31,10 @@ from igam_tf.experiments.configs import (
 
 
 def declare(preset: str, seed: int, teacher: Weights | None) -> Table:
+    """`teacher` stands for the robust MNIST network, as in Table 1."""
     if preset != "demo":
         raise InputError(f"table protocols: it has the preset demo alone, got {preset!r}")
-    student = table1.declare(preset, seed, teacher).rows["IGAM-MNIST"]
-    assert isinstance(student, StudentRun)
+    student = table1.declare(preset, seed, teacher).student("IGAM-MNIST")
     keras_momentum = dataclasses.replace(student.schedule, optimizer="keras_momentum")
     rows = {
         "release": student,
@@ -48,6 +51,7 @@ def declare(preset: str, seed: int, teacher: Weights | None) -> Table:
 
 
 def declare_upsize(preset: str, seed: int, teacher: Weights | None) -> Table:
+    """No weights can stand for the teacher."""
     if preset != "demo" or teacher is not None:
         raise InputError("table protocols_upsize: it has the preset demo alone, and no --teacher")
     source = RobustRun(

@@ -1,4 +1,4 @@
-"""A table's rows, trained and scored; finished parts are reused."""
+"""Trains and scores a table's rows; what is finished is reused."""
 
 import dataclasses
 import pathlib
@@ -8,19 +8,24 @@ from typing import Any
 
 from igam_tf import evaluation
 from igam_tf.core.errors import DivergedError, InputError
-from igam_tf.experiments import runs, scoring
-from igam_tf.experiments.configs import Absent, Table, Weights
+from igam_tf.experiments import runs
+from igam_tf.experiments.configs import Absent, Run, Scoring, Table, Weights
 from igam_tf.experiments.options import Options
+from igam_tf.experiments.scoring import is_scored, score, score_strongly
 
 NOT_REQUESTED = "not asked for (--rows)"
 
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """A row's record, or why there is none; `note` says which, or where given weights came from.
+    """A row's result.
 
-    `strong` is the record of the chain `strong`, with its diagnosis, on fewer images. `command` is
-    what made the result, where that is known and not to be composed from the table's declaration.
+    Attributes:
+      record: None where the row is absent.
+      note: why the row is absent, or the path of its weights on disk.
+      directory: of the records.
+      strong: the record of the chain `strong`, with its diagnosis, on fewer images.
+      command: made the result; empty where the table's declaration tells it.
     """
 
     record: evaluation.EvalRecord | None
@@ -36,52 +41,56 @@ def reproduce(
     rows: Sequence[str] = (),
     num_examples: int | None = None,
     statistics: Sequence[str] = (),
-    given: Mapping[str, Weights] = types.MappingProxyType({}),
+    weights: Mapping[str, Weights] = types.MappingProxyType({}),
     progress: Callable[[str], Any] = lambda row: None,
 ) -> dict[str, Result]:
-    """Every row of a table, in its order, as a record or the reason for its absence.
+    """The results of all rows, in the table's order.
 
     Args:
-      rows: only these; the others are absent as not asked for.
-      num_examples, statistics: instead of the table's own.
-      given: rows scored from weights on disk, their configurations untouched and nothing trained
-        for them.
+      rows: train and score only these; the other rows are absent.
+      num_examples, statistics: replace those of the table's scoring.
+      weights: models on disk by row; such a row is scored without any training.
       progress: row name to the progress callback of `igam_tf.evaluation.evaluate`.
 
     Raises:
-      InputError: a row that the table has not, or a BatchNorm mode that there is not.
+      InputError: the table has no such row, or there is no such BatchNorm mode.
     """
-    table = adjusted(table, rows, num_examples, statistics, given)
-    asked = table.scoring
+    table = adjusted(table, rows, num_examples, statistics, weights)
     results = {}
     for name, run in table.rows.items():
+        model = weights.get(name, run)
         if rows and name not in rows:
             results[name] = Result(None, NOT_REQUESTED)
-            continue
-        if isinstance(run, Absent) and name not in given:
-            results[name] = Result(None, run.reason)
-            continue
-        try:
-            if name in given:
-                directory, model = runs.directory_of_weights(given[name], options), given[name].path
-                directory.mkdir(parents=True, exist_ok=True)
-            else:
-                assert not isinstance(run, Absent)
-                directory = runs.directory_of(run, options)
-                if not scoring.is_scored(
-                    directory, asked
-                ):  # records tell what they tell without the weights, too
-                    runs.ensure(run, options)
-                model = str(directory)
-            told = progress(name)
-            record = scoring.score(directory, model, asked, options, told, given.get(name))
-            strong = scoring.score_strongly(directory, model, asked, options, told, given.get(name))
-            results[name] = Result(
-                record, "" if name not in given else f"weights: {model}", directory, strong
-            )
-        except (InputError, DivergedError) as error:
-            results[name] = Result(None, str(error))
+        elif isinstance(model, Absent):
+            results[name] = Result(None, model.reason)
+        else:
+            try:
+                results[name] = _result(model, table.scoring, options, name, progress)
+            except (InputError, DivergedError) as error:
+                results[name] = Result(None, str(error))
     return results
+
+
+def _result(
+    model: Run | Weights,
+    scoring: Scoring,
+    options: Options,
+    row: str,
+    progress: Callable[[str], Any],
+) -> Result:
+    if isinstance(model, Weights):
+        directory, path, kind = runs.directory_of_weights(model, options), model.path, model.kind
+        directory.mkdir(parents=True, exist_ok=True)
+    else:
+        directory = runs.directory_of(model, options)
+        if not is_scored(directory, scoring):  # finished records do not need the trained model
+            runs.ensure(model, options)
+        path, kind = str(directory), None
+    on_progress = progress(row)
+    record = score(directory, path, scoring, options, on_progress, kind)
+    strong = score_strongly(directory, path, scoring, options, on_progress, kind)
+    note = f"weights: {path}" if isinstance(model, Weights) else ""
+    return Result(record, note, directory, strong)
 
 
 def adjusted(
@@ -89,10 +98,10 @@ def adjusted(
     rows: Sequence[str] = (),
     num_examples: int | None = None,
     statistics: Sequence[str] = (),
-    given: Mapping[str, Weights] = types.MappingProxyType({}),
+    weights: Mapping[str, Weights] = types.MappingProxyType({}),
 ) -> Table:
-    """The table with the scoring that is asked for; arguments and errors are those of `reproduce`."""
-    if unknown := [row for row in (*rows, *given) if row not in table.rows]:
+    """The table with the changed scoring; arguments and errors are those of `reproduce`."""
+    if unknown := [row for row in (*rows, *weights) if row not in table.rows]:
         raise InputError(
             f"rows: table {table.name} has {', '.join(table.rows)}, not {', '.join(unknown)}"
         )

@@ -1,10 +1,9 @@
-"""Run directories: a configuration goes in, a trained model comes out, once; an interrupted run
-goes on where it stopped.
+"""Run directories: a configuration becomes a trained model, once. An interrupted run is resumed.
 
-    config.json  environment.json  history.csv  model.keras [discriminator.keras]   (state/ until it
-    is done)
+    config.json  environment.json  history.csv  model.keras  [discriminator.keras]
+    state/ until the run is finished
 
-`model.keras` appears last and whole: it is what makes a run finished.
+`model.keras` is written last and at once: the run is finished where it exists.
 """
 
 import importlib.util
@@ -28,11 +27,12 @@ from igam_tf.training.callbacks import TrainingMonitor, TrainingState
 
 
 def directory_of(run: Run, options: Options) -> pathlib.Path:
+    """The default directory of a run, named by the digest of its configuration."""
     return options.runs_dir / f"{verb_of(run)}-{settings.digest(run)}"
 
 
 def directory_of_weights(weights: Weights, options: Options) -> pathlib.Path:
-    """Where the records of a model on disk are kept that no run of ours made."""
+    """The directory of the records of a model on disk."""
     return options.runs_dir / f"given-{weights.sha256[:10]}"
 
 
@@ -41,7 +41,7 @@ def is_finished(directory: pathlib.Path) -> bool:
 
 
 def ensure(run: Run, options: Options) -> pathlib.Path:
-    """The finished directory of a run: found, resumed or trained, its teacher's before it."""
+    """The directory of the finished run, trained or resumed if need be, after its teacher."""
     directory = directory_of(run, options)
     if not is_finished(directory):
         train(run, directory, options, resume=True)
@@ -53,15 +53,14 @@ def train(run: Run, directory: pathlib.Path, options: Options, resume: bool = Fa
 
     Raises:
       InputError: the directory holds another run, a finished one, or an interrupted one and
-        `resume` is not set.
-      DivergedError: a number stopped being finite; the last good state stays, and `resume` goes on
-        from it.
+        `resume` is False.
+      DivergedError: the loss is no longer finite; the last good state stays, for `resume`.
     """
     if options.tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise InputError(
             "tensorboard: its package is not installed (pip install 'igam_tf[tensorboard]')"
         )
-    resuming = _claim(run, directory, resume)
+    is_new = not _is_interrupted(run, directory, resume)
     teacher = None if isinstance(run, RobustRun) else _teacher(run.teacher, options)
     dataset = data.load(
         run.data.dataset,
@@ -73,33 +72,46 @@ def train(run: Run, directory: pathlib.Path, options: Options, resume: bool = Fa
         validation=run.data.validation or None,
         memory_limit=options.memory_limit,
     )
-    epoch_steps = min(
-        run.schedule.steps, data.steps_per_pass(dataset.train, run.schedule.batch_size)
-    )
+    steps_per_pass = data.steps_per_pass(dataset.train, run.schedule.batch_size)
     runtime.set_seed(run.seed, options.deterministic)
-    built = build.build(run, dataset, teacher, options.jit)
-    if not resuming:
+    setup = build.build(run, dataset, teacher, options.jit)
+    if is_new:
         directory.mkdir(parents=True, exist_ok=True)
-        files.write_text(
-            directory / "environment.json", json.dumps(runtime.environment(), indent=1) + "\n"
-        )
+        environment = json.dumps(runtime.environment(), indent=1)
+        files.write_text(directory / "environment.json", environment + "\n")
         files.write_text(directory / "config.json", settings.to_json(run) + "\n")
+    _fit(run, directory, options, dataset, setup, min(run.schedule.steps, steps_per_pass))
+    for name, model in reversed(setup.products.items()):
+        with files.replacing(directory / f"{name}.keras") as file:
+            model.save(file)
+    shutil.rmtree(directory / "state")
+
+
+def _fit(
+    run: Run,
+    directory: pathlib.Path,
+    options: Options,
+    dataset: data.Dataset,
+    setup: build.TrainingSetup,
+    epoch_steps: int,
+) -> None:
+    """Trains from the last saved state to the end: whole epochs, then the remaining steps."""
     # The teacher is no part of the state: it is loaded anew and never written to.
-    state = TrainingState(directory / "state", **built.products, **built.progress)
-    done = state.restore()
-    options.say(
+    state = TrainingState(directory / "state", **setup.products, **setup.progress)
+    epoch = state.restore()
+    options.log(
         f"{directory.name}: {verb_of(run)} on {run.data.dataset}, {run.schedule.steps} iterations"
-        + (f", resumed at {done * epoch_steps}" if done else "")
+        + (f", resumed at {epoch * epoch_steps}" if epoch else "")
     )
     callbacks: list[Any] = [
-        TrainingMonitor(state, directory / "history.csv", built.trainer.trainable_weights)
+        TrainingMonitor(state, directory / "history.csv", setup.trainer.trainable_weights)
     ]
     if options.tensorboard:
         callbacks.append(
             keras.callbacks.TensorBoard(str(directory / "tensorboard"), write_graph=False)
         )
     whole, rest = divmod(run.schedule.steps, epoch_steps)
-    for first, last, steps in ((done, whole, epoch_steps), (max(done, whole), whole + 1, rest)):
+    for first, last, steps in ((epoch, whole, epoch_steps), (max(epoch, whole), whole + 1, rest)):
         if first < last and steps:
             stream = data.training_batches(
                 dataset.train,
@@ -111,7 +123,7 @@ def train(run: Run, directory: pathlib.Path, options: Options, resume: bool = Fa
                 pixel_noise=run.data.pixel_noise,
             )
             with runtime.repeatable_graphs():
-                built.trainer.fit(
+                setup.trainer.fit(
                     stream,
                     initial_epoch=first,
                     epochs=last,
@@ -120,14 +132,14 @@ def train(run: Run, directory: pathlib.Path, options: Options, resume: bool = Fa
                     shuffle=False,
                     verbose=1 if sys.stdout.isatty() else 2,
                 )
-    for name, model in reversed(built.products.items()):
-        with files.replacing(directory / f"{name}.keras") as file:
-            model.save(file)
-    shutil.rmtree(directory / "state")
 
 
 def read_config(directory: pathlib.Path) -> Run:
-    """The configuration that a run directory holds."""
+    """The configuration of a run directory.
+
+    Raises:
+      InputError: it is no run directory, or the configuration is damaged.
+    """
     try:
         content = json.loads((directory / "config.json").read_text())
         kind = next(k for k in VERBS.values() if k.__name__ == content["type"])
@@ -136,8 +148,8 @@ def read_config(directory: pathlib.Path) -> Run:
     return settings.from_dict(kind, content, str(directory / "config.json"))
 
 
-def _claim(run: Run, directory: pathlib.Path, resume: bool) -> bool:
-    """Whether there is something to resume; refuses what must not be overwritten."""
+def _is_interrupted(run: Run, directory: pathlib.Path, resume: bool) -> bool:
+    """Whether the directory holds the run's beginning; refuses what must not be overwritten."""
     if not directory.exists() or not any(directory.iterdir()):
         return False
     if not (directory / "config.json").exists():
@@ -147,7 +159,8 @@ def _claim(run: Run, directory: pathlib.Path, resume: bool) -> bool:
         raise InputError(f"run_dir: {directory} is not empty and holds no run; choose another")
     if settings.digest(read_config(directory)) != settings.digest(run):
         raise InputError(
-            f"run_dir: {directory} holds a run of another configuration (config.json); choose another"
+            f"run_dir: {directory} holds a run of another configuration (config.json); "
+            "choose another"
         )
     if is_finished(directory):
         raise InputError(

@@ -1,4 +1,4 @@
-"""Trained models scored as a table's rows are; records are kept beside the models and read back."""
+"""Scores trained models as rows of a table. Records stay beside the models and are read back."""
 
 import dataclasses
 import pathlib
@@ -8,7 +8,7 @@ from igam_tf import data, evaluation
 from igam_tf.core import files, settings
 from igam_tf.evaluation import diagnostics
 from igam_tf.experiments import trained
-from igam_tf.experiments.configs import Scoring, Weights
+from igam_tf.experiments.configs import Scoring
 from igam_tf.experiments.options import Options
 
 CALIBRATION_SIZE = 5000  # training images from which "recalibrated" re-estimates moving averages
@@ -20,10 +20,13 @@ def score(
     scoring: Scoring,
     options: Options,
     progress: Any = None,
-    given: Weights | None = None,
+    kind: str | None = None,
 ) -> evaluation.EvalRecord:
-    """The record of a model under a scoring: read back if it is in `directory`, else made and kept
-    there.
+    """A model's record, from `directory` if it is there, else evaluated and written there.
+
+    Args:
+      model, kind: for `igam_tf.experiments.trained.load_for`.
+      progress: the callback of `igam_tf.evaluation.evaluate`.
     """
     path = _path(directory, scoring)
     if path.exists():
@@ -36,17 +39,14 @@ def score(
         test_size=scoring.num_examples,
     )
     record = evaluation.evaluate(
-        trained.load_for(dataset, model, given.kind if given else None),
+        trained.load_for(dataset, model, kind),
         dataset.test,
         attacks=scoring.attacks,
-        epsilon=scoring.epsilon,
-        step_size=scoring.step_size,
         statistics=scoring.statistics,
-        batch_size=scoring.batch_size,
-        seed=scoring.seed,
         calibration=dataset.train.first(CALIBRATION_SIZE) if recalibrates else None,
-        progress=progress,
         parts_dir=path.with_suffix(".parts"),
+        progress=progress,
+        **_shared(scoring),
     )
     files.write_text(path, record.to_json() + "\n")
     return record
@@ -58,58 +58,53 @@ def score_strongly(
     scoring: Scoring,
     options: Options,
     progress: Any = None,
-    given: Weights | None = None,
+    kind: str | None = None,
 ) -> evaluation.EvalRecord | None:
-    """The record of the chain `strong` with a diagnosis, on the scoring's first images and in its
-    first mode.
-
-    Read back if it is in `directory`, else made and kept there; None where the scoring asks for
-    none.
+    """As `score`: the record of the chain `strong` with a diagnosis, on the scoring's first images
+    and in its first mode; None where the scoring has no `strong_examples`.
     """
-    asked = _strong(scoring)
-    if asked is None:
+    strong = _strong(scoring)
+    if strong is None:
         return None
-    mode = asked.statistics[0]
-    path = _strong_path(directory, asked)
+    path = _strong_path(directory, strong)
     if path.exists():
         return evaluation.EvalRecord.from_json(path.read_text())
     dataset = data.load(
-        scoring.dataset, options.data_dir, train_size=1, test_size=asked.num_examples
+        strong.dataset, options.data_dir, train_size=1, test_size=strong.num_examples
     )
-    subject = trained.load_for(dataset, model, given.kind if given else None)
-    shared: dict[str, Any] = {
-        "epsilon": scoring.epsilon,
-        "step_size": scoring.step_size,
-        "batch_size": scoring.batch_size,
-    }
+    subject = trained.load_for(dataset, model, kind)
     record = evaluation.evaluate(
         subject,
         dataset.test,
-        attacks=asked.attacks,
-        statistics=(mode,),
-        seed=scoring.seed,
-        progress=progress,
+        attacks=strong.attacks,
+        statistics=strong.statistics,
         parts_dir=path.with_suffix(".parts"),
-        **shared,
+        progress=progress,
+        **_shared(strong),
     )
     diagnosis = diagnostics.diagnose(
         subject,
         dataset.test,
-        statistics=mode,
-        seed=scoring.seed,
+        statistics=strong.statistics[0],
         num_examples=None,
         progress=progress,
-        **shared,
+        **_shared(strong),
     )
     record = dataclasses.replace(record, diagnosis=diagnosis.to_dict())
     files.write_text(path, record.to_json() + "\n")
     return record
 
 
+def _shared(scoring: Scoring) -> dict[str, Any]:
+    """The settings of evaluation and diagnosis alike."""
+    names = ("epsilon", "step_size", "batch_size", "seed")
+    return {name: getattr(scoring, name) for name in names}
+
+
 def record_paths(directory: pathlib.Path, scoring: Scoring) -> list[pathlib.Path]:
-    """The files that `score` and `score_strongly` keep in a run's directory."""
-    asked = _strong(scoring)
-    return [_path(directory, scoring), *([_strong_path(directory, asked)] if asked else [])]
+    """The files of `score` and `score_strongly` in a run's directory."""
+    strong = _strong(scoring)
+    return [_path(directory, scoring), *([_strong_path(directory, strong)] if strong else [])]
 
 
 def is_scored(directory: pathlib.Path, scoring: Scoring) -> bool:
@@ -120,12 +115,12 @@ def _path(directory: pathlib.Path, scoring: Scoring) -> pathlib.Path:
     return directory / f"evaluation-{settings.digest(scoring)}.json"
 
 
-def _strong_path(directory: pathlib.Path, asked: Scoring) -> pathlib.Path:
-    return directory / f"strong-{settings.digest(asked)}.json"
+def _strong_path(directory: pathlib.Path, strong: Scoring) -> pathlib.Path:
+    return directory / f"strong-{settings.digest(strong)}.json"
 
 
 def _strong(scoring: Scoring) -> Scoring | None:
-    """The scoring of the chain `strong` that a table's scoring asks for."""
+    """The scoring of the chain `strong` that belongs to a table's scoring, if any."""
     if not scoring.strong_examples:
         return None
     count = min(scoring.strong_examples, scoring.num_examples)

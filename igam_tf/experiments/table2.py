@@ -39,8 +39,8 @@ PUBLISHED = by_column(
 )
 
 
-# Appendix A: adapter, lambda_adv, lambda_diff. All rows have one discriminator. The release's script
-# for IGAM-Upsize has the same values.
+# Appendix A: adapter, lambda_adv, lambda_diff. All rows have one discriminator. The release's
+# script for IGAM-Upsize has the same values.
 STUDENTS = {
     row: Student(
         "tiny_imagenet", (adapter,), adv, diff, disc_layers=4, disc_channels=8, disc_every=5
@@ -105,7 +105,7 @@ SIZES = {
                 Adversary("8/255", "2/255", 7, ramp_steps=200),
             ),  # an iteration costs eight of Standard's
         },
-        baseline_head=Schedule(3000, 64, (1e-3,), optimizer="adam"),  # IGAM-Upsize's teacher itself
+        baseline_head=Schedule(3000, 64, (1e-3,), optimizer="adam"),  # IGAM-Upsize's teacher
         student=Schedule(2500, 64, (0.1, 0.01, 0.02, 0.002), (1100, 1800, 2300)),
         steps_before_matching=1800,  # as Standard until then
         lambda_diff_factor=6.0,

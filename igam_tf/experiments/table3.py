@@ -135,15 +135,13 @@ SIZES = {
                 Adversary("8/255", "2/255", 7, ramp_steps=200),
             ),  # an iteration costs eight of Standard's
         },
-        baseline_head=Schedule(
-            3000, 64, (1e-3,), optimizer="adam"
-        ),  # IGAM-CIFAR10's teacher itself
+        baseline_head=Schedule(3000, 64, (1e-3,), optimizer="adam"),  # IGAM-CIFAR10's teacher
         student=Schedule(2500, 64, (0.1, 0.01, 0.02, 0.002), (1100, 1800, 2300)),
         steps_before_matching=1800,  # as Standard until then
         lambda_diff_factor=6.0,
         num_examples=1000,
     ),
-    # MadryLab's recipes for MNIST and CIFAR-10's robust models, the release's schedule for the rest.
+    # MadryLab's recipes for the robust models, the release's schedule for the rest.
     # The release's script of IGAM-CIFAR10 overrules the appendix, and adds noise to the images.
     "paper": Sizes(
         sources={

@@ -1,6 +1,4 @@
-"""Trained models on disk: a finished run, a `.keras` file or an original TensorFlow 1 checkpoint,
-all alike.
-"""
+"""Trained models on disk: finished runs, `.keras` files and TensorFlow 1 checkpoints."""
 
 import hashlib
 import pathlib
@@ -15,7 +13,7 @@ from igam_tf.data import Dataset
 from igam_tf.experiments.configs import Weights
 from madry_checkpoints.location import prefix_of
 
-# Keras knows the parts of a saved model once these are imported, whatever else a program imports.
+# Keras can load a saved model once the modules of its layers are imported.
 _PARTS = (adapters, layers, models)
 
 
@@ -28,7 +26,7 @@ def load_model(path: pathlib.Path | str, kind: str | None = None) -> keras.Model
       kind: of a checkpoint that holds several networks (`madry_checkpoints.detect`).
 
     Raises:
-      InputError: there is none, or it cannot be read.
+      InputError: there is no model, or it cannot be read.
     """
     file = _keras_file(path)
     if file is None:
@@ -43,23 +41,23 @@ def load_for(dataset: Dataset, path: pathlib.Path | str, kind: str | None = None
     """As `load_model`, for a data set.
 
     Raises:
-      InputError: also where the model takes other images or has other classes than the data set.
+      InputError: also where the data set's image shape or class count is not the model's.
     """
     model = load_model(path, kind)
-    taken, classes = tuple(model.input_shape[1:]), model.output_shape[-1]
-    if taken != dataset.image_shape or classes != dataset.num_classes:
+    shape, classes = tuple(model.input_shape[1:]), model.output_shape[-1]
+    if shape != dataset.image_shape or classes != dataset.num_classes:
         raise InputError(
-            f"{path}: takes {taken} images of {classes} classes; {dataset.name} has {dataset.image_shape} and "
-            f"{dataset.num_classes}"
+            f"{path}: takes {shape} images of {classes} classes; {dataset.name} has "
+            f"{dataset.image_shape} and {dataset.num_classes}"
         )
     return model
 
 
 def weights(path: pathlib.Path | str, kind: str | None = None) -> Weights:
-    """A trained model on disk as part of a configuration: known by its content.
+    """A trained model on disk as part of a configuration, identified by its content.
 
     Raises:
-      InputError: there is none.
+      InputError: there is no model.
     """
     digest = hashlib.sha256((kind or "").encode())
     for file in _files(path):
@@ -78,7 +76,8 @@ def _keras_file(path: pathlib.Path | str) -> pathlib.Path | None:
     if is_prefix or place.suffix == ".index" or (place.is_dir() and any(place.glob("*.index"))):
         return None
     raise InputError(
-        f"{path}: expected the directory of a finished run, a .keras file or a TensorFlow 1 checkpoint"
+        f"{path}: expected the directory of a finished run, a .keras file or a TensorFlow 1 "
+        "checkpoint"
     )
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from igam_tf.experiments import claims
-from igam_tf.experiments.summary import Summary, difference_text, explained, mean_text
+from igam_tf.experiments.summary import Summary, difference_text, legend, mean_text
 from igam_tf.report import plain_text
 from igam_tf.report.table_document import STRONG, Document, Row
 
@@ -80,7 +80,7 @@ def _summary(document: Document, summary: Summary) -> str:
     lines = [
         f"### {escaped(document.heading)} (preset {document.preset}, seeds {seeds})",
         "",
-        escaped(" ".join(explained(summary))),
+        escaped(" ".join(legend(summary))),
     ]
     for mode in summary.modes:
         body = []

@@ -3,16 +3,16 @@
 from collections.abc import Callable
 
 from igam_tf.experiments.configs import Table, Weights
-from igam_tf.experiments.costs import RunCost, Sized
+from igam_tf.experiments.costs import RunCost, SizedNetwork
 from igam_tf.experiments.plan import Plan
 
 
-def plan_text(table: Table, plan: Plan, seconds_per_pass: Callable[[Sized], float]) -> str:
+def plan_text(table: Table, plan: Plan, seconds_per_pass: Callable[[SizedNetwork], float]) -> str:
     """The steps with their images, input gradients and hours.
 
     Calls `seconds_per_pass` once for each network that an unfinished step uses.
     """
-    keys = dict.fromkeys(key for step in plan.left for key in step.cost.passes)
+    keys = dict.fromkeys(key for step in plan.unfinished for key in step.cost.passes)
     networks = {key: seconds_per_pass(key) for key in keys}
 
     def hours(cost: RunCost) -> float:
@@ -20,15 +20,15 @@ def plan_text(table: Table, plan: Plan, seconds_per_pass: Callable[[Sized], floa
 
     lines = [f"Table {table.name}, preset {table.preset}: {table.title}", "", "Data:"]
     lines += [f"  {name}: {place}" for name, place in plan.data.items()]
-    to_do = f"{len(plan.left)} of {len(plan.steps)} to do"
+    to_do = f"{len(plan.unfinished)} of {len(plan.steps)} to do"
     lines += ["", f"Steps ({to_do}), in the order in which they are taken:"]
     lines.append(f"  {'images':>14}{'gradients':>14}{'hours':>10}  step")
     for step in plan.steps:
         counts = f"{'finished':>38}" if step.finished else _counts(step.cost, hours(step.cost))
         start = f", from {step.teacher}" if step.teacher else ""
-        lines.append(f"  {counts}  {step.name}: {step.what}{start} ({', '.join(step.rows)})")
+        lines.append(f"  {counts}  {step.name}: {step.action}{start} ({', '.join(step.rows)})")
     lines += [f"  not possible: {row}: {reason}" for row, reason in plan.absent.items()]
-    total = sum((step.cost for step in plan.left), RunCost())
+    total = sum((step.cost for step in plan.unfinished), RunCost())
     lines.append(f"  {_counts(total, hours(total))}  in all")
     lines += ["", *_notes(networks)] if networks else []
     return "\n".join(lines)
@@ -39,7 +39,7 @@ def list_text(table: Table, plan: Plan) -> str:
     lines = [f"Table {table.name}, preset {table.preset}: {table.title}"]
     for row in table.rows:
         steps = {step.name: step for step in plan.steps if row in step.rows}
-        scoring = next((step for step in steps.values() if step.what == "score"), None)
+        scoring = next((step for step in steps.values() if step.action == "score"), None)
         if scoring is None:
             lines += [f"  {row}: not possible: {plan.absent[row]}"] if row in plan.absent else []
             continue
@@ -53,7 +53,7 @@ def _counts(cost: RunCost, hours: float) -> str:
     return f"{cost.images:>14,}{cost.gradients:>14,}{hours:>10.3g}"
 
 
-def _notes(networks: dict[Sized, float]) -> list[str]:
+def _notes(networks: dict[SizedNetwork, float]) -> list[str]:
     lines = [
         "Hours: the number of forward passes times the time of one, measured now on random images.",
         "A plain training step counts as 3 passes, a matching step of a student as 6 and an input",
@@ -64,7 +64,7 @@ def _notes(networks: dict[Sized, float]) -> list[str]:
     return lines
 
 
-def _name(key: Sized) -> str:
+def _name(key: SizedNetwork) -> str:
     if isinstance(key.network, Weights):
         return key.network.path
     sizes = (

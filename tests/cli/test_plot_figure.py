@@ -86,7 +86,7 @@ def test_mistakes_are_one_line(
 def declared(monkeypatch) -> None:
     """Tiny rows in place of the paper's, and small files."""
     monkeypatch.setattr(
-        paper_figures, "picture", lambda name, *_: dataclasses.replace(test_draw.PICTURE, name=name)
+        paper_figures, "figure", lambda name, *_: dataclasses.replace(test_draw.PICTURE, name=name)
     )
     monkeypatch.setattr(
         tables, "table", lambda name, *_: dataclasses.replace(test_draw.TABLE, name=name)

@@ -2,6 +2,7 @@
 remainder.
 """
 
+import csv
 import dataclasses
 import pathlib
 from typing import Any
@@ -46,7 +47,7 @@ RUNS: dict[str, Run] = {"robust": ROBUST, "finetuned": FINETUNED, "student": STU
 
 
 def options(where: pathlib.Path, **settings: Any) -> Options:
-    return Options(where, **{"say": lambda line: None, **settings})
+    return Options(where, **{"log": lambda line: None, **settings})
 
 
 def values(path: pathlib.Path) -> list[np.ndarray]:
@@ -60,3 +61,9 @@ def contents(directory: pathlib.Path) -> dict[str, bytes]:
         for file in directory.rglob("*")
         if file.is_file()
     }
+
+
+def history(directory: pathlib.Path) -> list[dict[str, str]]:
+    """The rows of a run's history.csv."""
+    with (directory / "history.csv").open(newline="") as stream:
+        return list(csv.DictReader(stream))

@@ -88,14 +88,14 @@ def test_a_teacher_may_be_rebuilt_on_another_normalization() -> None:
         Data("shapes32"), Weights("ab", "x"), Schedule(2, 2, (0.1,)), normalization="l2"
     )
     rebuilt = build.build(run, task, source).products["model"].layers[-1]
-    kept = (
+    unchanged = (
         build.build(dataclasses.replace(run, normalization=None), task, source)
         .products["model"]
         .layers[-1]
     )
     assert rebuilt.get_layer("normalization").zero_mean is False
-    assert kept.get_layer("normalization").zero_mean is True
-    np.testing.assert_array_equal(rebuilt.weights[0], kept.weights[0])
+    assert unchanged.get_layer("normalization").zero_mean is True
+    np.testing.assert_array_equal(rebuilt.weights[0], unchanged.weights[0])
 
 
 def test_optimizers() -> None:
@@ -106,8 +106,8 @@ def test_optimizers() -> None:
     adam = build.optimizer(dataclasses.replace(schedule, optimizer="adam"))
     assert isinstance(adam, keras.optimizers.Adam)
     assert adam.epsilon == 1e-8
-    for made in (momentum, adam):
-        rates = [float(made._learning_rate(step)) for step in (0, 4, 5)]
+    for optimizer in (momentum, adam):
+        rates = [float(optimizer._learning_rate(step)) for step in (0, 4, 5)]
         assert rates == pytest.approx([0.1, 0.1, 0.01])
     stock = build.optimizer(dataclasses.replace(schedule, optimizer="keras_momentum"))
     assert isinstance(stock, keras.optimizers.SGD)
@@ -129,13 +129,13 @@ def test_adversarial_training(
         weight_decay=0.5,
         seed=11,
     )
-    built = build.build(run, dataset(shape), None)
-    trainer = built.trainer
+    setup = build.build(run, dataset(shape), None)
+    trainer = setup.trainer
     assert (trainer.epsilon, trainer.step_size) == pytest.approx((epsilon, epsilon / 4))
     set_to = trainer.settings
     assert (set_to.steps, set_to.ramp_steps, set_to.weight_decay, set_to.seed) == (6, 50, 0.5, 11)
-    assert built.products == {"model": trainer.model}
-    assert built.progress == {"optimizer": trainer.optimizer, "iteration": trainer.iteration}
+    assert setup.products == {"model": trainer.model}
+    assert setup.progress == {"optimizer": trainer.optimizer, "iteration": trainer.iteration}
 
 
 def test_plain_training() -> None:
@@ -156,27 +156,27 @@ def test_fine_tuning(teacher: keras.Model) -> None:
     run = dataclasses.replace(
         small.FINETUNED, adapter=("mean", "crop:28", "scale:1/255"), statistics="moving"
     )
-    built = build.build(run, dataset((32, 32, 3), 7), teacher)
-    model = built.products["model"]
+    setup = build.build(run, dataset((32, 32, 3), 7), teacher)
+    model = setup.products["model"]
     assert (model.input_shape, model.output_shape) == ((None, 32, 32, 3), (None, 7))
-    assert built.trainer.settings.statistics == "moving"
-    assert [tuple(v.shape) for v in built.trainer.trained_variables] == [(4, 7), (7,)]
-    assert built.progress == {
-        "optimizer": built.trainer.optimizer,
-        "iteration": built.trainer.iteration,
+    assert setup.trainer.settings.statistics == "moving"
+    assert [tuple(v.shape) for v in setup.trainer.trained_variables] == [(4, 7), (7,)]
+    assert setup.progress == {
+        "optimizer": setup.trainer.optimizer,
+        "iteration": setup.trainer.iteration,
     }
 
 
 @pytest.mark.parametrize(
-    ("adapter", "given"),
+    ("adapter", "shape"),
     [((), r"\(32, 32, 3\)"), (("mean",), r"\(32, 32, 1\)"), (("crop:28",), r"\(28, 28, 3\)")],
 )
 def test_an_adapter_that_does_not_lead_to_the_teacher(
-    teacher: keras.Model, adapter: tuple[str, ...], given: str
+    teacher: keras.Model, adapter: tuple[str, ...], shape: str
 ) -> None:
     run = dataclasses.replace(small.FINETUNED, adapter=adapter)
     message = (
-        rf"^adapter: it gives {given} for \(32, 32, 3\) images, the model takes \(28, 28, 1\)$"
+        rf"^adapter: it gives {shape} for \(32, 32, 3\) images, the model takes \(28, 28, 1\)$"
     )
     with pytest.raises(InputError, match=message):
         build.build(run, dataset((32, 32, 3)), teacher)
@@ -194,11 +194,9 @@ def test_students(teacher: keras.Model) -> None:
         gradient_crop=12,
         adapter=("mean", "resize:28", "scale:1/255"),
     )
-    built = build.build(run, dataset((16, 16, 3)), teacher)
-    trainer = built.trainer
-    assert trainer.settings == IgamSettings(
-        **values_of(run, IgamSettings)
-    )  # whole, not field by field
+    setup = build.build(run, dataset((16, 16, 3)), teacher)
+    trainer = setup.trainer
+    assert trainer.settings == IgamSettings(**values_of(run, IgamSettings))
     assert trainer.teacher is teacher
     assert trainer.protocol == PROTOCOLS["release"]
     assert trainer.discriminator.input_shape == (None, 12, 12, 3)
@@ -206,17 +204,15 @@ def test_students(teacher: keras.Model) -> None:
         layer for layer in trainer.discriminator.layers if isinstance(layer, keras.layers.Conv2D)
     ]
     assert [layer.filters for layer in convolutions] == [2, 4]
-    assert built.products == {"model": trainer.student, "discriminator": trainer.discriminator}
-    assert built.progress == {
+    assert setup.products == {"model": trainer.student, "discriminator": trainer.discriminator}
+    assert setup.progress == {
         "optimizer": trainer.student_optimizer,
         "discriminator_optimizer": trainer.discriminator_optimizer,
         "iteration": trainer.iteration,
     }
     rates = trainer.discriminator_optimizer._learning_rate
-    assert (rates.every, rates.start) == (
-        3,
-        13,
-    )  # in the student's iterations, from the first that matches
+    # In the student's iterations, from the first that matches.
+    assert (rates.every, rates.start) == (3, 13)
     whole = build.build(
         dataclasses.replace(small.STUDENT, gradient_crop=None), dataset(), teacher
     ).trainer
@@ -235,7 +231,7 @@ OTHERS: dict[str, Any] = {
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Protocol)])
 def test_each_setting_of_the_protocol_can_be_overridden(teacher: keras.Model, name: str) -> None:
     run = dataclasses.replace(small.STUDENT, **{name: OTHERS[name]})
-    found = build.build(run, dataset(), teacher).trainer.protocol
-    assert found == dataclasses.replace(PROTOCOLS["release"], **{name: OTHERS[name]})
+    protocol = build.build(run, dataset(), teacher).trainer.protocol
+    assert protocol == dataclasses.replace(PROTOCOLS["release"], **{name: OTHERS[name]})
     paper = dataclasses.replace(small.STUDENT, protocol="paper")
     assert build.build(paper, dataset(), teacher).trainer.protocol == PROTOCOLS["paper"]

@@ -9,16 +9,16 @@ from igam_tf.experiments.configs import Scoring, Weights
 
 from .small import FINETUNED, ROBUST, STUDENT
 
-OWN = costs.Sized(ROBUST.network, "shapes28")
+OWN = costs.SizedNetwork(ROBUST.network, "shapes28")
 
 
 def test_a_plain_step_is_three_passes() -> None:
-    cost = costs.training(dataclasses.replace(ROBUST, adversary=None))
+    cost = costs.of_training(dataclasses.replace(ROBUST, adversary=None))
     assert (cost.images, cost.gradients, dict(cost.passes)) == (56, 0, {OWN: 168})
 
 
 def test_an_adversarial_step_has_the_attacks_gradients_too() -> None:
-    cost = costs.training(ROBUST)  # 7 iterations of 8 images, 2 gradients each
+    cost = costs.of_training(ROBUST)  # 7 iterations of 8 images, 2 gradients each
     assert (cost.images, cost.gradients, dict(cost.passes)) == (56, 112, {OWN: 3 * 56 + 2 * 112})
 
 
@@ -28,7 +28,7 @@ def test_an_adversarial_step_has_the_attacks_gradients_too() -> None:
 def test_a_new_head_needs_the_frozen_teacher_forwards_alone(
     adapter: tuple[str, ...], passes: int
 ) -> None:
-    cost = costs.training(dataclasses.replace(FINETUNED, adapter=adapter))
+    cost = costs.of_training(dataclasses.replace(FINETUNED, adapter=adapter))
     assert (cost.images, cost.gradients, dict(cost.passes)) == (56, 0, {OWN: passes})
 
 
@@ -37,15 +37,15 @@ def test_a_student_pays_for_both_gradients_while_it_matches() -> None:
         FINETUNED,
         teacher=dataclasses.replace(ROBUST, data=dataclasses.replace(ROBUST.data, dataset="mnist")),
     )
-    cost = costs.training(dataclasses.replace(STUDENT, teacher=teacher))
+    cost = costs.of_training(dataclasses.replace(STUDENT, teacher=teacher))
     # 7 iterations of 8 images, 3 of them matching, and every second one with the discriminator
     assert cost.images == 56
     assert cost.gradients == 2 * (24 + 12)
     assert dict(cost.passes) == {
         OWN: 3 * 32 + 6 * 24 + 2 * 12,
-        costs.Sized(ROBUST.network, "mnist"): 2 * (24 + 12),
+        costs.SizedNetwork(ROBUST.network, "mnist"): 2 * (24 + 12),
     }
-    alone = costs.training(dataclasses.replace(STUDENT, teacher=teacher, matched_to="zero"))
+    alone = costs.of_training(dataclasses.replace(STUDENT, teacher=teacher, matched_to="zero"))
     assert (alone.images, alone.gradients, dict(alone.passes)) == (
         56,
         24 + 12,
@@ -69,23 +69,26 @@ SCORINGS = [
     ("attacks", "gradients", "queries"), SCORINGS, ids=["+".join(names) for names, *_ in SCORINGS]
 )
 def test_scoring(attacks: tuple[str, ...], gradients: int, queries: int) -> None:
-    cost = costs.scoring(ROBUST, Scoring("shapes28", 10, attacks))
+    cost = costs.of_scoring(ROBUST, Scoring("shapes28", 10, attacks))
     assert (cost.images, cost.gradients) == (20, 20 * gradients)  # two BatchNorm modes
     assert dict(cost.passes) == {OWN: 20 * (2 * gradients + queries + 1)}
 
 
 def test_strong_attacks_add_their_most_in_one_mode() -> None:
-    cost = costs.scoring(ROBUST, Scoring("shapes28", 10, ("pgd20",), strong_examples=4))
+    cost = costs.of_scoring(ROBUST, Scoring("shapes28", 10, ("pgd20",), strong_examples=4))
     assert cost.images == 24
     assert cost.gradients == 20 * 20 + 4 * 1000
     assert dict(cost.passes) == {OWN: 20 * 41 + 4 * (2 * 1000 + 5000 + 1)}
 
 
-def test_given_weights_are_their_own_network() -> None:
-    given = Weights("ab", "model.keras")
-    assert costs.sized(dataclasses.replace(FINETUNED, teacher=given)) == costs.Sized(given)
+def test_weights_on_disk_are_their_own_network() -> None:
+    weights = Weights("ab", "model.keras")
+    assert costs.network_of(dataclasses.replace(FINETUNED, teacher=weights)) == costs.SizedNetwork(
+        weights
+    )
     assert (
-        costs.Sized(given) in costs.training(dataclasses.replace(FINETUNED, teacher=given)).passes
+        costs.SizedNetwork(weights)
+        in costs.of_training(dataclasses.replace(FINETUNED, teacher=weights)).passes
     )
 
 
@@ -95,8 +98,8 @@ def test_the_paper_says_that_a_step_of_igam_is_cheaper_than_one_of_pgd7() -> Non
     """
     rows = tables.table("3", "paper").rows
     student, robust = rows["IGAM-CIFAR10"], rows["PGD7-trained"]
-    matching = costs.training(dataclasses.replace(student, steps_before_matching=0))
-    adversarial = costs.training(robust)
+    matching = costs.of_training(dataclasses.replace(student, steps_before_matching=0))
+    adversarial = costs.of_training(robust)
     ratio = (sum(matching.passes.values()) / matching.images) / (
         sum(adversarial.passes.values()) / adversarial.images
     )

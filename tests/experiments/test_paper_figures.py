@@ -14,7 +14,7 @@ from igam_tf.experiments.sizes import PRESETS
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("name", list(paper_figures.ROWS))
 def test_rows_are_the_tables(name: str, preset: str) -> None:
-    picture = paper_figures.picture(name, preset, 5)
+    picture = paper_figures.figure(name, preset, 5)
     assert picture.name == name
     assert list(picture.rows) == [row for _, row in paper_figures.ROWS[name]]
     for table, row in paper_figures.ROWS[name]:
@@ -25,15 +25,15 @@ def test_rows_are_the_tables(name: str, preset: str) -> None:
 
 def test_figures_4_and_6_are_of_all_models_of_the_section() -> None:
     for name in ("4", "6"):
-        assert set(paper_figures.picture(name, "paper").rows) == {
+        assert set(paper_figures.figure(name, "paper").rows) == {
             *table1.PUBLISHED,
             *table2.PUBLISHED,
         }
-    assert paper_figures.picture("4", "paper").images < paper_figures.picture("6", "paper").images
+    assert paper_figures.figure("4", "paper").images < paper_figures.figure("6", "paper").images
 
 
 def test_figure_1_is_of_a_non_robust_and_a_robust_model() -> None:
-    standard, robust = paper_figures.picture("1", "paper").rows.values()
+    standard, robust = paper_figures.figure("1", "paper").rows.values()
     assert isinstance(standard, RobustRun)
     assert standard.adversary is None
     assert robust.adversary.steps == 7
@@ -41,7 +41,7 @@ def test_figure_1_is_of_a_non_robust_and_a_robust_model() -> None:
 
 def test_figure_7_is_the_papers_four() -> None:
     """Its caption: lambda_adv = 2 and lambda_diff = 10, each alone, both, and plain training."""
-    picture = paper_figures.picture("7", "paper")
+    picture = paper_figures.figure("7", "paper")
     standard, *students = picture.rows.values()
     assert isinstance(standard, RobustRun)
     assert standard.adversary is None
@@ -64,4 +64,4 @@ def test_figure_7_is_the_papers_four() -> None:
 @pytest.mark.parametrize("name", ["2", "5", "curves", ""])
 def test_other_figures(name: str) -> None:
     with pytest.raises(InputError, match=rf"^figure: expected one of 1, 4, 6, 7, got '{name}'$"):
-        paper_figures.picture(name, "demo")
+        paper_figures.figure(name, "demo")

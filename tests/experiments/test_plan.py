@@ -32,33 +32,37 @@ def names(where: pathlib.Path, table: Table = TABLE, **settings: Any) -> list[st
 
 
 def test_steps_come_once_and_in_order(tmp_path: pathlib.Path) -> None:
-    found = plan.plan(TABLE, options(tmp_path))
+    work = plan.plan(TABLE, options(tmp_path))
     robust, finetuned, student = (
         runs.directory_of(run, options(tmp_path)).name for run in (ROBUST, FINETUNED, STUDENT)
     )
-    scores = [step.name.split("/")[0] for step in found.steps if step.what == "score"]
-    assert [step.name for step in found.steps if step.what != "score"] == [
+    scores = [step.name.split("/")[0] for step in work.steps if step.action == "score"]
+    assert [step.name for step in work.steps if step.action != "score"] == [
         robust,
         finetuned,
         student,
     ]
     assert scores == [robust, finetuned, student]
-    first = found.steps[0]
+    first = work.steps[0]
     assert first.rows == ("Standard", "FT", "IGAM")  # a baseline that is a teacher, too
-    assert [step.teacher for step in found.steps if step.what != "score"] == ["", robust, finetuned]
-    assert found.absent == {"Other": "needs what is not here"}
-    assert found.data == {"shapes28": "embedded"}
-    assert found.left == found.steps
+    assert [step.teacher for step in work.steps if step.action != "score"] == [
+        "",
+        robust,
+        finetuned,
+    ]
+    assert work.absent == {"Other": "needs what is not here"}
+    assert work.data == {"shapes28": "embedded"}
+    assert work.unfinished == work.steps
 
 
 def test_what_is_done_is_not_left(tmp_path: pathlib.Path) -> None:
     where = options(tmp_path)
     reproduce.reproduce(TABLE, where, rows=["Standard"])
-    left = plan.plan(TABLE, where).left
-    assert {step.name.split("-")[0] for step in left} == {"finetune_teacher", "train_student"}
-    assert plan.plan(TABLE, where, rows=["Standard"]).left == ()
+    unfinished = plan.plan(TABLE, where).unfinished
+    assert {step.name.split("-")[0] for step in unfinished} == {"finetune_teacher", "train_student"}
+    assert plan.plan(TABLE, where, rows=["Standard"]).unfinished == ()
     reproduce.reproduce(TABLE, where)
-    assert plan.plan(TABLE, where).left == ()
+    assert plan.plan(TABLE, where).unfinished == ()
 
 
 def test_a_rows_records_are_enough_without_its_weights(tmp_path: pathlib.Path) -> None:
@@ -66,11 +70,11 @@ def test_a_rows_records_are_enough_without_its_weights(tmp_path: pathlib.Path) -
     reproduce.reproduce(TABLE, where, rows=["FT"])
     for file in where.runs_dir.rglob("model.keras"):
         file.unlink()
-    assert plan.plan(TABLE, where, rows=["FT"]).left == ()
-    left = plan.plan(TABLE, where, rows=["FT", "IGAM"]).left
+    assert plan.plan(TABLE, where, rows=["FT"]).unfinished == ()
+    unfinished = plan.plan(TABLE, where, rows=["FT", "IGAM"]).unfinished
     verbs = ["train_robust", "finetune_teacher", "train_student"]
-    assert [step.name.split("-")[0] for step in left if step.what != "score"] == verbs
-    assert [step.rows for step in left if step.what == "score"] == [("IGAM",)]
+    assert [step.name.split("-")[0] for step in unfinished if step.action != "score"] == verbs
+    assert [step.rows for step in unfinished if step.action == "score"] == [("IGAM",)]
 
 
 def test_another_scoring_is_left_to_do(tmp_path: pathlib.Path) -> None:
@@ -78,18 +82,18 @@ def test_another_scoring_is_left_to_do(tmp_path: pathlib.Path) -> None:
     other = dataclasses.replace(
         TABLE, scoring=dataclasses.replace(TABLE.scoring, strong_examples=2)
     )
-    left = plan.plan(other, options(tmp_path), rows=["Standard"]).left
-    assert [step.what for step in left] == ["score"]
+    unfinished = plan.plan(other, options(tmp_path), rows=["Standard"]).unfinished
+    assert [step.action for step in unfinished] == ["score"]
 
 
-def test_given_weights_are_scored_alone(tmp_path: pathlib.Path) -> None:
+def test_weights_on_disk_are_scored_alone(tmp_path: pathlib.Path) -> None:
     directory = runs.ensure(ROBUST, options(tmp_path))
-    given = trained.weights(directory)
-    found = plan.plan(TABLE, options(tmp_path), rows=["Other"], given={"Other": given})
-    assert [(step.what, step.rows) for step in found.steps] == [("score", ("Other",))]
-    assert found.steps[0].name.startswith("given-")
-    assert found.absent == {}
-    assert plan.seconds_per_pass(costs.Sized(given)) > 0
+    weights = trained.weights(directory)
+    work = plan.plan(TABLE, options(tmp_path), rows=["Other"], weights={"Other": weights})
+    assert [(step.action, step.rows) for step in work.steps] == [("score", ("Other",))]
+    assert work.steps[0].name.startswith("given-")
+    assert work.absent == {}
+    assert plan.seconds_per_pass(costs.SizedNetwork(weights)) > 0
 
 
 def test_missing_data_is_said_with_the_place_and_the_way(tmp_path: pathlib.Path) -> None:
@@ -98,25 +102,25 @@ def test_missing_data_is_said_with_the_place_and_the_way(tmp_path: pathlib.Path)
     )
     table = dataclasses.replace(TABLE, rows={"IGAM": student})
     where = dataclasses.replace(options(tmp_path), data_dir=str(tmp_path / "nowhere"))
-    found = plan.plan(table, where).data
-    assert found["shapes28"] == "embedded"
-    assert found["cifar100"].startswith("MISSING: dataset cifar100: not found under")
-    assert "nowhere" in found["cifar100"]
+    places = plan.plan(table, where).data
+    assert places["shapes28"] == "embedded"
+    assert places["cifar100"].startswith("MISSING: dataset cifar100: not found under")
+    assert "nowhere" in places["cifar100"]
 
 
 def test_the_text_has_every_step_and_the_sum_of_hours(tmp_path: pathlib.Path) -> None:
-    asked: list[costs.Sized] = []
+    measured: list[costs.SizedNetwork] = []
 
-    def seconds(network: costs.Sized) -> float:
-        asked.append(network)
+    def seconds(network: costs.SizedNetwork) -> float:
+        measured.append(network)
         return 3600.0
 
-    found = plan.plan(TABLE, options(tmp_path))
-    text = plan_text(TABLE, found, seconds)
-    assert len(asked) == len(set(asked)) == 1
-    for step in found.steps:
+    work = plan.plan(TABLE, options(tmp_path))
+    text = plan_text(TABLE, work, seconds)
+    assert len(measured) == len(set(measured)) == 1
+    for step in work.steps:
         assert step.name in text
-    total = sum(sum(step.cost.passes.values()) for step in found.steps)
+    total = sum(sum(step.cost.passes.values()) for step in work.steps)
     last = next(line for line in text.splitlines() if line.endswith("in all"))
     assert math.isclose(float(last.split()[2]), total, rel_tol=1e-2)
     assert "not possible: Other: needs what is not here" in text
@@ -126,7 +130,7 @@ def test_the_text_has_every_step_and_the_sum_of_hours(tmp_path: pathlib.Path) ->
 def test_the_text_of_what_is_finished_asks_for_no_calibration(tmp_path: pathlib.Path) -> None:
     reproduce.reproduce(TABLE, options(tmp_path), rows=["Standard"])
 
-    def seconds(network: costs.Sized) -> float:
+    def seconds(network: costs.SizedNetwork) -> float:
         raise AssertionError(network)
 
     text = plan_text(TABLE, plan.plan(TABLE, options(tmp_path), rows=["Standard"]), seconds)
@@ -137,7 +141,7 @@ def test_the_text_of_what_is_finished_asks_for_no_calibration(tmp_path: pathlib.
 def test_the_calibration_grows_with_the_network() -> None:
     small, large = (
         plan.seconds_per_pass(
-            costs.Sized(dataclasses.replace(ROBUST.network, channels=channels), "shapes28")
+            costs.SizedNetwork(dataclasses.replace(ROBUST.network, channels=channels), "shapes28")
         )
         for channels in ((2, 3), (64, 64))
     )
@@ -146,8 +150,8 @@ def test_the_calibration_grows_with_the_network() -> None:
 
 @pytest.mark.parametrize("rows", [["Standard"], ["FT", "IGAM"]])
 def test_rows_limit_the_plan(tmp_path: pathlib.Path, rows: list[str]) -> None:
-    found = plan.plan(TABLE, options(tmp_path), rows=rows)
-    assert {row for step in found.steps for row in step.rows} == set(rows)
+    work = plan.plan(TABLE, options(tmp_path), rows=rows)
+    assert {row for step in work.steps for row in step.rows} == set(rows)
 
 
 def test_the_list_says_how_far_each_row_has_come(tmp_path: pathlib.Path) -> None:

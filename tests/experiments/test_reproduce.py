@@ -86,11 +86,11 @@ def test_what_cannot_run_says_why_and_the_others_go_on(results: dict[str, Result
 def test_a_teacher_is_trained_once_for_all_rows(
     results: dict[str, Result], options: Options
 ) -> None:
-    made = [path.name for path in options.runs_dir.iterdir()]
+    names = [path.name for path in options.runs_dir.iterdir()]
     assert (
-        sum(name.startswith("finetune_teacher") for name in made) == 1
+        sum(name.startswith("finetune_teacher") for name in names) == 1
     )  # FT is IGAM's teacher here
-    assert sum(name.startswith("train_robust") for name in made) == 3  # Standard, Wild, the source
+    assert sum(name.startswith("train_robust") for name in names) == 3  # Standard, Wild, the source
 
 
 def test_the_second_time_everything_is_reused(
@@ -105,19 +105,19 @@ def test_the_second_time_everything_is_reused(
         raise AssertionError(f"trained {run}")
 
     monkeypatch.setattr(runs, "train", train)
-    again = reproduce.reproduce(TABLE, options)
+    second = reproduce.reproduce(TABLE, options)
     for name in RAN:
-        assert again[name] == results[name]
-    assert again["Absent"].note == again["Wild"].note == "still not"
+        assert second[name] == results[name]
+    assert second["Absent"].note == second["Wild"].note == "still not"
 
 
 @pytest.mark.usefixtures("nothing_trains")
 class TestOnFinishedRuns:
     def test_only_some_rows(self, results: dict[str, Result], options: Options) -> None:
-        found = reproduce.reproduce(TABLE, options, rows=("IGAM",))
-        assert found["IGAM"] == results["IGAM"]
+        limited = reproduce.reproduce(TABLE, options, rows=("IGAM",))
+        assert limited["IGAM"] == results["IGAM"]
         for name in set(ROWS) - {"IGAM"}:
-            assert found[name] == Result(None, "not asked for (--rows)")
+            assert limited[name] == Result(None, "not asked for (--rows)")
 
     def test_records_are_read_without_the_weights(
         self, results: dict[str, Result], options: Options, tmp_path: pathlib.Path
@@ -125,21 +125,21 @@ class TestOnFinishedRuns:
         weights = shutil.ignore_patterns("*.keras")
         shutil.copytree(options.runs_dir, tmp_path / "runs", ignore=weights)
         elsewhere = dataclasses.replace(options, runs_dir=tmp_path / "runs")
-        for name, found in reproduce.reproduce(TABLE, elsewhere, rows=RAN).items():
-            assert found.record == (results[name].record if name in RAN else None)
+        for name, result in reproduce.reproduce(TABLE, elsewhere, rows=RAN).items():
+            assert result.record == (results[name].record if name in RAN else None)
 
     def test_another_number_of_examples_is_another_record(
         self, results: dict[str, Result], options: Options
     ) -> None:
-        found = reproduce.reproduce(TABLE, options, ("FT",), num_examples=4)["FT"].record
-        assert found is not None
-        assert found.n == 4
+        record = reproduce.reproduce(TABLE, options, ("FT",), num_examples=4)["FT"].record
+        assert record is not None
+        assert record.n == 4
         assert reproduce.reproduce(TABLE, options, ("FT",))["FT"] == results["FT"]
 
     def test_other_modes(self, results: dict[str, Result], options: Options) -> None:
-        found = reproduce.reproduce(TABLE, options, ("FT",), statistics=("batch",))["FT"].record
-        assert found is not None
-        assert found.results == {"batch": results["FT"].record.results["batch"]}
+        record = reproduce.reproduce(TABLE, options, ("FT",), statistics=("batch",))["FT"].record
+        assert record is not None
+        assert record.results == {"batch": results["FT"].record.results["batch"]}
 
     def test_given_weights_take_a_rows_place(
         self, results: dict[str, Result], options: Options, tmp_path: pathlib.Path
@@ -147,60 +147,60 @@ class TestOnFinishedRuns:
         path = tmp_path / "mine.keras"
         path.write_bytes((results["IGAM"].directory / "model.keras").read_bytes())
         where = dataclasses.replace(options, runs_dir=tmp_path / "runs")
-        given = {"Absent": trained.weights(path)}
+        weights = {"Absent": trained.weights(path)}
         for _ in range(2):
-            found = reproduce.reproduce(TABLE, where, ("Absent",), given=given)
-            assert found["Absent"].record.results == results["IGAM"].record.results
-            assert found["Absent"].note == f"weights: {path}"
+            row = reproduce.reproduce(TABLE, where, ("Absent",), weights=weights)["Absent"]
+            assert row.record.results == results["IGAM"].record.results
+            assert row.note == f"weights: {path}"
         assert [file.name.partition("-")[0] for file in (tmp_path / "runs").iterdir()] == ["given"]
 
     def test_progress_is_asked_for_row_by_row(
         self, results: dict[str, Result], options: Options, tmp_path: pathlib.Path
     ) -> None:
-        asked: list[str] = []
-        told: list[object] = []
+        rows: list[str] = []
+        calls: list[object] = []
 
         def progress(row: str) -> object:
-            asked.append(row)
-            return lambda *news: told.append(news)
+            rows.append(row)
+            return lambda *call: calls.append(call)
 
         reproduce.reproduce(TABLE, options, ("FT",), num_examples=3, progress=progress)
-        assert asked == ["FT"]
+        assert rows == ["FT"]
         parts = [
             (f"{mode}, {attack}", 3, 3)
             for mode in ("moving", "batch")
             for attack in TABLE.scoring.attacks
         ]
-        assert [news[:3] for news in told] == parts
+        assert [call[:3] for call in calls] == parts
 
     def test_strong_attacks_and_diagnosis_stand_beside(
         self, results: dict[str, Result], options: Options, tmp_path: pathlib.Path
     ) -> None:
         scoring = dataclasses.replace(TABLE.scoring, strong_examples=4, attacks=("fgsm",))
         table = dataclasses.replace(TABLE, scoring=scoring)
-        told: list[object] = []
-        found = reproduce.reproduce(
-            table, options, ("FT",), progress=lambda row: lambda *news: told.append(news)
+        calls: list[object] = []
+        result = reproduce.reproduce(
+            table, options, ("FT",), progress=lambda row: lambda *call: calls.append(call)
         )["FT"]
-        assert found.strong.n == 4
-        assert list(found.strong.results["moving"]) == [
+        assert result.strong.n == 4
+        assert list(result.strong.results["moving"]) == [
             "clean",
             "strong: apgd-ce",
             "strong: apgd-t",
             "strong",
         ]
-        assert found.strong.diagnosis["settings"]["n"] == 4
-        text = report.table_text(table, {"FT": found})
+        assert result.strong.diagnosis["settings"]["n"] == 4
+        text = report.table_text(table, {"FT": result})
         assert re.search(r"^ +Clean +FGSM +strong$", text, re.M)
         assert re.search(r"^  FT: (PASS|WARN)", text, re.M)
-        del told[:]
-        again = reproduce.reproduce(
-            table, options, ("FT",), progress=lambda row: lambda *news: told.append(news)
+        del calls[:]
+        reread = reproduce.reproduce(
+            table, options, ("FT",), progress=lambda row: lambda *call: calls.append(call)
         )["FT"]
-        assert again == found
-        assert not told  # both records were read back
+        assert reread == result
+        assert not calls  # both records were read back
 
-    @pytest.mark.parametrize("settings", [{"rows": ("FT", "Nope")}, {"given": {"Nope": None}}])
+    @pytest.mark.parametrize("settings", [{"rows": ("FT", "Nope")}, {"weights": {"Nope": None}}])
     def test_unknown_rows(self, options: Options, settings: dict[str, object]) -> None:
         with pytest.raises(
             InputError, match=r"^rows: table 1 has Standard, FT, Absent, Wild, IGAM, not Nope$"

@@ -18,7 +18,7 @@ def result(right: int) -> Result:
     return Result(EvalRecord(100, 50, 0, (0.0, 255.0), {}, results, {}))
 
 
-def found(against_first: bool) -> str:
+def summary_text(against_first: bool) -> str:
     table = Table(
         "t",
         "demo",
@@ -35,7 +35,7 @@ def found(against_first: bool) -> str:
 
 
 def test_means_and_differences_to_the_first_row() -> None:
-    lines = [" ".join(line.split()) for line in found(True).splitlines()]
+    lines = [" ".join(line.split()) for line in summary_text(True).splitlines()]
     assert lines[0].startswith("Over seeds 0, 1, 2: mean and its 95 % interval")
     assert (
         lines[2]
@@ -68,16 +68,16 @@ def test_verdicts_on_differences(values: tuple[float, ...], verdict: str) -> Non
 def test_equal_figures_are_explained_where_there_are_any(
     values: tuple[float, ...], lines: int
 ) -> None:
-    row = summary.Over(
+    row = summary.RowSummary(
         "a", {"moving": {"clean": summary.Mean(*intervals.mean_interval(values))}}, {}
     )
     assert (
-        len(summary.explained(summary.Summary((0, 1), ("clean",), ("moving",), None, (row,), ())))
+        len(summary.legend(summary.Summary((0, 1), ("clean",), ("moving",), None, (row,), ())))
         == lines
     )
 
 
 def test_without_a_reference_there_are_means_alone() -> None:
-    text = found(False)
+    text = summary_text(False)
     assert "n.d." not in text
     assert not re.search(r"^ +[+-]", text, re.M)

@@ -3,6 +3,7 @@
 import pathlib
 import subprocess
 import sys
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -40,22 +41,25 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pathlib.Path]:
 @pytest.mark.parametrize("form", ["run", "file", "directory", "prefix"])
 def test_the_forms_are_one(places: dict[str, pathlib.Path], form: str) -> None:
     expected = trained.load_model(places["file"]).get_weights()
-    found = trained.load_model(places[form]).get_weights()
-    assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
+    weights = trained.load_model(places[form]).get_weights()
+    assert all(np.array_equal(a, b) for a, b in zip(weights, expected, strict=True))
 
 
 def test_a_program_that_imports_nothing_else_loads_an_adapted_model(tmp_path: pathlib.Path) -> None:
     body = models.mnist_cnn(10, (2, 3), 4)
     adapter = adapters.parse(("mean", "crop:28", "scale:1/255"))
     models.adapted(body, adapter, (32, 32, 3), PIXELS).save(tmp_path / "model.keras")
-    program = "import sys; from igam_tf.experiments import trained; print(trained.load_model(sys.argv[1]).input_shape)"
-    done = subprocess.run(
+    program = (
+        "import sys; from igam_tf.experiments import trained; "
+        "print(trained.load_model(sys.argv[1]).input_shape)"
+    )
+    process = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path / "model.keras")],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.stdout == "(None, 32, 32, 3)\n", done.stderr
+    assert process.stdout == "(None, 32, 32, 3)\n", process.stderr
 
 
 def test_weights_are_known_by_content(places: dict[str, pathlib.Path]) -> None:
@@ -68,17 +72,44 @@ def test_weights_are_known_by_content(places: dict[str, pathlib.Path]) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("nothing", "expected the directory of a finished run"),
-        ("text.keras", "not a readable Keras"),
-    ],
-)
-def test_what_is_no_model(tmp_path: pathlib.Path, name: str, message: str) -> None:
+def _absent(path: pathlib.Path) -> None:
+    """Leaves nothing there."""
+
+
+def _empty_directory(path: pathlib.Path) -> None:
+    path.mkdir()
+
+
+def _text(path: pathlib.Path) -> None:
+    path.write_text("text")
+
+
+def _no_model(path: pathlib.Path) -> None:
+    path.mkdir()
+    (path / "config.json").write_text("{}")
+
+
+@pytest.mark.parametrize("make", [_absent, _empty_directory, _text, _no_model])
+def test_what_is_no_model(tmp_path: pathlib.Path, make: Callable[[pathlib.Path], None]) -> None:
+    make(tmp_path / "x")
+    for read in (trained.weights, trained.load_model):
+        with pytest.raises(
+            InputError,
+            match=f"^{tmp_path / 'x'}: expected the directory of a finished run, a .keras file or",
+        ):
+            read(tmp_path / "x")
+
+
+@pytest.mark.parametrize("name", ["text.keras", "half.keras"])
+def test_a_damaged_model(
+    places: dict[str, pathlib.Path], tmp_path: pathlib.Path, name: str
+) -> None:
     (tmp_path / "text.keras").write_text("not a model")
-    with pytest.raises(InputError, match=message):
-        trained.load_model(tmp_path / name)
+    (tmp_path / "half.keras").write_bytes(places["file"].read_bytes()[:1000])
+    path = tmp_path / name
+    with pytest.raises(InputError, match=f"^{path}: not a readable Keras model") as error:
+        trained.load_model(path)
+    assert "\n" not in str(error.value)
 
 
 def test_a_model_goes_with_its_own_images_and_classes(

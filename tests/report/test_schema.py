@@ -104,7 +104,7 @@ def test_one_seed_has_no_summary_and_nan_becomes_null() -> None:
         table_document.Figure,
         table_document.PublishedFigure,
         summary.Summary,
-        summary.Over,
+        summary.RowSummary,
         summary.Mean,
     ],
 )

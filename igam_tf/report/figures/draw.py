@@ -89,7 +89,7 @@ def landscape_figure(
     if len(shared := np.flatnonzero(np.all(correct, axis=0))):
         index, reason = int(shared[0]), "the first that all models get right"
     label = int(labels[index])
-    options.say(f"test image {index} of {dataset.name}, class {label}: {reason}")
+    options.log(f"test image {index} of {dataset.name}, class {label}: {reason}")
     landscapes = {
         paper_figures.panel_title(position, name, _run(picture, name)): landscape.landscape(
             model, images[index], label, bounds=dataset.bounds, seed=seed, resolution=resolution
@@ -178,7 +178,7 @@ def _report_absent(what: str, absent: dict[str, str], count: int, options: Optio
         name, reason = next(iter(absent.items()))
         raise InputError(f"{what}: none of its rows can be drawn; {name}: {reason}")
     for name, reason in absent.items():
-        options.say(f"left out: {name}: {reason}")
+        options.log(f"left out: {name}: {reason}")
 
 
 def _dataset(picture: PaperFigure, options: Options) -> Dataset:

@@ -11,7 +11,7 @@ import jinja2
 
 from igam_tf.core.version import __version__
 from igam_tf.evaluation.records import EvalRecord
-from igam_tf.experiments.summary import Summary, difference_text, explained, mean_text
+from igam_tf.experiments.summary import Summary, difference_text, legend, mean_text
 from igam_tf.report import plain_text
 from igam_tf.report.html.picture import Picture
 from igam_tf.report.table_document import STRONG, Document
@@ -46,7 +46,7 @@ def environment() -> jinja2.Environment:
         "arguments": _arguments,
         "conditions": plain_text.conditions,
         "difference": difference_text,
-        "explained": explained,
+        "legend": legend,
         "indented": _indented,
         "interval": plain_text.interval,
         "mean": mean_text,

@@ -45,7 +45,7 @@ class Place:
         self.first_labels: list[str] = []
         self.first_messages: list[str] = []
         self.options = small.options(
-            where / "runs", data_dir=str(where / "no data"), say=self.messages.append
+            where / "runs", data_dir=str(where / "no data"), log=self.messages.append
         )
 
     def fresh(self) -> Options:
