@@ -16,10 +16,18 @@ theirs thought told took wanted watched wished worn
 """
 SOURCES = [
     *("igam_tf/__init__.py", "igam_tf/adapters.py", "igam_tf/gradients.py", "igam_tf/losses.py"),
-    *("igam_tf/core", "igam_tf/data", "igam_tf/layers", "igam_tf/models", "bin", "examples"),
+    *(
+        "igam_tf/core",
+        "igam_tf/data",
+        "igam_tf/experiments",
+        "igam_tf/layers",
+        "igam_tf/models",
+        "bin",
+        "examples",
+    ),
 ]
-NAMES_CLEAN = [*SOURCES, "tests/parity"]
-LINES_CLEAN = [*SOURCES, "tests/parity", "README.md"]
+NAMES_CLEAN = [*SOURCES, "tests/experiments", "tests/parity"]
+LINES_CLEAN = [*SOURCES, "tests/experiments", "tests/parity", "README.md"]
 
 
 @pytest.mark.parametrize("place", NAMES_CLEAN)
