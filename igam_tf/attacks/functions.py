@@ -120,7 +120,7 @@ def fgsm(
 
     Args:
       epsilon, norm, loss, uint8_first_step: see `FGSM`.
-      model, x, y, bounds, statistics, seed, indices, batch_size: see `Attack.run`. Nothing is drawn.
+      model, x, y, bounds, statistics, seed, indices, batch_size: see `Attack.run`; seed is unused.
 
     Raises:
       InputError: any argument out of its range, with the range.

@@ -1,6 +1,4 @@
-"""BatchNorm moving averages re-estimated on clean data: how much of a number is the BatchNorm
-protocol?
-"""
+"""Recalibration: BatchNorm moving averages re-estimated on clean data."""
 
 from typing import Any
 
@@ -15,23 +13,23 @@ _MOVING_AVERAGES = {"moving_mean", "moving_variance"}
 
 
 def recalibrated(model: keras.Model, calibration: Split, batch_size: int = 100) -> keras.Model:
-    """A copy of a model whose BatchNorm moving averages are the plain means over batches of clean
-    images.
+    """A copy of a model, whose moving averages are plain means over batches of clean images.
 
-    It has moving averages even where the model has none (the release's fine-tuned teachers).
+    The copy has moving averages even where the model has none (the release's fine-tuned teachers).
 
     Args:
       model: a functional or sequential Keras model.
-      calibration: clean training images in the model's pixel range; whole batches of `batch_size`
-        are used.
+      calibration: clean training images in the model's pixel range; an incomplete last batch is
+        left out.
 
     Raises:
-      InputError: another model, one with stock BatchNormalization layers (whose moving averages are
-        decaying ones), one whose weights cannot all be copied, or fewer images than a batch.
+      InputError: another kind of model, stock BatchNormalization layers (their moving averages
+        decay), weights that cannot all be copied, or fewer images than a batch.
     """
     if not isinstance(model, keras.Model) or len(calibration) < batch_size:
         raise InputError(
-            f"recalibrated: need a Keras model and {batch_size} images or more, got {len(calibration)}"
+            f"recalibrated: need a Keras model and {batch_size} images or more, "
+            f"got {len(calibration)}"
         )
     if stock := stock_batchnorms(model):
         raise InputError(
@@ -41,7 +39,7 @@ def recalibrated(model: keras.Model, calibration: Split, batch_size: int = 100) 
     copy = _cloned(model)
     _copy_weights(model, copy)
     for index in range(len(calibration) // batch_size):
-        # Decays of 0, 1/2, 2/3 ... make the moving average the mean of all batches so far.
+        # With decays of 0, 1/2, 2/3 ... the moving average is the mean of the batches.
         for norm in batch_norms(copy):
             norm.momentum = index / (index + 1)
         copy(calibration.pixels(index * batch_size, (index + 1) * batch_size), training=True)
@@ -59,27 +57,27 @@ def _cloned(model: keras.Model) -> keras.Model:
 
     try:
         return keras.models.clone_model(model, clone_function=clone, recursive=True)
-    except ValueError as error:  # Keras' word for a subclassed model
+    except ValueError as error:  # Keras refuses subclassed models so
         raise InputError(
             f"recalibrated: need a functional or sequential model, got {type(model).__name__}"
         ) from error
 
 
 def _copy_weights(model: keras.Model, copy: keras.Model) -> None:
-    """Layer by layer: paths do not tell apart the weights of two nested models with equal names."""
+    """Layer by layer: the weights of two nested models with equal names have equal paths."""
     pairs = [
         (a, b) for a, b in zip(walk(model), walk(copy), strict=True) if not hasattr(a, "layers")
     ]
-    for layer, new in pairs:
-        weights, news = list(layer.weights), list(new.weights)
-        if isinstance(new, BatchNorm) and len(weights) < len(news):
-            news = [weight for weight in news if weight.name not in _MOVING_AVERAGES]
-        if [tuple(w.shape) for w in weights] != [tuple(w.shape) for w in news]:
+    for source, target in pairs:
+        values, weights = list(source.weights), list(target.weights)
+        if isinstance(target, BatchNorm) and len(values) < len(weights):
+            weights = [weight for weight in weights if weight.name not in _MOVING_AVERAGES]
+        if [tuple(w.shape) for w in values] != [tuple(w.shape) for w in weights]:
             raise InputError(
-                f"recalibrated: the weights of {model.name}'s layer {layer.name} differ"
+                f"recalibrated: the weights of {model.name}'s layer {source.name} differ"
             )
-        for weight, value in zip(news, weights, strict=True):
+        for weight, value in zip(weights, values, strict=True):
             weight.assign(value)
-    copied = {id(weight) for layer, _ in pairs for weight in layer.weights}
-    if lost := [weight.path for weight in model.weights if id(weight) not in copied]:
-        raise InputError(f"recalibrated: weights of no layer are not copied: {', '.join(lost)}")
+    copied = {id(weight) for source, _ in pairs for weight in source.weights}
+    if missing := [weight.path for weight in model.weights if id(weight) not in copied]:
+        raise InputError(f"recalibrated: weights of no layer are not copied: {', '.join(missing)}")

@@ -1,6 +1,7 @@
-"""`evaluate`: clean and attacked accuracy, with everything that the numbers need to be believed."""
+"""`evaluate`: a model, a data set and attacks to a record of accuracies."""
 
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -11,20 +12,20 @@ from igam_tf.attacks import Attack, AttackLike, Chain, Transfer, resolve_all
 from igam_tf.core import runtime
 from igam_tf.core.bounds import Amount
 from igam_tf.core.errors import InputError
-from igam_tf.core.settings.choices import HEADS, STATISTICS
+from igam_tf.core.settings.choices import HEADS
 from igam_tf.data.forms import split_of
 from igam_tf.data.splits import Dataset, Split
 from igam_tf.evaluation import fingerprints
 from igam_tf.evaluation.calibration import recalibrated
-from igam_tf.evaluation.examples import (
+from igam_tf.evaluation.ledger import Ledger
+from igam_tf.evaluation.preconditions import (
     bounds_for,
     require_logits,
     require_pixels,
     require_settings,
 )
-from igam_tf.evaluation.ledger import Ledger
-from igam_tf.evaluation.records import Count, EvalRecord, packed
-from igam_tf.evaluation.running import ModeRun, Progress, count_names
+from igam_tf.evaluation.records import EvalRecord, packed
+from igam_tf.evaluation.running import Evaluation, ModeRun, Outcomes, Progress, count_names
 from igam_tf.models import source_view
 
 
@@ -50,7 +51,7 @@ def evaluate(
     """Clean and attacked accuracy of a model.
 
     Attacks that differ only in their number of steps are read off one trajectory. A chain such as
-    `strong` gives a count after each of its stages too.
+    `strong` also has a count after each of its stages.
 
     Args:
       model: Keras model or callable, images to logits.
@@ -63,21 +64,21 @@ def evaluate(
         which examples share a batch: consecutive ones, `batch_size` at a time (the release: 100).
         `"recalibrated"` is `"moving"` on a copy of the model whose moving averages are re-estimated
         on `calibration`.
-      num_examples: the first so many; None for all.
+      num_examples: how many of the first examples; None for all.
       bounds: pixel range; None asks the model, or the `Dataset` where the model does not say.
-      seed: of all random draws, which each example has its own of.
+      seed: of all random draws. An example's draws do not depend on its batch.
       calibration: clean training images for `"recalibrated"`, in any form of `dataset`; by default
         a `Dataset`'s training split.
-      surrogate: the model that attacks named `transfer-...` are computed on, for the same images
-        and classes.
-      attack_head: `"target"`; or `"source"`, the release's way with fine-tuned teachers: every
+      surrogate: a model for the same images and classes. Transfer attacks (`transfer-...`) are
+        computed on it and judged on `model`.
+      attack_head: `"target"`; or `"source"`, as the release attacks fine-tuned teachers: every
         attack is computed on the frozen source head's logits with the target's labels, and judged
         by the target head.
       progress: called after every part.
-      parts_dir: finished parts are kept there until the record is whole, and an evaluation with the
-        same settings goes on from them; without it nothing is kept.
+      parts_dir: stores finished parts until the record is complete. An evaluation with the same
+        settings resumes from them.
       images: filled with the adversarial images, float32 [N, H, W, C], by `mode/attack`; of attacks
-        that are read off one trajectory, with the longest's.
+        on one trajectory, with those of the longest.
 
     Raises:
       InputError: empty data, an unknown or repeated attack, an unknown mode, bad amounts, images
@@ -90,73 +91,66 @@ def evaluate(
     calibration = _calibration(dataset, calibration, statistics)
     require_settings(split, statistics, batch_size, calibration)
     limits = bounds_for(model, dataset, bounds)
-    own = resolve_all(attacks, epsilon, step_size)
-    resolved = _on_models(own, model, surrogate, attack_head)
+    resolved = resolve_all(attacks, epsilon, step_size)
+    on_model = functools.partial(_on_model, resolved, surrogate, attack_head)
+    attacks = on_model(model)
     require_logits(model, split, limits, statistics[0])
     if calibration is not None:
         require_pixels(calibration, limits, "calibration")
-    single = _single(resolved)
-    shape = split.images.shape[1:]
-    described = {attack.name: attack.settings(limits, shape) for attack in single}
-    ledger = Ledger(
-        None if parts_dir is None else pathlib.Path(parts_dir),
-        {
-            "model": fingerprints.of_model(model, split),
-            "surrogates": {
-                attack.name: fingerprints.of_model(attack.surrogate, split)
-                for attack in single
-                if isinstance(attack, Transfer)
-            },
-            "data": fingerprints.of_data(split),
-            "calibration": fingerprints.of_data(calibration) if calibration is not None else None,
-            "attacks": described,
-            "counts": [name for attack in resolved for name in count_names(attack)],
-            "statistics": list(statistics),
-            "numbers": [len(split), batch_size, seed, limits.low, limits.high, images is not None],
-        },
-    )
-    results, flags = {}, {}
+    single, shape = _single(attacks), split.images.shape[1:]
+    settings = {attack.name: attack.settings(limits, shape) for attack in single}
+    identity = {
+        **_fingerprints(model, single, split, calibration),
+        "attacks": settings,
+        "counts": [name for attack in attacks for name in count_names(attack)],
+        "statistics": list(statistics),
+        "numbers": [len(split), batch_size, seed, limits.low, limits.high, images is not None],
+        "format": 2,  # of the parts' arrays
+    }
+    ledger = Ledger(None if parts_dir is None else pathlib.Path(parts_dir), identity)
+    evaluation = Evaluation(split, limits, seed, batch_size, ledger, progress, images)
+    outcomes: dict[str, Outcomes] = {}
     for mode in statistics:
-        subject, own_attacks = model, resolved
         if mode == "recalibrated":
             assert calibration is not None
-            subject = recalibrated(model, calibration, batch_size)
-            require_logits(subject, split, limits, "moving")
-            own_attacks = _on_models(own, subject, surrogate, attack_head)
-        run = ModeRun(
-            mode,
-            subject,
-            mode if mode in STATISTICS else "moving",
-            split,
-            limits,
-            seed,
-            batch_size,
-            ledger,
-            progress,
-            images,
-        )
-        outcomes = run.run(own_attacks)
-        results[mode] = {
-            name: Count(
-                int(correct.sum()),
-                len(split),
-                None if never_fooled is None else int(never_fooled.sum()),
-            )
-            for name, (correct, never_fooled) in outcomes.items()
-        }
-        flags[mode] = {name: packed(correct) for name, (correct, _) in outcomes.items()}
+            copy = recalibrated(model, calibration, batch_size)
+            require_logits(copy, split, limits, "moving")
+            outcomes[mode] = ModeRun(mode, copy, "moving", evaluation).run(on_model(copy))
+        else:
+            outcomes[mode] = ModeRun(mode, model, mode, evaluation).run(attacks)
     ledger.close()
     return EvalRecord(
         len(split),
         batch_size,
         seed,
         (limits.low, limits.high),
-        described,
-        results,
+        settings,
+        {
+            mode: {name: outcome.summary for name, outcome in by_name.items()}
+            for mode, by_name in outcomes.items()
+        },
         runtime.environment(),
-        [doubt for attack in resolved for doubt in attack.doubts(limits, shape)],
-        flags,
+        [doubt for attack in attacks for doubt in attack.doubts(limits, shape)],
+        {
+            mode: {name: packed(outcome.correct) for name, outcome in by_name.items()}
+            for mode, by_name in outcomes.items()
+        },
     )
+
+
+def _fingerprints(
+    model: Any, attacks: Sequence[Attack], split: Split, calibration: Split | None
+) -> dict[str, Any]:
+    """Digits of all models and data of an evaluation."""
+    surrogates = {a.name: a.surrogate for a in attacks if isinstance(a, Transfer)}
+    return {
+        "model": fingerprints.of_model(model, split),
+        "surrogates": {
+            name: fingerprints.of_model(surrogate, split) for name, surrogate in surrogates.items()
+        },
+        "data": fingerprints.of_data(split),
+        "calibration": None if calibration is None else fingerprints.of_data(calibration),
+    }
 
 
 def _calibration(dataset: Any, calibration: Any, statistics: Sequence[str]) -> Split | None:
@@ -169,10 +163,10 @@ def _calibration(dataset: Any, calibration: Any, statistics: Sequence[str]) -> S
     return None if calibration is None else split_of(calibration)
 
 
-def _on_models(
-    attacks: Sequence[Attack], model: Any, surrogate: Any, attack_head: str
+def _on_model(
+    attacks: Sequence[Attack], surrogate: Any, attack_head: str, model: Any
 ) -> list[Attack]:
-    """The attacks, each with the model that its images are computed on."""
+    """The attacks on a model, each with the model that its images are computed on."""
     if attack_head not in HEADS:
         raise InputError(f"attack_head: expected one of {', '.join(HEADS)}, got {attack_head!r}")
     if attack_head == "source":
@@ -188,7 +182,7 @@ def _on_models(
 
 
 def _through_head(attack: Attack, head: Any) -> Attack:
-    """The attack computed on a source head, under its own name."""
+    """The attack, computed on a source head; its name stays."""
     if isinstance(attack, Chain):
         stages = tuple(_through_head(stage, head) for stage in attack.stages)
         return dataclasses.replace(attack, stages=stages)
@@ -196,10 +190,10 @@ def _through_head(attack: Attack, head: Any) -> Attack:
 
 
 def _single(attacks: Sequence[Attack]) -> list[Attack]:
-    """The attacks themselves; of chains, their stages.
+    """The attacks, and in place of a chain its stages.
 
     Raises:
-      InputError: a transfer attack has no model to compute its images on.
+      InputError: a transfer attack has no surrogate, or two different attacks have one name.
     """
     single = [
         stage

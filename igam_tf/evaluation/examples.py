@@ -14,10 +14,10 @@ from igam_tf.layers import bounds_of
 
 
 def bounds_for(model: Any, dataset: Any, bounds: Any) -> Bounds:
-    """The pixel range of an evaluation: as given, else the model's, else the data set's.
+    """The pixel range of an evaluation: `bounds`, else the model's, else the data set's.
 
     Raises:
-      InputError: nobody says it, or the model and the data set disagree.
+      InputError: there is none, or the model and the data set disagree.
     """
     if bounds is not None:
         return as_bounds(bounds)
@@ -37,10 +37,11 @@ def bounds_for(model: Any, dataset: Any, bounds: Any) -> Bounds:
 def require_settings(
     split: Split, statistics: Sequence[str], batch_size: int, calibration: Any
 ) -> None:
-    """Raises an InputError for settings that no evaluation can have."""
+    """Raises an InputError for settings that do not make an evaluation."""
     if not len(split) or not statistics or batch_size < 1:
         raise InputError(
-            f"evaluate: need examples, a mode and a positive batch, got {len(split)}, {tuple(statistics)}, {batch_size}"
+            "evaluate: need examples, a mode and a positive batch, "
+            f"got {len(split)}, {tuple(statistics)}, {batch_size}"
         )
     if unknown := [mode for mode in statistics if mode not in MODES]:
         raise InputError(f"statistics: expected {', '.join(MODES)}, got {', '.join(unknown)}")
@@ -49,10 +50,10 @@ def require_settings(
 
 
 def require_pixels(split: Split, bounds: Bounds, name: str) -> None:
-    """Looks at the first 1000 images of a split.
+    """Checks the first 1000 images of a split.
 
     Raises:
-      InputError: they are not in the pixel range, or fill so little of it that they are of another.
+      InputError: they leave the pixel range, or fill so little of it that theirs is another.
     """
     pixels = split.first(1000).pixels()
     slack = 1e-6 * bounds.range
@@ -64,10 +65,10 @@ def require_pixels(split: Split, bounds: Bounds, name: str) -> None:
 
 
 def require_logits(model: Any, split: Split, bounds: Bounds, mode: str) -> None:
-    """Looks at the outputs once: attacks on probabilities or NaN look like robustness.
+    """Checks the model's outputs once: under attack, probabilities or NaN look like robustness.
 
     Raises:
-      InputError: examples that do not fit the model, or outputs that are no finite logits.
+      InputError: examples that do not fit the model, or outputs that are not finite logits.
     """
     first = split.first(min(len(split), 32))
     _, x, _ = inputs.checked(model, first.pixels(), first.labels, bounds)
@@ -79,5 +80,6 @@ def require_logits(model: Any, split: Split, bounds: Bounds, mode: str) -> None:
         raise InputError(f"{getattr(model, 'name', 'model')}: {inputs.PROBABILITIES}")
     if split.labels.max() >= logits.shape[1]:
         raise InputError(
-            f"labels: the model has {logits.shape[1]} classes, got labels up to {split.labels.max()}"
+            f"labels: the model has {logits.shape[1]} classes, "
+            f"got labels up to {split.labels.max()}"
         )

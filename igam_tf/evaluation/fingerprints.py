@@ -1,6 +1,4 @@
-"""What a model or data set holds, in sixteen hexadecimal digits: whether two evaluations are of the
-same.
-"""
+"""Sixteen hexadecimal digits of a model's or data set's contents, to tell evaluations apart."""
 
 import hashlib
 from collections.abc import Iterable
@@ -14,7 +12,7 @@ from igam_tf.data.stored import StoredImages
 
 
 def of_model(model: Any, split: Split) -> str:
-    """Of a Keras model's weights; of another callable, its outputs on the first images."""
+    """Digits of a Keras model's weights; of any other callable's outputs on the first images."""
     if isinstance(model, keras.Model):
         return _of(np.asarray(weight) for weight in model.weights)
     return _of([np.asarray(model(split.pixels(0, 4)))])

@@ -1,7 +1,6 @@
 """95 % intervals: of a share of examples, and of a mean over training runs.
 
-SciPy's statistics take a second to import. The functions import them, so that only a reader of
-intervals waits.
+SciPy's statistics take a second to import, so the functions import them at their first use.
 """
 
 import math
@@ -12,9 +11,7 @@ LEVEL = 0.95
 
 
 def wilson(correct: int, n: int) -> tuple[float, float]:
-    """Wilson's interval for the share `correct / n`: it covers the draw of the examples, not
-    training.
-    """
+    """Wilson's interval for the share `correct / n`; it covers the draw of examples alone."""
     from scipy import stats
 
     interval = stats.binomtest(correct, n).proportion_ci(LEVEL, method="wilson")
@@ -22,14 +19,13 @@ def wilson(correct: int, n: int) -> tuple[float, float]:
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """Mean and the ends of Student's interval around it.
+    """Mean, low and high end of Student's interval.
 
-    Values that are all equal (but for rounding) show no spread from which an interval could be
-    estimated. Its ends are then NaN: an interval of width zero would call any difference
-    significant.
+    The ends are NaN where all values are equal (but for rounding): with an interval of width zero,
+    any difference would be significant.
 
     Args:
-      values: two or more independent ones, such as the accuracies of training runs.
+      values: two or more independent values, such as the accuracies of training runs.
     """
     from scipy import stats
 

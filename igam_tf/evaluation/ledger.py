@@ -1,4 +1,4 @@
-"""Finished parts of a long evaluation on disk, so that a killed one goes on where it stopped."""
+"""Finished parts of an evaluation on disk, from which a killed one resumes."""
 
 import json
 import pathlib
@@ -13,14 +13,13 @@ from igam_tf.core.errors import InputError
 
 
 class Ledger:
-    """Arrays by key under a directory, each part written whole or not at all; without a directory,
-    nothing is kept.
+    """Parts by key in a directory, each written whole or not at all; None stores nothing.
 
     Args:
-      settings: what the parts are parts of, as plain data.
+      settings: of the evaluation, as plain data.
 
     Raises:
-      InputError: the directory holds parts of something else, or other files.
+      InputError: the directory holds parts of another evaluation, or other files.
     """
 
     def __init__(self, directory: pathlib.Path | None, settings: Mapping[str, Any]) -> None:
@@ -28,31 +27,33 @@ class Ledger:
         if directory is None:
             return
         text = json.dumps(settings, indent=1, sort_keys=True)
-        begun = directory / "settings.json"
-        if begun.exists() and begun.read_text() != text:
+        file = directory / "settings.json"
+        if file.exists() and file.read_text() != text:
             raise InputError(
-                f"{directory} holds an unfinished evaluation with other settings; remove it, or finish that one"
+                f"{directory} holds an unfinished evaluation with other settings; "
+                "remove it, or finish that one"
             )
         directory.mkdir(parents=True, exist_ok=True)
-        if not begun.exists() and any(not files.is_temporary(path) for path in directory.iterdir()):
+        if not file.exists() and any(not files.is_temporary(path) for path in directory.iterdir()):
             raise InputError(
-                f"{directory} holds other files; parts need a directory of their own, removed at the end"
+                f"{directory} holds other files; "
+                "parts need a directory of their own, removed at the end"
             )
-        files.write_text(begun, text)
+        files.write_text(file, text)
 
-    def part(self, key: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """The arrays of a part: read back if it was finished before, else made and kept."""
+    def part(self, key: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """The arrays of a part: read from disk if they are there, else computed and stored."""
         if self.directory is None:
-            return make()
+            return compute()
         path = self.directory / f"{key}.npz"
         if path.exists():
-            with np.load(path) as found:
-                return dict(found)
-        arrays = make()
+            with np.load(path) as arrays:
+                return dict(arrays)
+        arrays = compute()
         files.write_arrays(path, arrays, compressed=False)
         return arrays
 
     def close(self) -> None:
-        """Removes the parts: what they were for is finished."""
+        """Removes the parts, once the evaluation is finished."""
         if self.directory is not None:
             shutil.rmtree(self.directory)

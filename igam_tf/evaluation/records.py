@@ -1,4 +1,4 @@
-"""What an evaluation says: counts, intervals, and everything that the numbers need to be believed."""
+"""Records of evaluations: counts, intervals, settings, environment, per-example flags."""
 
 import dataclasses
 import json
@@ -13,8 +13,10 @@ from igam_tf.evaluation import intervals
 
 @dataclasses.dataclass(frozen=True)
 class Count:
-    """How many of n examples stayed right; `never_fooled` counts those right at every step up to
-    the last.
+    """Correct examples out of n at an attack's last step.
+
+    Attributes:
+      never_fooled: correct on the clean image and at every step; None where not recorded.
     """
 
     correct: int
@@ -27,26 +29,25 @@ class Count:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Wilson's 95 % interval for the accuracy: chance of the drawn examples alone, not of
-        training.
-        """
+        """Wilson's 95 % interval for the accuracy. It covers the draw of examples, not training."""
         return intervals.wilson(self.correct, self.n)
 
 
 def packed(flags: np.ndarray) -> str:
-    """Booleans as hexadecimal digits, eight to two; `numpy.unpackbits` undoes it."""
+    """Booleans as hexadecimal digits, two for eight; `numpy.unpackbits` is the inverse."""
     return np.packbits(flags).tobytes().hex()
 
 
 @dataclasses.dataclass(frozen=True)
 class EvalRecord:
-    """Everything that the accuracies need to be believed: results[mode][attack], `clean` among the
-    attacks.
+    """An evaluation with all its settings.
 
     Attributes:
-      doubts: what makes an attack weaker than its radius says.
-      flags: by mode and attack, which examples are right: `packed`.
-      diagnosis: `igam_tf.evaluation.diagnostics.Diagnosis` as plain data, where one was made.
+      attacks: each attack's settings, by name.
+      results: by mode and attack; `"clean"` is without an attack.
+      doubts: settings that make an attack weaker than its radius says.
+      flags: by mode and attack, which examples are correct: `packed`.
+      diagnosis: `igam_tf.evaluation.diagnostics.Diagnosis` as plain data; None without one.
     """
 
     n: int
@@ -61,25 +62,25 @@ class EvalRecord:
     diagnosis: dict[str, Any] | None = None
 
     def count(self, attack: str = "clean", statistics: str | None = None) -> Count:
-        """The result under an attack (`"clean"`: none), by default of the first mode."""
+        """The result under an attack, or without one (`"clean"`); by default in the first mode."""
         mode = next(iter(self.results)) if statistics is None else statistics
         try:
             return self.results[mode][attack]
         except KeyError:
-            known = {m: sorted(r) for m, r in self.results.items()}
+            names = {mode: sorted(counts) for mode, counts in self.results.items()}
             raise InputError(
-                f"record: there is no {attack!r} with statistics {mode!r}, only {known}"
+                f"record: there is no {attack!r} with statistics {mode!r}, only {names}"
             ) from None
 
     def accuracy(self, attack: str = "clean", statistics: str | None = None) -> float:
-        """Share of right answers in [0, 1] at the attack's last step."""
+        """Accuracy in [0, 1] at the attack's last step."""
         return self.count(attack, statistics).accuracy
 
     def right(self, attack: str = "clean", statistics: str | None = None) -> np.ndarray:
-        """Which examples are right at the attack's end, bool [n]; as `count` for the names.
+        """Which examples are correct at the attack's last step, bool [n]; arguments as `count`.
 
         Raises:
-          InputError: no such result, or a record from before records said so.
+          InputError: no such result, or a record of an older version, without flags.
         """
         self.count(attack, statistics)
         mode = next(iter(self.results)) if statistics is None else statistics
@@ -98,7 +99,7 @@ class EvalRecord:
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> "EvalRecord":
-        """The record that `to_json` wrote, from the plain data in its text."""
+        """The record from the plain data in `to_json`'s text."""
         results = {
             mode: {name: Count(**count) for name, count in counts.items()}
             for mode, counts in fields["results"].items()

@@ -1,5 +1,4 @@
-"""Auto-PGD and Square beside those of IBM's Adversarial Robustness Toolbox, at the same radius and
-budget.
+"""Auto-PGD and Square beside ART's (Adversarial Robustness Toolbox), same radius and budget.
 
 Needs `adversarial-robustness-toolbox` (the extra `bench`) and some minutes: `pytest -m slow
 tests/attacks`.
@@ -19,7 +18,7 @@ from igam_tf.data import shapes
 from igam_tf.layers import PixelRange
 from igam_tf.training import AdversarialTrainer, Momentum, SteppedSchedule
 
-# ART warns of what it finds missing, and uses of TensorFlow and NumPy what is deprecated.
+# ART warns of missing packages, and uses deprecated parts of TensorFlow and NumPy.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 NUM_EXAMPLES = 500
@@ -79,7 +78,7 @@ def ours(model: keras.Model, attack: str, epsilon: float) -> np.ndarray:
     return attacks.apgd(model, x, y, epsilon=epsilon, steps=STEPS, loss=attack, seed=0)
 
 
-def theirs(model: keras.Model, attack: str, epsilon: float) -> np.ndarray:
+def by_art(model: keras.Model, attack: str, epsilon: float) -> np.ndarray:
     from art.attacks import evasion
     from art.estimators.classification import TensorFlowV2Classifier
 
@@ -92,11 +91,11 @@ def theirs(model: keras.Model, attack: str, epsilon: float) -> np.ndarray:
     )
     np.random.seed(0)  # noqa: NPY002  # where ART draws from
     if attack == "square":
-        made = evasion.SquareAttack(
+        attack_object = evasion.SquareAttack(
             classifier, eps=epsilon, max_iter=QUERIES, batch_size=NUM_EXAMPLES, verbose=False
         )
     else:
-        made = evasion.AutoProjectedGradientDescent(
+        attack_object = evasion.AutoProjectedGradientDescent(
             classifier,
             eps=epsilon,
             eps_step=2 * epsilon,
@@ -106,7 +105,7 @@ def theirs(model: keras.Model, attack: str, epsilon: float) -> np.ndarray:
             loss_type={"xent": "cross_entropy", "dlr": "difference_logits_ratio"}[attack],
             verbose=False,
         )
-    return made.generate(task().test.pixels(), task().test.labels)
+    return attack_object.generate(task().test.pixels(), task().test.labels)
 
 
 @pytest.fixture
@@ -115,7 +114,7 @@ def art(monkeypatch: pytest.MonkeyPatch) -> Callable[[keras.Model, str, float], 
     # Keras 3 has no such enumeration any more, and takes these strings.
     names = types.SimpleNamespace(NONE="none", SUM="sum", SUM_OVER_BATCH_SIZE="sum_over_batch_size")
     monkeypatch.setattr(tf.keras.losses, "Reduction", names, raising=False)
-    return theirs
+    return by_art
 
 
 @pytest.mark.parametrize("kind", EPSILON)
@@ -124,11 +123,10 @@ def test_ours_are_as_strong(kind: str, attack: str, art: Callable[..., np.ndarra
     model, epsilon = network(kind, residual=attack != "square"), EPSILON[kind]
     clean = accuracy(model, task().test.pixels())
     assert clean > (0.9 if kind == "standard" else 0.5)
-    found = {name: made(model, attack, epsilon) for name, made in (("ours", ours), ("theirs", art))}
-    for x in found.values():
+    x_adv = {"ours": ours(model, attack, epsilon), "ART's": art(model, attack, epsilon)}
+    for x in x_adv.values():
         assert np.abs(x - task().test.pixels()).max() <= epsilon + 1e-3
-    left = {name: accuracy(model, x) for name, x in found.items()}
-    print(
-        f"{kind} {epsilon}/255 {attack}: clean {clean:.1%}, ours {left['ours']:.1%}, ART's {left['theirs']:.1%}"
-    )
-    assert left["ours"] <= left["theirs"] + TOLERANCE
+    robust = {name: accuracy(model, x) for name, x in x_adv.items()}
+    shares = ", ".join(f"{name} {share:.1%}" for name, share in robust.items())
+    print(f"{kind} {epsilon}/255 {attack}: clean {clean:.1%}, {shares}")
+    assert robust["ours"] <= robust["ART's"] + TOLERANCE

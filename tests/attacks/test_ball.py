@@ -1,4 +1,4 @@
-"""Whatever the amounts, bounds and images: every attack stays in its ball and in the pixel range."""
+"""Every attack stays in its ball and in the pixel range, whatever the amounts and images."""
 
 import functools
 from collections.abc import Callable
@@ -79,13 +79,13 @@ def test_no_example_leaves_ball_or_range(
         "apgd": {"steps": steps},
         "square": {"queries": 20 * steps},
     }[name.split("-")[0]]
-    found = attack(network, x, y, epsilon=epsilon, bounds=bounds, **settings, seed=seed)
-    assert found.dtype == np.float32
-    assert found.shape == x.shape
-    assert np.isfinite(found).all()
+    x_adv = attack(network, x, y, epsilon=epsilon, bounds=bounds, **settings, seed=seed)
+    assert x_adv.dtype == np.float32
+    assert x_adv.shape == x.shape
+    assert np.isfinite(x_adv).all()
     slack = 1e-6 * (high - low)
-    assert found.min() >= low - slack
-    assert found.max() <= high + slack
-    offsets = np.abs(found.astype(np.float64) - x).reshape(SIZE, -1)
+    assert x_adv.min() >= low - slack
+    assert x_adv.max() <= high + slack
+    offsets = np.abs(x_adv.astype(np.float64) - x).reshape(SIZE, -1)
     lengths = offsets.max(1) if norm == "linf" else np.linalg.norm(offsets, axis=1)
     assert lengths.max() <= epsilon + slack * root

@@ -1,6 +1,4 @@
-"""What every attack begins with: checked inputs, logits, seeds, and what is compiled once per
-model.
-"""
+"""The inputs of every attack: checks, logits, seeds, and programs compiled once per model."""
 
 import gc
 import weakref
@@ -83,16 +81,15 @@ def test_models_that_say_that_they_give_probabilities(
         (2, "^targets: expected 5 integer classes"),
     ],
 )
-def test_targets_that_are_none(targets: Any, message: str) -> None:
+def test_targets_that_do_not_fit(targets: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         AttackInputs.of(tiny.classifier(), X, Y, targets=targets)
 
 
 def test_targets() -> None:
-    aims = AttackInputs.of(
-        tiny.classifier(), X, Y, targets=np.array([0, 1, 2, 0, 1], np.uint8)
-    ).targets
-    np.testing.assert_array_equal(aims, np.array([0, 1, 2, 0, 1], np.int64), strict=True)
+    bytes_ = np.array([0, 1, 2, 0, 1], np.uint8)
+    targets = AttackInputs.of(tiny.classifier(), X, Y, targets=bytes_).targets
+    np.testing.assert_array_equal(targets, np.array([0, 1, 2, 0, 1], np.int64), strict=True)
     far = AttackInputs.of(linear, X, Y, bounds=PIXELS, targets=[7] * 5).targets
     assert far.tolist() == [7] * 5  # a callable does not say its classes
 
@@ -113,7 +110,7 @@ def test_batches_are_consecutive_and_carry_everything() -> None:
 @pytest.mark.parametrize(
     ("statistics", "expected"), [("moving", [1, 3]), ("batch", [0, 1, 2, 3, 4])]
 )
-def test_survivors(statistics: str, expected: list[int]) -> None:
+def test_places_to_attack(statistics: str, expected: list[int]) -> None:
     batch = AttackInputs.of(tiny.classifier(), X, Y, statistics=statistics)
     assert batch.places_to_attack(np.array([0, 1, 0, 1, 0], bool)).tolist() == expected
 
@@ -130,12 +127,11 @@ def test_another_model_must_fit_too() -> None:
 def test_logits(statistics: str) -> None:
     model = tiny.classifier()
     before = tiny.values(model)
-    found = programs.logits(model, X, statistics)
-    np.testing.assert_allclose(
-        found, gradients.logits_of(model, X, statistics), rtol=1e-5, atol=1e-5
-    )
+    logits = programs.logits(model, X, statistics)
+    expected = gradients.logits_of(model, X, statistics)
+    np.testing.assert_allclose(logits, expected, rtol=1e-5, atol=1e-5)
     other = programs.logits(model, X, "batch" if statistics == "moving" else "moving")
-    assert np.abs(found - other).max() > 1e-2
+    assert np.abs(logits - other).max() > 1e-2
     assert tiny.equal(tiny.values(model), before)
 
 
@@ -165,7 +161,7 @@ def test_logits_are_traced_once_for_all_batches() -> None:
         ),
     ],
 )
-def test_outputs_that_are_no_logits(model: Any, message: str) -> None:
+def test_outputs_that_are_not_logits(model: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         programs.logits(model, X, "moving")
 
@@ -181,7 +177,7 @@ def test_seeds_and_numbers_by_default() -> None:
     np.testing.assert_array_equal(own, np.array([7, 9, 1, 2, 3], np.int32), strict=True)
 
 
-def test_things_are_built_once_per_model_and_key_and_die_with_the_model() -> None:
+def test_programs_are_built_once_per_model_and_key_and_die_with_the_model() -> None:
     built: list[str] = []
 
     def builder(name: str) -> Callable[..., Callable[..., Any]]:

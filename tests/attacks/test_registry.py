@@ -1,4 +1,4 @@
-"""Attacks by name: which object a name is, what is printed of it, what is doubted."""
+"""Attacks by name: the object of a name, its description, doubts, costs and settings."""
 
 import dataclasses
 from typing import Any
@@ -64,12 +64,13 @@ def test_amounts_are_passed_on() -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "", "clean", "pgd", "pgd0", "pgd-20", "pgd020", "pgd20-cw", "pgd20-", "PGD20", "fgsm1", " fgsm", "pgd2\n",
-        "fgsm-x2", "pgd5-x0", "pgd5-x2-l2", "pgd5-l2-margin", "pgd5-linf", "pgd5-uint8", "fgsm-uint8-margin", "fgsm-l2",
-        "apgd", "apgd50", "apgd0-ce", "apgd-margin", "apgd-ce-l2", "square0", "square-x2", "transfer-", "transfer-strong2",
-        "transfer-transfer-fgsm", "strong2",
+        *("", "clean", "pgd", "pgd0", "pgd-20", "pgd020", "pgd20-cw", "pgd20-", "PGD20", "pgd2\n"),
+        *("fgsm1", " fgsm", "fgsm-x2", "fgsm-l2", "fgsm-uint8-margin", "pgd5-uint8", "pgd5-linf"),
+        *("pgd5-x0", "pgd5-x2-l2", "pgd5-l2-margin", "apgd", "apgd50", "apgd0-ce", "apgd-margin"),
+        *("apgd-ce-l2", "square0", "square-x2", "transfer-", "transfer-strong2", "strong2"),
+        "transfer-transfer-fgsm",
     ],
-)  # fmt: skip
+)
 def test_unknown_names(name: str) -> None:
     with pytest.raises(InputError) as error:
         resolve(name)
@@ -78,7 +79,7 @@ def test_unknown_names(name: str) -> None:
 
 
 @pytest.mark.parametrize("attack", [7, None, PGD, object(), [PGD()], lambda x: x])
-def test_what_is_no_attack(attack: Any) -> None:
+def test_other_things_are_refused(attack: Any) -> None:
     with pytest.raises(InputError, match=r"^attacks: expected a name, or an object with name"):
         resolve(attack)
 
@@ -89,7 +90,7 @@ def test_labels_that_no_record_can_have(label: str) -> None:
         resolve(PGD(label=label))
 
 
-def test_several() -> None:
+def test_several_attacks() -> None:
     assert resolve_all("fgsm") == resolve_all(FGSM()) == [FGSM()]
     attacks = resolve_all(("fgsm", PGD(epsilon=4, label="mine")), 2, 1)
     assert attacks == [FGSM(epsilon=2), PGD(epsilon=4, label="mine")]
@@ -146,7 +147,7 @@ def test_other_settings_make_another_trajectory(changed: dict[str, Any]) -> None
 
 @pytest.mark.parametrize("name", ["transfer-pgd20", "apgd-ce", "square", "strong"])
 def test_attacks_that_run_alone(name: str) -> None:
-    """A reading on the surrogate is none on the model; APGD's steps depend on how many there are."""
+    """Readings on a surrogate do not judge the model; APGD's steps depend on their number."""
     assert resolve(name).trajectory is None
 
 
@@ -176,7 +177,8 @@ EPS = "linf, eps 8/255 (8 of [0, 255])"
         (
             "pgd5-margin-l2",
             PIXELS,
-            "l2, eps 8/255 (8 of [0, 255]), 5 steps of 2, random start, loss margin, right at the last step",
+            "l2, eps 8/255 (8 of [0, 255]), 5 steps of 2, random start, loss margin, "
+            "right at the last step",
         ),
         ("apgd-ce", PIXELS, f"{EPS}, 100 steps, random start, loss xent"),
         (
@@ -188,7 +190,8 @@ EPS = "linf, eps 8/255 (8 of [0, 255])"
         (
             "transfer-pgd20",
             PIXELS,
-            f"{EPS}, 20 steps of 2, random start, loss xent, right at the last step, computed on the surrogate",
+            f"{EPS}, 20 steps of 2, random start, loss xent, right at the last step, "
+            "computed on the surrogate",
         ),
         ("transfer-square", PIXELS, f"{EPS}, 5000 queries, black box, computed on the surrogate"),
     ],

@@ -1,6 +1,4 @@
-"""The functions show every setting of their classes, with the same defaults, and all that `run`
-takes.
-"""
+"""Functions have every setting of their classes, with the same defaults, and `run`'s arguments."""
 
 import dataclasses
 import inspect

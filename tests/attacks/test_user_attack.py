@@ -22,7 +22,7 @@ from .. import tiny
 
 # ~~~~
 FILE = '''
-"""A momentum PGD (Dong et al. 2018), a loss, a ball of one channel, and an attack without gradients."""
+"""A momentum PGD (Dong et al. 2018), a loss, a ball of one channel, a gradient-free attack."""
 
 import dataclasses
 
@@ -63,7 +63,7 @@ class RedBall(LinfBall):
 
 
 class Darken:
-    """Not one of the package's classes: any object with a name, a description and a run."""
+    """No subclass of Attack: any object with a name, a description and a run."""
 
     name = "darken"
 
@@ -79,7 +79,8 @@ class Darken:
 
 
 def momentum(epsilon, step_size):
-    return attacks.PGD(epsilon=epsilon, step_size=step_size, steps=5, step_rule=MomentumStep(), label="mi-fgsm")
+    amounts = {"epsilon": epsilon, "step_size": step_size, "steps": 5}
+    return attacks.PGD(**amounts, step_rule=MomentumStep(), label="mi-fgsm")
 
 
 red = attacks.PGD(steps=5, norm=RedBall(), loss=least_true_logit)
@@ -124,7 +125,7 @@ def test_from_python(user: Any) -> None:
     assert np.abs(red[..., 0]).max() == pytest.approx(20, abs=1e-4)
     assert not red[..., 1:].any()
     np.testing.assert_array_equal(images["moving/darken"], np.maximum(X - 30, 0))
-    # The user's own `correct` is not believed: the model judges.
+    # The model judges, not the user's own `correct`.
     judged = model(images["moving/darken"], training=False).numpy().argmax(1) == labels(model)
     np.testing.assert_array_equal(record.right("darken"), judged)
     assert record.attacks["darken"] == {
@@ -285,16 +286,15 @@ def test_a_users_object_is_a_stage_and_a_transfer_attack(user: Any) -> None:
 
 
 def test_a_file_with_postponed_annotations(tmp_path: pathlib.Path) -> None:
-    """Dataclasses look their module up by its name; a file that failed is read anew once it is
-    mended.
-    """
+    """Dataclasses look up their module by its name. A file that failed is read again later."""
     file = tmp_path / "late.py"
     file.write_text("nonsense")
     with pytest.raises(InputError, match=r"failed .NameError"):
         resolve(f"{file}:mine")
     file.write_text(
         "from __future__ import annotations\nimport dataclasses\nfrom igam_tf import attacks\n"
-        "@dataclasses.dataclass(frozen=True)\nclass Rule(attacks.SteepestStep):\n    k: float = 1.0\n"
+        "@dataclasses.dataclass(frozen=True)\n"
+        "class Rule(attacks.SteepestStep):\n    k: float = 1.0\n"
         "mine = attacks.PGD(step_rule=Rule(), label='mine')\n"
     )
     assert resolve(f"{file}:mine").name == "mine"
@@ -319,8 +319,8 @@ def test_from_the_command_line(
     from igam_tf import pretrained
 
     arguments = [str(pretrained.path("standard")), "--num_examples=20", "--epsilon=16/255"]
-    chosen = "--attacks=my_attacks:momentum,my_attacks.py:Darken,fgsm"
-    assert command.main([*arguments, chosen, "--output=record.json"]) == 0
+    names = "--attacks=my_attacks:momentum,my_attacks.py:Darken,fgsm"
+    assert command.main([*arguments, names, "--output=record.json"]) == 0
     record = evaluation.EvalRecord.from_json((tmp_path / "record.json").read_text())
     assert list(record.results["moving"]) == ["clean", "mi-fgsm", "darken", "fgsm"]
     assert record.attacks["mi-fgsm"]["epsilon"] == 16

@@ -1,6 +1,4 @@
-"""Recalibration: moving averages become the means over clean batches, in a copy; all else is
-copied.
-"""
+"""Recalibration: a copy whose moving averages are the means over clean batches."""
 
 import itertools
 from collections.abc import Callable
@@ -98,15 +96,15 @@ def test_models_that_cannot_be_copied(make: Callable[[], keras.Model], message: 
 
 @pytest.mark.parametrize("make", [tiny.classifier, nested, wide, without_averages, twins])
 def test_one_batch_makes_moving_statistics_those_of_the_batch(make: object) -> None:
-    """But for the unbiased variance, which at these sizes is seen in the last digits."""
+    """Up to the unbiased variance, which at these sizes changes the last digits."""
     model = make()
     side = model.input_shape[1]
     x = tiny.batch(20, (side, side, 3))[0]
     before = tiny.values(model)
     copy = recalibrated(model, Split(x, Y), batch_size=20)
     expected = gradients.logits_of(model, x, "batch").numpy()
-    found = gradients.logits_of(copy, x, "moving").numpy()
-    np.testing.assert_allclose(found, expected, rtol=0.05, atol=0.05 * np.ptp(expected))
+    logits = gradients.logits_of(copy, x, "moving").numpy()
+    np.testing.assert_allclose(logits, expected, rtol=0.05, atol=0.05 * np.ptp(expected))
     assert tiny.equal(tiny.values(model), before)
     np.testing.assert_allclose(
         gradients.logits_of(copy, x, "batch"), expected, rtol=1e-5, atol=1e-5

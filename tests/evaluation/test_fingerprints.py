@@ -19,9 +19,9 @@ def test_fingerprints() -> None:
         lambda x: x,
         lambda x: x + 1,
     ]
-    found = [fingerprints.of_model(model, split) for model in models]
-    assert found[0] == found[1]
-    assert len(set(found)) == 4
+    digits = [fingerprints.of_model(model, split) for model in models]
+    assert digits[0] == digits[1]
+    assert len(set(digits)) == 4
     others = [
         split.first(3),
         dataclasses.replace(split, scale=0.5),

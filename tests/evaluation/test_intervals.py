@@ -16,6 +16,11 @@ from igam_tf.evaluation import intervals
         (15, 148, 0.0624, 0.1605),
         (0, 20, 0.0, 0.1611),
         (1, 29, 0.0061, 0.1718),
+        # Of records as they occur.
+        (8, 10, 0.4902, 0.9433),
+        (50, 100, 0.4038, 0.5962),
+        (1, 1, 0.2065, 1.0),
+        (430, 1000, 0.3996, 0.4609),
     ],
 )
 def test_wilson(correct: int, n: int, low: float, high: float) -> None:

@@ -1,4 +1,4 @@
-"""Parts on disk: made once, whole or not at all, never of something else, gone at the end."""
+"""Parts on disk: computed once, written whole or not at all, refused for other settings."""
 
 import pathlib
 from collections.abc import Callable
@@ -17,27 +17,27 @@ PART = {
 
 
 def never() -> dict[str, np.ndarray]:
-    raise AssertionError("a finished part was made again")
+    raise AssertionError("a finished part was computed again")
 
 
-def same(found: dict[str, np.ndarray]) -> None:
-    assert list(found) == list(PART)
+def same(arrays: dict[str, np.ndarray]) -> None:
+    assert list(arrays) == list(PART)
     for key, values in PART.items():
-        np.testing.assert_array_equal(found[key], values, strict=True)
+        np.testing.assert_array_equal(arrays[key], values, strict=True)
 
 
-def test_a_part_is_made_once(tmp_path: pathlib.Path) -> None:
+def test_a_part_is_computed_once(tmp_path: pathlib.Path) -> None:
     parts = tmp_path / "deep" / "parts"
     same(Ledger(parts, SETTINGS).part("moving-pgd2-0", lambda: PART))
-    again = Ledger(parts, dict(reversed(SETTINGS.items())))
-    same(again.part("moving-pgd2-0", never))
-    with pytest.raises(AssertionError, match="made again"):
-        again.part("moving-pgd2-1", never)
-    again.close()
+    resumed = Ledger(parts, dict(reversed(SETTINGS.items())))
+    same(resumed.part("moving-pgd2-0", never))
+    with pytest.raises(AssertionError, match="computed again"):
+        resumed.part("moving-pgd2-1", never)
+    resumed.close()
     assert list(tmp_path.rglob("*")) == [tmp_path / "deep"]
 
 
-def test_without_a_directory_nothing_is_kept(
+def test_without_a_directory_nothing_is_stored(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -53,7 +53,7 @@ def test_without_a_directory_nothing_is_kept(
 @pytest.mark.parametrize(
     "settings", [{"seed": 1, "attacks": ["pgd2"]}, {"seed": 0}, {**SETTINGS, "more": None}]
 )
-def test_parts_of_something_else_are_refused(
+def test_parts_of_other_settings_are_refused(
     tmp_path: pathlib.Path, settings: dict[str, object]
 ) -> None:
     Ledger(tmp_path, SETTINGS).part("a", lambda: PART)
@@ -66,7 +66,9 @@ def test_parts_of_something_else_are_refused(
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "a.npz", "folder/x"])
-def test_a_directory_of_other_files_is_refused_and_kept(tmp_path: pathlib.Path, name: str) -> None:
+def test_a_directory_of_other_files_is_refused_and_untouched(
+    tmp_path: pathlib.Path, name: str
+) -> None:
     """Closing removes the whole directory."""
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text("precious")
@@ -85,11 +87,11 @@ def half_the_settings(directory: pathlib.Path) -> None:
     (directory / "tmp-77-settings.json").write_text('{"see')
 
 
-@pytest.mark.parametrize("left", [half_a_part, half_the_settings])
+@pytest.mark.parametrize("write_half", [half_a_part, half_the_settings])
 def test_what_was_half_written_is_ignored(
-    tmp_path: pathlib.Path, left: Callable[[pathlib.Path], None]
+    tmp_path: pathlib.Path, write_half: Callable[[pathlib.Path], None]
 ) -> None:
-    left(tmp_path)
+    write_half(tmp_path)
     same(Ledger(tmp_path, SETTINGS).part("a", lambda: PART))
     same(Ledger(tmp_path, SETTINGS).part("a", never))
     assert not list(tmp_path.glob("*.tmp"))
@@ -97,6 +99,6 @@ def test_what_was_half_written_is_ignored(
 
 def test_a_part_that_fails_leaves_nothing(tmp_path: pathlib.Path) -> None:
     ledger = Ledger(tmp_path, SETTINGS)
-    with pytest.raises(AssertionError, match="made again"):
+    with pytest.raises(AssertionError, match="computed again"):
         ledger.part("a", never)
     assert [path.name for path in tmp_path.iterdir()] == ["settings.json"]

@@ -1,4 +1,4 @@
-"""Records: which examples are right, there and back through JSON, and those of older versions."""
+"""Records: counts, which examples are correct, JSON there and back, records of older versions."""
 
 import dataclasses
 import json
@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 
 from igam_tf.core.errors import InputError
+from igam_tf.evaluation import evaluate, intervals
 from igam_tf.evaluation.records import Count, EvalRecord, packed
+
+from .. import tiny
 
 SIZE = 13
 FLAGS = {
@@ -24,14 +27,14 @@ DIAGNOSIS = {"findings": [{"name": "steps", "passed": True, "numbers": [0.25, No
 def record() -> EvalRecord:
     results = {
         mode: {
-            name: Count(int(right.sum()), SIZE, 1 if name == "strong" else None)
-            for name, right in found.items()
+            name: Count(int(correct.sum()), SIZE, 1 if name == "strong" else None)
+            for name, correct in by_name.items()
         }
-        for mode, found in FLAGS.items()
+        for mode, by_name in FLAGS.items()
     }
     flags = {
-        mode: {name: packed(right) for name, right in found.items()}
-        for mode, found in FLAGS.items()
+        mode: {name: packed(correct) for name, correct in by_name.items()}
+        for mode, by_name in FLAGS.items()
     }
     attacks = {"apgd-ce": {"name": "apgd-ce", "epsilon": 8.0}}
     return EvalRecord(
@@ -49,31 +52,40 @@ def test_flags_are_packed_eight_to_two_digits(size: int) -> None:
 
 
 @pytest.mark.parametrize("there_and_back", [False, True])
-def test_which_examples_are_right(there_and_back: bool) -> None:
-    found = EvalRecord.from_json(record().to_json()) if there_and_back else record()
+def test_which_examples_are_correct(there_and_back: bool) -> None:
+    read = EvalRecord.from_json(record().to_json()) if there_and_back else record()
     for mode, by_name in FLAGS.items():
-        for name, right in by_name.items():
-            np.testing.assert_array_equal(found.right(name, mode), right, strict=True)
-            assert found.right(name, mode).sum() == found.count(name, mode).correct
-    np.testing.assert_array_equal(found.right(), FLAGS["batch"]["clean"])  # of the first mode
+        for name, correct in by_name.items():
+            np.testing.assert_array_equal(read.right(name, mode), correct, strict=True)
+            count = read.count(name, mode)
+            assert count.correct == correct.sum()
+            assert read.accuracy(name, mode) == correct.mean()
+            assert count.interval == intervals.wilson(count.correct, SIZE)
+            assert count.never_fooled == (1 if name == "strong" else None)
+    np.testing.assert_array_equal(read.right(), FLAGS["batch"]["clean"])  # of the first mode
+    assert read.accuracy() == FLAGS["batch"]["clean"].mean()
 
 
-def test_there_and_back_nothing_is_lost() -> None:
+def test_there_and_back_nothing_changes() -> None:
     whole = record()
-    assert EvalRecord.from_json(whole.to_json()) == whole
+    evaluated = evaluate(tiny.classifier(), tiny.batch(), statistics=("moving", "batch"))
+    for each in (whole, evaluated):
+        assert EvalRecord.from_json(each.to_json()) == each
+        fields = json.loads(each.to_json())
+        assert fields["flags"] == each.flags
+        assert fields["results"] == dataclasses.asdict(each)["results"]
     assert (whole.doubts, whole.diagnosis) == (DOUBTS, DIAGNOSIS)
-    assert json.loads(whole.to_json())["flags"] == whole.flags
 
 
 def test_records_of_an_older_version_load() -> None:
     fields = json.loads(record().to_json())
     for name in ("doubts", "flags", "diagnosis"):
         del fields[name]
-    found = EvalRecord.from_json(json.dumps(fields))
-    assert found == dataclasses.replace(record(), doubts=[], flags={}, diagnosis=None)
-    assert found.count("strong").correct == FLAGS["batch"]["strong"].sum()
+    old = EvalRecord.from_json(json.dumps(fields))
+    assert old == dataclasses.replace(record(), doubts=[], flags={}, diagnosis=None)
+    assert old.count("strong").correct == FLAGS["batch"]["strong"].sum()
     with pytest.raises(InputError, match=r"^record: it does not say which examples are right"):
-        found.right("strong")
+        old.right("strong")
 
 
 @pytest.mark.parametrize("question", [("pgd7",), ("clean", "train")])

@@ -1,5 +1,6 @@
-"""Alignment and linearised robustness (§6, Eq. 18; Etmann et al. 2019): the two terms of rho(x) <=
-alpha(x) + C/|g|.
+"""Alignment and linearised robustness (paper's §6, Eq. 18; Etmann et al. 2019).
+
+They are the two terms of rho(x) <= alpha(x) + C/|g|.
 """
 
 import dataclasses
@@ -13,8 +14,9 @@ from igam_tf import gradients
 
 @dataclasses.dataclass(frozen=True)
 class Alignment:
-    """Per example, float64 [B]; with z1 >= z2 the two largest logits at x and g the gradient of z1
-    - z2 by the pixels of x.
+    """The terms of Eq. 18 per example, float64 [B].
+
+    z1 >= z2 are the two largest logits at x, and g is the gradient of z1 - z2 by the pixels of x.
 
     Attributes:
       alignment: alpha = |<x, g>| / |g|_2, the length of x along g. It depends on where the pixel
@@ -24,10 +26,9 @@ class Alignment:
         other classes.
       gradient_norm: |g|_2.
 
-    alpha and rho are l2 lengths in the model's pixel unit; both are NaN where g is 0. For linear
-    logits without bias they are the same. A network that brings each image to unit length or
-    deviation (`wide_resnet`) does not see how bright the image is: its logits do not change along
-    x, so that alpha is 0 but for rounding, whatever it has learnt.
+    alpha and rho are l2 lengths in the model's pixel unit. Both are NaN where g is 0. For linear
+    logits without bias they are equal. The logits of a network that scales each image to unit
+    length or deviation (`wide_resnet`) do not change along x: its alpha is 0 but for rounding.
     """
 
     alignment: np.ndarray
@@ -58,8 +59,8 @@ def top_two_gap(logits: tf.Tensor) -> tf.Tensor:
 
 
 def terms(x: np.ndarray, gap: np.ndarray, gradient: np.ndarray) -> Alignment:
-    """Alpha and rho from images [B, ...], their top-two gaps [B] and the gaps' gradients [B, ...]."""
-    # Widened before anything is squared or summed: gradients by pixels in [0, 255] may be tiny.
+    """Alpha and rho from images [B, ...], top-two gaps [B] and the gaps' gradients [B, ...]."""
+    # float64 before squares and sums: gradients by pixels in [0, 255] may be tiny.
     x, gap, gradient = (np.asarray(values, np.float64) for values in (x, gap, gradient))
     x, gradient = x.reshape(len(x), -1), gradient.reshape(len(x), -1)
     norm = np.linalg.norm(gradient, axis=1)

@@ -1,6 +1,4 @@
-"""What a diagnosis says: verdicts with their evidence, measures, settings; as plain data and as
-text.
-"""
+"""The result of a diagnosis: verdicts with their evidence, measures, settings; and its text."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -14,15 +12,14 @@ VERDICTS = ("PASS", "WARN", "SKIP")
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """One question asked of a model.
+    """One check of a model.
 
     Attributes:
-      verdict: `"PASS"`: nothing found. `"WARN"`: see `meaning`. `"SKIP"`: not asked, `says` has the
-        reason.
-      evidence: counts, shares and chances by name; plain data. Chances are those of
+      verdict: `"PASS"`; `"WARN"`, see `meaning`; or `"SKIP"`, whose reason is in `says`.
+      evidence: counts, shares and chances by name, as plain data. Chances are those of
         `igam_tf.evaluation.diagnostics.chance`.
       says: the evidence in one line.
-      meaning: what a WARN means.
+      meaning: the meaning of a WARN.
     """
 
     name: str
@@ -40,9 +37,7 @@ class Check:
 
 @dataclasses.dataclass(frozen=True)
 class Diagnosis:
-    """All checks in a fixed order, measures without a verdict, and the settings that the numbers
-    need to be believed.
-    """
+    """All checks in a fixed order, measures without a verdict, and all settings."""
 
     checks: tuple[Check, ...]
     measures: dict[str, Any]
@@ -53,20 +48,14 @@ class Diagnosis:
         return tuple(check for check in self.checks if check.verdict == "WARN")
 
     def check(self, name: str) -> Check:
-        """The check of that name.
-
-        Raises:
-          InputError: there is none.
-        """
-        for check in self.checks:
-            if check.name == name:
-                return check
-        raise InputError(
-            f"diagnosis: there is no {name!r}, only {', '.join(check.name for check in self.checks)}"
-        )
+        """The check of that name, or an InputError."""
+        by_name = {check.name: check for check in self.checks}
+        if name not in by_name:
+            raise InputError(f"diagnosis: there is no {name!r}, only {', '.join(by_name)}")
+        return by_name[name]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data: what `json` takes."""
+        """Plain data for JSON."""
         return {
             **dataclasses.asdict(self),
             "checks": [dataclasses.asdict(check) for check in self.checks],
@@ -86,13 +75,14 @@ class Diagnosis:
 
 
 def diagnosis_text(diagnosis: Diagnosis) -> str:
-    """A line for each check, and below a WARN what it means; then the measures."""
+    """A line for each check, with a WARN's meaning below it; then the measures."""
     settings, measures = diagnosis.settings, diagnosis.measures
     width = max((len(check.name) for check in diagnosis.checks), default=0) + 1
     lines = [
-        f"Diagnosis: n = {settings['n']} ({settings['clean_right']} right unattacked), linf, eps {settings['epsilon_shown']}, "
-        f"PGD of {settings['steps']} steps of {settings['step_size']:g}, statistics {settings['statistics']}, "
-        f"seed {settings['seed']}; a difference counts if its chance is below {settings['level']:g}"
+        f"Diagnosis: n = {settings['n']} ({settings['clean_right']} right unattacked), linf, "
+        f"eps {settings['epsilon_shown']}, PGD of {settings['steps']} steps of "
+        f"{settings['step_size']:g}, statistics {settings['statistics']}, seed {settings['seed']}; "
+        f"a difference counts if its chance is below {settings['level']:g}"
     ]
     for check in diagnosis.checks:
         lines.append(f"  {check.verdict} {check.name + ':':<{width}} {check.says}")
@@ -100,7 +90,8 @@ def diagnosis_text(diagnosis: Diagnosis) -> str:
             lines.append(f"       {check.meaning}")
     lines.append(
         f"  median alignment {_number(measures['alignment'])}, linearised robustness "
-        f"{_number(measures['linearised_robustness'])} (Eq. 18; {measures['unit']}; n = {measures['n']})"
+        f"{_number(measures['linearised_robustness'])} "
+        f"(Eq. 18; {measures['unit']}; n = {measures['n']})"
     )
     return "\n".join(lines)
 

@@ -1,16 +1,19 @@
-"""`diagnose`: settings checked, probes run, checks made."""
+"""`diagnose`: checks the settings, runs the attacks, and makes the checks."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 
 from igam_tf.attacks import inputs
-from igam_tf.core.bounds import Amount
+from igam_tf.core.bounds import Amount, Bounds
 from igam_tf.core.errors import InputError
 from igam_tf.data.splits import Split
-from igam_tf.evaluation.diagnostics import chance, comparisons, outputs, probes
+from igam_tf.evaluation.diagnostics import chance, comparisons, outputs
 from igam_tf.evaluation.diagnostics.alignment import Alignment
+from igam_tf.evaluation.diagnostics.clean_statistics import clean_statistics
 from igam_tf.evaluation.diagnostics.diagnosis import Diagnosis
+from igam_tf.evaluation.diagnostics.outcomes import attack_outcomes, other_mode
 from igam_tf.evaluation.diagnostics.subject import Progress, Subject, connected
 from igam_tf.layers import check_statistics
 
@@ -31,10 +34,10 @@ def diagnose(
     queries: int = 1000,
     progress: Progress | None = None,
 ) -> Diagnosis:
-    """Asks whether PGD's verdict on a model can be believed.
+    """Checks whether PGD's result on a model can be trusted.
 
-    About 7 `steps` + 20 gradients for each example, and `queries` forward passes for each that
-    gradients did not fool.
+    It takes about 7 `steps` + 20 gradients for each example, and `queries` forward passes for each
+    survivor.
 
     Args:
       model: Keras model or callable, images to logits.
@@ -42,32 +45,28 @@ def diagnose(
       epsilon, step_size, steps: the attack in question, l-infinity PGD with a random start on the
         cross-entropy.
       bounds: pixel range; None asks the model.
-      num_examples: the first so many; None for all. With few, only large differences exceed chance.
-      seed: of starts and draws, one per example.
+      num_examples: how many of the first examples; None for all. With few, only large differences
+        exceed chance.
+      seed: of all random draws. An example's draws do not depend on its batch.
       statistics: BatchNorm mode of the model and of the surrogate; `"batch"`: consecutive examples,
         `batch_size` at a time.
-      surrogate: another model for the same images, whose adversarial examples are tried on this
-        one; None skips that.
+      surrogate: another model for the same images. Its adversarial images are judged on `model`;
+        None skips that check.
       queries: of the black-box attack (Square), per example.
-      progress: called after every batch of every probe, with the share that is still right.
+      progress: called after every batch of every probe, with the accuracy under it.
 
     Raises:
       InputError: a setting out of its range, a mode that a model cannot run in, images outside the
         bounds.
     """
-    split = (
-        dataset
-        if isinstance(dataset, Split)
-        else Split(np.asarray(dataset[0]), np.asarray(dataset[1]))
-    )
-    split = split.first(num_examples)
-    if (
-        not len(split)
-        or min(steps, batch_size, queries, 1 if num_examples is None else num_examples) < 1
-    ):
+    if not isinstance(dataset, Split):
+        dataset = Split(np.asarray(dataset[0]), np.asarray(dataset[1]))
+    split = dataset.first(num_examples)
+    least = min(steps, batch_size, queries, 1 if num_examples is None else num_examples)
+    if not len(split) or least < 1:
         raise InputError(
-            f"diagnose: expected examples, and at least 1 of each, got {len(split)} examples, {num_examples=}, {steps=}, "
-            f"{batch_size=}, {queries=}"
+            f"diagnose: expected examples, and at least 1 of each, got {len(split)} examples, "
+            f"{num_examples=}, {steps=}, {batch_size=}, {queries=}"
         )
     check_statistics(statistics, model)
     limits, _, _ = inputs.checked(model, split.pixels(), split.labels, bounds)
@@ -76,8 +75,9 @@ def diagnose(
         raise InputError(
             f"diagnose: epsilon and step_size must be above 0, got {epsilon} and {step_size}"
         )
-    mode, why_none = probes.other_mode(model, statistics)
-    settings = (
+    mode, reason = other_mode(model, statistics)
+    subject = Subject(
+        model,
         split,
         limits,
         radius,
@@ -87,22 +87,22 @@ def diagnose(
         int(seed),
         statistics,
         int(queries),
+        surrogate,
+        progress,
     )
-    looks = probes.look(Subject(model, *settings, surrogate, progress))
-    # Not before: whether there is a gradient is seen by looking for one.
-    subject = Subject(
-        model if looks.connected else connected(model), *settings, surrogate, progress
-    )
-    standing = probes.stand(subject, mode)
+    clean = clean_statistics(subject)
+    if not clean.connected:
+        subject = dataclasses.replace(subject, model=connected(model))
+    outcomes = attack_outcomes(subject, mode)
     return Diagnosis(
         (
-            *outputs.checks(subject, looks),
-            *comparisons.checks(subject, looks, standing, mode, why_none),
+            *outputs.checks(subject, clean),
+            *comparisons.checks(subject, clean.num_classes, outcomes, mode, reason),
         ),
-        _measures(looks.alignment, subject),
+        _measures(clean.alignment, limits),
         {
             "n": len(split),
-            "clean_right": int(standing.clean.sum()),
+            "clean_right": int(outcomes.clean.sum()),
             "epsilon": radius,
             "epsilon_shown": limits.describe(radius),
             "step_size": stride,
@@ -112,25 +112,27 @@ def diagnose(
             "seed": subject.seed,
             "statistics": statistics,
             "queries": subject.queries,
-            "surrogate": None
-            if surrogate is None
-            else str(getattr(surrogate, "name", "a callable")),
+            "surrogate": _name(surrogate),
             "level": chance.LEVEL,
         },
     )
 
 
-def _measures(found: Alignment, subject: Subject) -> dict[str, Any]:
-    """Medians over the examples whose gradient is not 0; None where there is none."""
-    defined = np.isfinite(found.alignment) & np.isfinite(found.linearised_robustness)
+def _name(surrogate: Any) -> str | None:
+    return None if surrogate is None else str(getattr(surrogate, "name", "a callable"))
+
+
+def _measures(terms: Alignment, bounds: Bounds) -> dict[str, Any]:
+    """Medians over the examples whose gradient is not 0; None without such examples."""
+    defined = np.isfinite(terms.alignment) & np.isfinite(terms.linearised_robustness)
 
     def median(values: np.ndarray) -> float | None:
         return float(np.median(values[defined])) if defined.any() else None
 
     return {
-        "alignment": median(found.alignment),
-        "linearised_robustness": median(found.linearised_robustness),
-        "gradient_norm": median(found.gradient_norm),
-        "unit": f"l2 length, pixels in {subject.bounds}",
+        "alignment": median(terms.alignment),
+        "linearised_robustness": median(terms.linearised_robustness),
+        "gradient_norm": median(terms.gradient_norm),
+        "unit": f"l2 length, pixels in {bounds}",
         "n": int(defined.sum()),
     }

@@ -1,26 +1,35 @@
-"""What is diagnosed: a model, its images, and the attack whose verdict on it is in question."""
+"""The subject of a diagnosis: a model, its images, and the attack in question."""
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from igam_tf import attacks
 from igam_tf.core.bounds import Bounds
 from igam_tf.data.splits import Split
 
-# Probe, examples done, examples in all, share of them still right: what `igam_tf.report.progress`
-# shows.
+# Probe, examples done, examples in all, accuracy on those done, as `igam_tf.report.progress` takes.
 Progress = Callable[[str, int, int, float], None]
 
-Probe = Callable[[np.ndarray, np.ndarray, np.ndarray], Any]
+
+class Batch(NamedTuple):
+    """Consecutive examples."""
+
+    x: np.ndarray  # [B, H, W, C]
+    y: np.ndarray  # [B]
+    indices: np.ndarray  # [B], the examples' own numbers
+
+
+Probe = Callable[[Batch], Any]
 
 
 @dataclasses.dataclass(frozen=True)
 class Subject:
-    """A model under diagnosis; epsilon and step_size in its pixel unit."""
+    """A model under diagnosis; epsilon and step_size are in its pixel unit."""
 
     model: Any
     split: Split
@@ -46,32 +55,33 @@ class Subject:
             "seed": self.seed,
         }
 
+    def curve(self, batch: Batch, *record_at: int, **changes: Any) -> attacks.Curve:
+        """PGD on a batch, read at those numbers of steps; `changes` replace shared arguments."""
+        arguments = {**self.attack, "indices": batch.indices, "record_at": record_at, **changes}
+        return attacks.pgd_curve(self.model, batch.x, batch.y, **arguments)
+
     def each(self, name: str, probe: Probe) -> np.ndarray:
         """A probe on batch after batch, joined along the last axis.
 
-        probe: images, labels and the examples' own numbers to bool [..., B], the last row being
-        what progress shows.
+        probe: a batch to bool [..., B]. Progress shows the accuracy of its last row.
         """
-        found: list[np.ndarray] = []
-        total, standing = len(self.split), 0.0
+        parts: list[np.ndarray] = []
+        total, correct = len(self.split), 0.0
         for start in range(0, total, self.batch_size):
-            x, y = (
-                self.split.pixels(start, start + self.batch_size),
-                self.split.labels[start : start + self.batch_size],
-            )
-            found.append(np.asarray(probe(x, y, np.arange(start, start + len(y)))))
-            standing += np.atleast_2d(found[-1])[-1].sum()
+            done = min(start + self.batch_size, total)
+            x, y = self.split.pixels(start, done), self.split.labels[start:done]
+            parts.append(np.asarray(probe(Batch(x, y, np.arange(start, done)))))
+            correct += np.atleast_2d(parts[-1])[-1].sum()
             if self.progress:
-                done = start + len(y)
-                self.progress(name, done, total, float(standing / done))
-        return np.concatenate(found, -1)
+                self.progress(name, done, total, float(correct / done))
+        return np.concatenate(parts, -1)
 
 
 def connected(model: Any) -> Any:
     """The same logits, with an input gradient of 0 where there is none.
 
-    A model that rounds its input has no gradient at all, and gradient attacks cannot even begin;
-    here they can, and fail.
+    A model that rounds its input has no gradient, and gradient attacks refuse it. On this one they
+    run and fail.
     """
     if isinstance(model, keras.Model):
         return _Connected(model)
@@ -79,7 +89,7 @@ def connected(model: Any) -> Any:
 
 
 class _Connected(keras.Model):
-    """A Keras model still, so that its BatchNorm mode can be chosen."""
+    """A Keras model, so that attacks can set its BatchNorm mode."""
 
     def __init__(self, model: keras.Model) -> None:
         super().__init__()

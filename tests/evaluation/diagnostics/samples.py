@@ -1,6 +1,4 @@
-"""A task and networks to diagnose: one that is adversarially trained, and ways of making it look
-more robust than it is.
-"""
+"""A task, an adversarially trained network, and networks that look more robust than they are."""
 
 import functools
 from typing import Any

@@ -1,6 +1,4 @@
-"""Every check warns of what it is for, and none of an adversarially trained network; settings,
-data, text, mistakes.
-"""
+"""Every check warns of its own fault, and none of an adversarially trained network."""
 
 import json
 from collections.abc import Callable
@@ -14,7 +12,7 @@ import tensorflow as tf
 from igam_tf import attacks, data, gradients
 from igam_tf.core.errors import InputError
 from igam_tf.evaluation import diagnostics
-from igam_tf.evaluation.diagnostics import probes
+from igam_tf.evaluation.diagnostics.outcomes import other_mode
 from igam_tf.layers import BatchNorm, PixelRange
 
 from . import samples
@@ -40,12 +38,12 @@ CHECKS = (
 def diagnosed(
     model: Any, split: data.Split | None = None, **settings: Any
 ) -> diagnostics.Diagnosis:
-    given = {"bounds": (0, 255), "queries": 100, "num_examples": None, **samples.ATTACK, **settings}
-    return diagnostics.diagnose(model, split or samples.test_split(), **given)
+    defaults = {"bounds": (0, 255), "queries": 100, "num_examples": None, **samples.ATTACK}
+    return diagnostics.diagnose(model, split or samples.test_split(), **{**defaults, **settings})
 
 
 def own_labels(model: Callable[[tf.Tensor], tf.Tensor]) -> data.Split:
-    """Images with what the model itself says."""
+    """Images labelled with the model's own predictions."""
     images = samples.test_split().images
     return data.Split(images, model(tf.constant(images)).numpy().argmax(1))
 
@@ -92,31 +90,34 @@ UNDIFFERENTIABLE = ("zero_gradients", "black_box_beats_white_box", "large_epsilo
     ],
     ids=["large_logits", "signs", "cut", "rippled", "hurried", "noisy", "wrong_averages"],
 )
-def test_what_is_hidden_is_found(
+def test_hidden_faults_are_reported(
     make: Callable[[], Any], settings: dict[str, Any], expected: tuple[str, ...]
 ) -> None:
-    found = diagnosed(make(), **settings)
-    assert {check.name for check in found.warnings} == set(expected)
-    assert all(check.says and check.meaning and check.evidence for check in found.warnings)
-    json.dumps(found.to_dict(), allow_nan=False)
+    diagnosis = diagnosed(make(), **settings)
+    assert {check.name for check in diagnosis.warnings} == set(expected)
+    assert all(check.says and check.meaning and check.evidence for check in diagnosis.warnings)
+    json.dumps(diagnosis.to_dict(), allow_nan=False)
 
 
 def test_rounded_pixels() -> None:
     """No gradient at all, and one draw of noise, PGD's start, against the best of ten."""
-    found = diagnosed(samples.four_pixels, own_labels(samples.four_pixels))
-    assert {check.name for check in found.warnings} == {*UNDIFFERENTIABLE, "noise_beats_gradient"}
-    assert "does not depend on the images differentiably" in found.check("zero_gradients").says
-    assert found.measures["alignment"] is None
+    diagnosis = diagnosed(samples.four_pixels, own_labels(samples.four_pixels))
+    assert {check.name for check in diagnosis.warnings} == {
+        *UNDIFFERENTIABLE,
+        "noise_beats_gradient",
+    }
+    assert "does not depend on the images differentiably" in diagnosis.check("zero_gradients").says
+    assert diagnosis.measures["alignment"] is None
 
 
 @pytest.mark.parametrize(
     ("model", "name"), [("broken", "nan_gradients"), ("probabilities", "softmax_outputs")]
 )
 def test_outputs_that_are_no_logits(model: str, name: str) -> None:
-    found = diagnosed(getattr(samples, model), num_examples=20, queries=1, steps=1)
-    assert found.check(name).verdict == "WARN"
-    assert name in diagnostics.diagnosis_text(found)
-    json.dumps(found.to_dict(), allow_nan=False)
+    diagnosis = diagnosed(getattr(samples, model), num_examples=20, queries=1, steps=1)
+    assert diagnosis.check(name).verdict == "WARN"
+    assert name in diagnostics.diagnosis_text(diagnosis)
+    json.dumps(diagnosis.to_dict(), allow_nan=False)
 
 
 def test_the_numbers_are_those_of_the_attacks(healthy: diagnostics.Diagnosis) -> None:
@@ -131,33 +132,33 @@ def test_the_numbers_are_those_of_the_attacks(healthy: diagnostics.Diagnosis) ->
     margin = attacks.pgd_curve(
         model, x, y, epsilon=16, step_size=4, record_at=(10,), seed=0, loss="margin"
     )
-    left = curve.any[50] & margin.any[10]
-    assert healthy.check("black_box_beats_white_box").evidence["left"] == left.sum()
+    survivors = curve.never_fooled[50] & margin.never_fooled[10]
+    assert healthy.check("black_box_beats_white_box").evidence["left"] == survivors.sum()
 
 
 def test_batches_and_repetition_change_nothing() -> None:
-    seen: list[tuple[str, int, int]] = []
+    reports: list[tuple[str, int, int]] = []
     whole = diagnosed(samples.linear, num_examples=50, queries=20)
     parts = diagnosed(
         samples.linear,
         num_examples=50,
         queries=20,
         batch_size=20,
-        progress=lambda name, done, total, share: seen.append((name, done, total)),
+        progress=lambda name, done, total, share: reports.append((name, done, total)),
     )
     assert parts.settings == {**whole.settings, "batch_size": 20}
     for one, other in zip(whole.checks, parts.checks, strict=True):
         assert one.name == "nondeterministic" or one == other
-    assert seen[:3] == [("gradients", 20, 50), ("gradients", 40, 50), ("gradients", 50, 50)]
-    assert ("square", 50, 50) in seen
+    assert reports[:3] == [("gradients", 20, 50), ("gradients", 40, 50), ("gradients", 50, 50)]
+    assert ("square", 50, 50) in reports
 
 
 def test_batch_statistics_can_be_the_mode_in_question() -> None:
-    found = diagnosed(
+    diagnosis = diagnosed(
         samples.robust(), statistics="batch", num_examples=60, queries=5, steps=2, step_size=16
     )
-    assert found.settings["statistics"] == "batch"
-    assert {"batch", "moving"} <= set(found.check("batch_statistics").evidence)
+    assert diagnosis.settings["statistics"] == "batch"
+    assert {"batch", "moving"} <= set(diagnosis.check("batch_statistics").evidence)
 
 
 def network(*layers: keras.layers.Layer) -> keras.Model:
@@ -180,28 +181,28 @@ def network(*layers: keras.layers.Layer) -> keras.Model:
 def test_there_may_be_no_other_mode(
     layers: tuple[keras.layers.Layer, ...], statistics: str, reason: str
 ) -> None:
-    mode, why = probes.other_mode(network(*layers), statistics)
+    mode, why = other_mode(network(*layers), statistics)
     assert mode is None
     assert why.startswith(reason)
 
 
-def test_what_cannot_be_asked_is_skipped() -> None:
-    found = diagnosed(samples.linear, num_examples=20, queries=1, steps=1)
-    reasons = {check.name: check.says for check in found.checks if check.verdict == "SKIP"}
+def test_checks_that_do_not_apply_are_skipped() -> None:
+    diagnosis = diagnosed(samples.linear, num_examples=20, queries=1, steps=1)
+    reasons = {check.name: check.says for check in diagnosis.checks if check.verdict == "SKIP"}
     assert reasons == {
         "batch_statistics": "not a Keras model: its BatchNorm mode is its own",
         "transfer_beats_white_box": "no surrogate was given",
     }
 
 
-def test_too_few_right_answers_are_nothing_to_compare() -> None:
+def test_too_few_correct_examples_are_not_compared() -> None:
     split = own_labels(samples.linear)
     wrong = data.Split(
         split.images[:20], (split.labels[:20] + (np.arange(20) > 4)) % samples.CLASSES
     )
-    found = diagnosed(samples.linear, wrong, queries=1, steps=1)
-    assert {check.verdict for check in found.checks[6:]} == {"SKIP"}
-    assert "only 5 images are right" in found.check("large_epsilon").says
+    diagnosis = diagnosed(samples.linear, wrong, queries=1, steps=1)
+    assert {check.verdict for check in diagnosis.checks[6:]} == {"SKIP"}
+    assert "only 5 images are correct" in diagnosis.check("large_epsilon").says
     none = data.Split(split.images[:20], (split.labels[:20] + 1) % samples.CLASSES)
     assert (
         diagnosed(samples.linear, none, queries=1, steps=1).check("zero_gradients").verdict

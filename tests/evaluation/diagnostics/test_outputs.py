@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from igam_tf.evaluation.diagnostics import outputs
-from igam_tf.evaluation.diagnostics.probes import Looks
+from igam_tf.evaluation.diagnostics.clean_statistics import CleanStatistics
 
 
-def clean_images(zero_share: np.ndarray) -> Looks:
-    """All classified right and without fault but for the share of zeros in their gradients."""
+def clean_statistics(zero_share: np.ndarray) -> CleanStatistics:
+    """A faultless model on every image, but for the share of zeros in the gradients."""
     n = len(zero_share)
     yes, no = np.ones(n, bool), np.zeros(n, bool)
-    return Looks(yes, zero_share, yes, np.ones(n), no, 10, False, True, 0.0, 0, None)
+    return CleanStatistics(yes, zero_share, yes, np.ones(n), no, 10, False, True, 0.0, 0, None)
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,8 @@ def clean_images(zero_share: np.ndarray) -> Looks:
 def test_zero_gradients(
     n: int, zeros: int, share: float, evidence: str, p_value: float, verdict: str
 ) -> None:
-    """The verdict is by the smaller of two p-values, which has to be below 0.5 % to count at 1 %."""
-    check = outputs.zero_gradients(clean_images(np.where(np.arange(n) < zeros, share, 0.0)))
+    """The smaller of two p-values has to be below 0.5 % to count at 1 %."""
+    shares = np.where(np.arange(n) < zeros, share, 0.0)
+    check = outputs.zero_gradients(clean_statistics(shares))
     assert check.evidence[evidence] == pytest.approx(p_value, abs=5e-5)
     assert check.verdict == verdict

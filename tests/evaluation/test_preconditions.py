@@ -13,7 +13,7 @@ from igam_tf.core.errors import InputError
 from igam_tf.data import Dataset, Split
 from igam_tf.data.forms import split_of
 from igam_tf.evaluation import evaluate
-from igam_tf.evaluation.examples import bounds_for
+from igam_tf.evaluation.preconditions import bounds_for
 
 from .. import tiny
 
