@@ -130,7 +130,7 @@ def _run(flags: ReproduceTableFlags) -> None:
             files.require_place(place, flag)
     teacher = trained.weights(flags.teacher) if flags.teacher else None
     declared = {
-        seed: configs.table_at_precision(
+        seed: tables.at_precision(
             tables.table(name, flags.preset, seed, teacher), flags.precision
         )
         for seed in seeds

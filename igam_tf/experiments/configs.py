@@ -2,29 +2,14 @@
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from igam_tf.core.bounds import Amount
 from igam_tf.core.settings import Setting, Settings
 from igam_tf.core.settings.choices import MODES, NETWORKS, NORMALIZATIONS, OPTIMIZERS, PRECISIONS
 from igam_tf.core.settings.datasets import DatasetName, SourceSettings
-from igam_tf.core.settings.training import Adversary, FinetuneSettings, IgamSettings, PlainSettings
-
-__all__ = [
-    "VERBS",
-    "Absent",
-    "Adversary",
-    "Data",
-    "FinetuneRun",
-    "Network",
-    "RobustRun",
-    "Row",
-    "Run",
-    "Schedule",
-    "Scoring",
-    "StudentRun",
-]
-__all__ += ["Table", "Weights", "at_precision", "table_at_precision", "verb_of", "with_teachers"]
+from igam_tf.core.settings.training import Adversary as Adversary
+from igam_tf.core.settings.training import FinetuneSettings, IgamSettings, PlainSettings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -207,14 +192,6 @@ def with_teachers(run: Run) -> Iterator[Run]:
     yield run
 
 
-def at_precision(run: Run, precision: str) -> Run:
-    """The run and its teachers' runs in that precision; weights on disk stay what they are."""
-    changed: dict[str, Any] = {"precision": precision}
-    if not isinstance(run, RobustRun) and not isinstance(run.teacher, Weights):
-        changed["teacher"] = at_precision(run.teacher, precision)
-    return dataclasses.replace(run, **changed)
-
-
 @dataclasses.dataclass(frozen=True)
 class Scoring(Settings):
     """How the rows of a table are scored: by every attack in every BatchNorm mode."""
@@ -274,12 +251,3 @@ class Table:
         run = self.rows[row]
         assert isinstance(run, StudentRun)
         return run
-
-
-def table_at_precision(table: Table, precision: str) -> Table:
-    """The table with all its runs and their teachers' in that precision."""
-    rows = {
-        name: run if isinstance(run, Absent) else at_precision(run, precision)
-        for name, run in table.rows.items()
-    }
-    return dataclasses.replace(table, rows=rows)

@@ -19,7 +19,7 @@ class Student:
     """An IGAM row as published: Appendix A's values, with the adapter and the window of §4.3.
 
     Attributes:
-      source: whose robust model teaches, a key of `Sizes.sources`.
+      source: the teacher's data, a key of `Sizes.sources`.
       adapter: for `igam_tf.adapters.parse`.
     """
 
@@ -55,16 +55,16 @@ class Sizes:
     """A table at one preset.
 
     Attributes:
-      sources: by the paper's names.
-      target: data of everything but the sources.
+      sources: robust models by the paper's name of their data.
+      target: data of the heads, the baselines and the students.
       network: of the baselines and the students.
-      baselines: how the rows are trained that have neither teacher nor IGAM.
-      baseline_head: FT-*'s, which is trained for longer than a student's teacher.
-      student: the students' schedule; matching begins after `steps_before_matching`.
-      lambda_diff_factor: times the published lambda_diff.
-      settings: of all students, instead of the published ones.
-      row_settings: of single rows, instead of those.
-      num_examples, strong_examples: test images for all attacks, and for the strong ones.
+      baselines: schedule and adversary of the rows without a teacher.
+      baseline_head: schedule of the rows FT-*.
+      student: schedule of the students; matching begins after `steps_before_matching`.
+      lambda_diff_factor: factor on the published lambda_diff.
+      settings: settings of all students that replace the published ones.
+      row_settings: the same for single rows.
+      num_examples, strong_examples: numbers of test images, for all attacks and for `strong`.
     """
 
     sources: Mapping[str, Source]
@@ -86,6 +86,7 @@ class Sizes:
         return f"{names} -> {self.target.dataset}"
 
     def baseline(self, row: str, seed: int) -> RobustRun:
+        """A row without a teacher."""
         schedule, adversary = self.baselines[row]
         return RobustRun(self.target, self.network, schedule, adversary, seed=seed)
 

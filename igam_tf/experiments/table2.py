@@ -100,10 +100,11 @@ SIZES = {
         network=Network("wide_resnet", 1, 2),
         baselines={
             "Standard": (Schedule(1800, 64, RATES, (1100, 1600)), None),
+            # Half of Standard's iterations, each of which costs eight times as much.
             "PGD7-trained": (
                 Schedule(900, 64, RATES, (550, 800)),
                 Adversary("8/255", "2/255", 7, ramp_steps=200),
-            ),  # an iteration costs eight of Standard's
+            ),
         },
         baseline_head=Schedule(3000, 64, (1e-3,), optimizer="adam"),  # IGAM-Upsize's teacher
         student=Schedule(2500, 64, (0.1, 0.01, 0.02, 0.002), (1100, 1800, 2300)),

@@ -1,6 +1,8 @@
 """The tables by name: the paper's by their numbers, and our own."""
 
+import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 from igam_tf.core.errors import InputError
 from igam_tf.experiments import (
@@ -14,7 +16,7 @@ from igam_tf.experiments import (
     table3,
     tables_4_5,
 )
-from igam_tf.experiments.configs import Table, Weights
+from igam_tf.experiments.configs import Absent, RobustRun, Run, Table, Weights
 from igam_tf.experiments.sizes import PRESETS
 
 TABLES: dict[str, Callable[[str, int, Weights | None], Table]] = {
@@ -48,3 +50,20 @@ def table(name: str, preset: str, seed: int = 0, teacher: Weights | None = None)
     if preset not in PRESETS:
         raise InputError(f"preset: expected one of {', '.join(PRESETS)}, got {preset!r}")
     return TABLES[name](preset, seed, teacher)
+
+
+def at_precision(table: Table, precision: str) -> Table:
+    """The table with all its runs and their teachers' in that precision."""
+    rows = {
+        name: run if isinstance(run, Absent) else run_at_precision(run, precision)
+        for name, run in table.rows.items()
+    }
+    return dataclasses.replace(table, rows=rows)
+
+
+def run_at_precision(run: Run, precision: str) -> Run:
+    """The run and its teachers' runs in that precision; weights on disk stay what they are."""
+    changes: dict[str, Any] = {"precision": precision}
+    if not isinstance(run, RobustRun) and not isinstance(run.teacher, Weights):
+        changes["teacher"] = run_at_precision(run.teacher, precision)
+    return dataclasses.replace(run, **changes)

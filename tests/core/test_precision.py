@@ -106,14 +106,14 @@ def test_a_student_steps_in_bfloat16() -> None:
 
 def test_it_names_a_run_only_if_it_is_set() -> None:
     run = small.STUDENT
-    narrow = configs.at_precision(run, "bfloat16")
+    narrow = tables.run_at_precision(run, "bfloat16")
     assert (
-        settings.digest(configs.at_precision(run, "float32"))
+        settings.digest(tables.run_at_precision(run, "float32"))
         == settings.digest(run)
         != settings.digest(narrow)
     )
     assert settings.from_dict(configs.StudentRun, settings.to_dict(narrow)) == narrow
-    table = configs.table_at_precision(tables.table("1", "demo", 0, None), "bfloat16")
+    table = tables.at_precision(tables.table("1", "demo", 0, None), "bfloat16")
     assert {
         row.precision for row in table.rows.values() if not isinstance(row, configs.Absent)
     } == {"bfloat16"}

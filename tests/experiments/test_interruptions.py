@@ -6,6 +6,7 @@ import pathlib
 import keras
 import pytest
 
+from igam_tf import adapters
 from igam_tf.core.errors import DivergedError, InputError
 from igam_tf.experiments import runs
 from igam_tf.experiments.configs import Schedule
@@ -165,3 +166,31 @@ def test_a_run_that_diverges_keeps_its_last_good_state(tmp_path: pathlib.Path) -
         assert not runs.is_finished(tmp_path)
         assert [row["epoch"] for row in small.history(tmp_path)] == ["1"]
         assert [file.name for file in (tmp_path / "state").glob("*.index")] == ["ckpt-1.index"]
+
+
+FINETUNED = dataclasses.replace(small.FINETUNED, adapter=("crop:20", "pad_random:28"))
+STUDENT = dataclasses.replace(small.STUDENT, teacher=FINETUNED, gradient_crop=None)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("run", [FINETUNED, STUDENT], ids=["finetuned", "student"])
+def test_a_resumed_run_behind_a_random_pad_draws_the_same_places(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, run: runs.Run
+) -> None:
+    options = small.options(tmp_path_factory.getbasetemp() / "random_pad")
+    whole, parts = runs.ensure(run, options), tmp_path_factory.mktemp("parts")
+    with monkeypatch.context() as patch:
+        _in_mid_epoch(patch)
+        with pytest.raises(Interrupted):
+            runs.train(run, parts, options)
+    runs.train(run, parts, options, resume=True)
+    assert tiny.equal(small.values(parts), small.values(whole))
+    central = pathlib.Path(tmp_path_factory.mktemp("central"))
+    monkeypatch.setattr(
+        adapters.Pad,
+        "place",
+        property(lambda self: "center", lambda self, value: None),
+        raising=False,
+    )
+    runs.train(run, central, options)
+    assert not tiny.equal(small.values(central), small.values(whole))
