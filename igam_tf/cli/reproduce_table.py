@@ -130,9 +130,7 @@ def _run(flags: ReproduceTableFlags) -> None:
             files.require_place(place, flag)
     teacher = trained.weights(flags.teacher) if flags.teacher else None
     declared = {
-        seed: tables.at_precision(
-            tables.table(name, flags.preset, seed, teacher), flags.precision
-        )
+        seed: tables.at_precision(tables.table(name, flags.preset, seed, teacher), flags.precision)
         for seed in seeds
     }
     weights = dict(_row_weights(text, trained.weights) for text in flags.weights)
