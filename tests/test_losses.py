@@ -35,8 +35,8 @@ LABELS_OF_FIVE, TARGETS_OF_FIVE = np.arange(40) % 5, (np.arange(40) // 8 + np.ar
 @pytest.mark.parametrize(("scale", "shift"), [(1, 0), (1000, 0), (1, 4)])
 def test_dlr(scale: float, shift: float) -> None:
     """Fooled or not; the same for scaled or shifted logits."""
-    found = losses.dlr(LABELS_OF_FIVE, scale * LOGITS_OF_FIVE + shift)
-    for value, label, logits in zip(found, LABELS_OF_FIVE, LOGITS_OF_FIVE, strict=True):
+    values = losses.dlr(LABELS_OF_FIVE, scale * LOGITS_OF_FIVE + shift)
+    for value, label, logits in zip(values, LABELS_OF_FIVE, LOGITS_OF_FIVE, strict=True):
         first, _, third = np.sort(logits)[::-1][:3]
         expected = (np.delete(logits, label).max() - logits[label]) / (first - third)
         assert float(value) == pytest.approx(expected, rel=1e-4)
@@ -45,9 +45,9 @@ def test_dlr(scale: float, shift: float) -> None:
 
 @pytest.mark.parametrize(("scale", "shift"), [(1, 0), (1000, 0), (1, 4)])
 def test_targeted_dlr(scale: float, shift: float) -> None:
-    found = losses.targeted_dlr(LABELS_OF_FIVE, TARGETS_OF_FIVE, scale * LOGITS_OF_FIVE + shift)
+    values = losses.targeted_dlr(LABELS_OF_FIVE, TARGETS_OF_FIVE, scale * LOGITS_OF_FIVE + shift)
     for value, label, target, logits in zip(
-        found, LABELS_OF_FIVE, TARGETS_OF_FIVE, LOGITS_OF_FIVE, strict=True
+        values, LABELS_OF_FIVE, TARGETS_OF_FIVE, LOGITS_OF_FIVE, strict=True
     ):
         first, _, third, fourth = np.sort(logits)[::-1][:4]
         expected = (logits[target] - logits[label]) / (first - (third + fourth) / 2)
@@ -92,8 +92,10 @@ def test_weight_decay_counts_trainable_kernels_alone() -> None:
     ("reduction", "expected"), [("sum", 2 * 3 * 4 * 9.0), ("mean", 3 * 4 * 9.0)]
 )
 def test_gradient_difference(reduction: str, expected: float) -> None:
-    found = losses.gradient_difference(np.full((2, 3, 4), 5.0), np.full((2, 3, 4), 2.0), reduction)
-    assert float(found) == expected
+    difference = losses.gradient_difference(
+        np.full((2, 3, 4), 5.0), np.full((2, 3, 4), 2.0), reduction
+    )
+    assert float(difference) == expected
 
 
 def test_the_discriminators_first_half_is_the_students() -> None:

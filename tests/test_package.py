@@ -39,7 +39,10 @@ def test_every_public_module_is_one_of_the_package(name: str) -> None:
 
 def test_dir_shows_exactly_the_public_names() -> None:
     """In a fresh process, and also once submodules have been loaded."""
-    code = "import igam_tf, sys; print(dir(igam_tf) == sorted(igam_tf.__all__), 'tensorflow' in sys.modules)"
+    code = (
+        "import igam_tf, sys;"
+        "print(dir(igam_tf) == sorted(igam_tf.__all__), 'tensorflow' in sys.modules)"
+    )
     output = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
@@ -48,7 +51,7 @@ def test_dir_shows_exactly_the_public_names() -> None:
     assert dir(igam_tf) == sorted(igam_tf.__all__)
 
 
-def test_what_is_reached_through_it() -> None:
+def test_submodules_are_attributes() -> None:
     assert igam_tf.attacks.PGD(steps=5).name == "pgd5"
     assert igam_tf.pretrained.path("igam").is_dir()
     assert igam_tf.core.precision.PRECISIONS == ("float32", "bfloat16")

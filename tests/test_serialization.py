@@ -1,4 +1,4 @@
-"""Every layer and model is whole again in a fresh process."""
+"""Saved layers and models give the same outputs in a fresh process."""
 
 import pathlib
 import subprocess
@@ -23,7 +23,8 @@ for path in pathlib.Path(sys.argv[1]).glob("*.keras"):
     saved = np.load(path.with_suffix(".npz"))
     model = keras.saving.load_model(path)
     for statistics in ("moving", "batch"):
-        np.testing.assert_array_equal(gradients.logits_of(model, saved["x"], statistics), saved[statistics], path.name)
+        logits = gradients.logits_of(model, saved["x"], statistics)
+        np.testing.assert_array_equal(logits, saved[statistics], path.name)
     assert saved["bounds"] == "none" or saved["bounds"] == str(layers.bounds_of(model))
 """
 
@@ -32,7 +33,7 @@ def built() -> dict[str, keras.Model]:
     adapter = keras.Sequential(
         [adapters.ChannelMean(), adapters.CenterCrop(6), adapters.Scale(1 / 255)]
     )
-    found = {
+    built_models = {
         "mnist_cnn": models.mnist_cnn(3, (2, 3), 4),
         "wide_resnet": models.wide_resnet(3, width=1, blocks=1, input_shape=tiny.SHAPE),
         "discriminator": models.discriminator(tiny.SHAPE, 2, 4),
@@ -49,10 +50,10 @@ def built() -> dict[str, keras.Model]:
         adapters.TransposedConv(16),
     ]
     for layer in single:
-        found[layer.name] = keras.Sequential(
+        built_models[layer.name] = keras.Sequential(
             [keras.Input(tiny.SHAPE), layers.PixelRange(-1, 1), layer]
         )
-    return found
+    return built_models
 
 
 def test_saved_models_load_in_a_fresh_process(tmp_path: pathlib.Path) -> None:
@@ -66,8 +67,13 @@ def test_saved_models_load_in_a_fresh_process(tmp_path: pathlib.Path) -> None:
         bounds = "none" if name == "discriminator" else str(layers.bounds_of(model))
         np.savez(tmp_path / f"{name}.npz", x=x, bounds=bounds, **outputs)
         model.save(tmp_path / f"{name}.keras")
-    ended = subprocess.run([sys.executable, "-c", SCRIPT, tmp_path], capture_output=True, text=True)
-    assert (ended.returncode, ended.stderr) == (0, "")  # quiet in a child of a quiet process too
+    process = subprocess.run(
+        [sys.executable, "-c", SCRIPT, tmp_path], capture_output=True, text=True
+    )
+    assert (process.returncode, process.stderr) == (
+        0,
+        "",
+    )  # quiet in a child of a quiet process too
 
 
 def test_a_model_without_moving_averages_is_saved_as_such(tmp_path: pathlib.Path) -> None:

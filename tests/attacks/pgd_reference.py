@@ -3,21 +3,16 @@
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from .. import tiny
 
 SHAPE = (3, 3, 1)
 X, Y = tiny.batch(12, SHAPE)
-HIDDEN = np.random.default_rng(4).normal(0, 0.03, (9, 6)).astype(np.float32)
-OUT = np.random.default_rng(5).normal(size=(6, tiny.CLASSES)).astype(np.float32)
+# Curved: a large step may fool it, and the next one not.
+network = tiny.SineNetwork(SHAPE, 6, scale=0.03)
+HIDDEN, OUT = network.hidden, network.out
 RANGE: dict[str, Any] = {"bounds": (0, 255)}
 SETTINGS: dict[str, Any] = {"epsilon": 60, "step_size": 25, "seed": 3, **RANGE}
-
-
-def network(x: tf.Tensor) -> tf.Tensor:
-    """Curved: a large step may fool it, and the next one not."""
-    return tf.sin(tf.reshape(x, (-1, 9)) @ HIDDEN) @ OUT
 
 
 def logits_and_gradient(

@@ -17,14 +17,10 @@ from .. import tiny
 
 SHAPE = (3, 3, 1)
 CLASSES = 5
-HIDDEN = np.random.default_rng(4).normal(0, 0.02, (9, 8)).astype(np.float32)
-OUT = np.random.default_rng(5).normal(size=(8, CLASSES)).astype(np.float32)
+# Curved so strongly that the loss falls between checkpoints and steps are halved.
+network = tiny.SineNetwork(SHAPE, 8, CLASSES, 0.02)
+HIDDEN, OUT = network.hidden, network.out
 LOSSES = ("xent", "dlr", "targeted_dlr")
-
-
-def network(x: tf.Tensor) -> tf.Tensor:
-    """Curved enough that the loss falls between checkpoints, so that steps are halved."""
-    return tf.sin(tf.reshape(x, (-1, 9)) @ HIDDEN) @ OUT
 
 
 X = tiny.batch(40, SHAPE)[0]

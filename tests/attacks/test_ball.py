@@ -7,20 +7,14 @@ from typing import Any
 import hypothesis
 import numpy as np
 import pytest
-import tensorflow as tf
 from hypothesis import strategies
 
 from igam_tf import attacks
 
+from .. import tiny
+
 SHAPE, CLASSES, SIZE = (3, 2, 2), 5, 4
-HIDDEN = np.random.default_rng(0).normal(size=(12, 8)).astype(np.float32)
-OUT = np.random.default_rng(1).normal(size=(8, CLASSES)).astype(np.float32)
-
-
-def network(x: tf.Tensor) -> tf.Tensor:
-    return tf.sin(tf.reshape(x, (-1, 12)) @ HIDDEN) @ OUT
-
-
+network = tiny.SineNetwork(SHAPE, 8, CLASSES)
 ATTACKS: dict[str, tuple[str, Callable[..., np.ndarray]]] = {
     **{
         f"pgd-{norm}-{loss}": (

@@ -15,14 +15,7 @@ from .. import tiny
 
 SHAPE = (6, 5, 2)
 CLASSES = 4
-HIDDEN = np.random.default_rng(4).normal(0, 0.01, (60, 8)).astype(np.float32)
-OUT = np.random.default_rng(5).normal(size=(8, CLASSES)).astype(np.float32)
-
-
-def network(x: tf.Tensor) -> tf.Tensor:
-    return tf.sin(tf.reshape(x, (-1, 60)) @ HIDDEN) @ OUT
-
-
+network = tiny.SineNetwork(SHAPE, 8, CLASSES, 0.01)
 X = tiny.batch(24, SHAPE)[0]
 Y = network(X).numpy().argmax(1)
 Y[:3] = (Y[:3] + 1) % CLASSES  # misclassified from the start

@@ -28,10 +28,10 @@ def test_amounts(bounds: Bounds, value: object, amount: float) -> None:
 
 @pytest.mark.parametrize(
     ("bounds", "value"),
-    [(UNIT, 8), (PIXELS, 256), (PIXELS, -1), (PIXELS, "-1/255"), (PIXELS, "8/0"), (PIXELS, "eight"), (UNIT, float("nan")),
-     (UNIT, float("inf")), (UNIT, None)],
+    [(UNIT, 8), (PIXELS, 256), (PIXELS, -1), (PIXELS, "-1/255"), (PIXELS, "8/0"),
+     (PIXELS, "eight"), (UNIT, float("nan")), (UNIT, float("inf")), (UNIT, None)],
 )  # fmt: skip
-def test_amounts_that_make_no_sense_are_named(bounds: Bounds, value: object) -> None:
+def test_wrong_amounts_are_errors_with_their_name(bounds: Bounds, value: object) -> None:
     with pytest.raises(InputError, match=r"^step_size: expected"):
         bounds.amount(value, "step_size")
 

@@ -49,14 +49,14 @@ def failing(error: BaseException) -> Callable[[Any], None]:
 
 
 def test_flags_arrive() -> None:
-    seen: list[Positional] = []
+    calls: list[Positional] = []
     do = command(positional=True)
     assert (
-        do.run(seen.append, ["it", "--size=5", "--name=n", "--fast", "--parts=c,d", "--kind=y"])
+        do.run(calls.append, ["it", "--size=5", "--name=n", "--fast", "--parts=c,d", "--kind=y"])
         == 0
     )
-    assert do.run(seen.append, ["--nofast", "other", "--parts="]) == 0
-    assert seen == [  # a call leaves nothing to the next one
+    assert do.run(calls.append, ["--nofast", "other", "--parts="]) == 0
+    assert calls == [  # a call leaves nothing to the next one
         Positional(thing="it", size=5, name="n", fast=True, parts=("c", "d"), kind="y"),
         Positional(thing="other", parts=()),
     ]
@@ -64,9 +64,9 @@ def test_flags_arrive() -> None:
 
 def test_arguments_are_the_processs_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["bin/do", "--size=7"])
-    seen: list[int] = []
-    assert command().run(lambda flags: seen.append(flags.size)) == 0
-    assert seen == [7]
+    calls: list[int] = []
+    assert command().run(lambda flags: calls.append(flags.size)) == 0
+    assert calls == [7]
 
 
 @pytest.mark.parametrize(
@@ -171,8 +171,8 @@ def _start(tree: pathlib.Path, *before: str | pathlib.Path) -> "subprocess.Compl
 
 
 def test_a_checkout_runs_its_own_package(tree: pathlib.Path) -> None:
-    done = _start(tree, sys.executable)
-    assert (done.returncode, done.stdout, done.stderr) == (7, "its own package\n", "")
+    process = _start(tree, sys.executable)
+    assert (process.returncode, process.stdout, process.stderr) == (7, "its own package\n", "")
 
 
 MISSING = "train_robust: TensorFlow is not installed; `make demo` sets up .venv\n"
@@ -180,8 +180,8 @@ WITHOUT = (sys.executable, "-S")  # an interpreter that sees no installed packag
 
 
 def test_without_tensorflow_and_environment(tree: pathlib.Path) -> None:
-    done = _start(tree, *WITHOUT)
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", MISSING)
+    process = _start(tree, *WITHOUT)
+    assert (process.returncode, process.stdout, process.stderr) == (2, "", MISSING)
 
 
 def test_without_tensorflow_the_environment_takes_over(tree: pathlib.Path) -> None:
@@ -189,13 +189,13 @@ def test_without_tensorflow_the_environment_takes_over(tree: pathlib.Path) -> No
     python.parent.mkdir(parents=True)
     python.write_text('#!/bin/sh\nprintf "[%s]" "$@"\nexit 5\n')
     python.chmod(0o755)
-    done = _start(tree, *WITHOUT)
-    assert done.returncode == 5
-    assert done.stdout == f"[{tree}/bin/train_robust][--steps=3][a b]"
+    process = _start(tree, *WITHOUT)
+    assert process.returncode == 5
+    assert process.stdout == f"[{tree}/bin/train_robust][--steps=3][a b]"
 
 
 def test_an_environment_without_tensorflow_is_not_started_for_ever(tree: pathlib.Path) -> None:
     venv.create(tree / ".venv", symlinks=True)
     for before in (WITHOUT, (tree / ".venv/bin/python",)):
-        done = _start(tree, *before)
-        assert (done.returncode, done.stdout, done.stderr) == (2, "", MISSING)
+        process = _start(tree, *before)
+        assert (process.returncode, process.stdout, process.stderr) == (2, "", MISSING)

@@ -24,10 +24,10 @@ def test_arrays_come_back_under_their_names(tmp_path: pathlib.Path, compressed: 
     files.write_arrays(
         path, {"moving/pgd20": np.zeros((50, 4), np.float32), "labels": np.arange(3)}, compressed
     )
-    with np.load(path) as found:
-        assert sorted(found) == ["labels", "moving/pgd20"]
-        assert found["moving/pgd20"].dtype == np.float32
-        assert found["labels"].tolist() == [0, 1, 2]
+    with np.load(path) as arrays:
+        assert sorted(arrays) == ["labels", "moving/pgd20"]
+        assert arrays["moving/pgd20"].dtype == np.float32
+        assert arrays["labels"].tolist() == [0, 1, 2]
     assert (path.stat().st_size < 800) == compressed
 
 

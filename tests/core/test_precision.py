@@ -26,11 +26,11 @@ def wide_resnet() -> keras.Model:
 
 
 def types(model: keras.Model) -> dict[str, set[str]]:
-    """By a layer's class, what it computes in."""
-    found: dict[str, set[str]] = {}
+    """Compute dtypes by layer class."""
+    dtypes: dict[str, set[str]] = {}
     for layer in leaves(model):
-        found.setdefault(type(layer).__name__, set()).add(layer.compute_dtype)
-    return found
+        dtypes.setdefault(type(layer).__name__, set()).add(layer.compute_dtype)
+    return dtypes
 
 
 def built(kind: str, make: Any = wide_resnet) -> keras.Model:
@@ -38,7 +38,7 @@ def built(kind: str, make: Any = wide_resnet) -> keras.Model:
         return make()
 
 
-def test_what_is_narrow_in_a_network() -> None:
+def test_layers_in_bfloat16() -> None:
     assert all(kinds == {"float32"} for kinds in types(built("float32")).values())
     model = built("bfloat16")
     for name, kinds in types(model).items():
@@ -47,23 +47,19 @@ def test_what_is_narrow_in_a_network() -> None:
     assert keras.config.dtype_policy().name == "float32"
 
 
-def test_a_network_built_and_one_rebuilt_are_the_same() -> None:
+def test_rebuilding_in_bfloat16_is_building_in_bfloat16() -> None:
     plain = tiny.shaken(wide_resnet())
     narrow = precision.rebuilt(models.with_new_head(plain, 5), "bfloat16")
     assert types(narrow)["Conv2D"] == {"bfloat16"}
-    assert (
-        types(narrow)["Dense"]
-        == types(narrow)["TargetHead"]
-        == types(narrow)["PixelRange"]
-        == {"float32"}
-    )
+    for name in ("Dense", "TargetHead", "PixelRange"):
+        assert types(narrow)[name] == {"float32"}
     direct = built("bfloat16")
     direct.set_weights(plain.get_weights())
-    again = precision.rebuilt(plain, "bfloat16")
+    copy = precision.rebuilt(plain, "bfloat16")
     x, _ = tiny.batch()
-    np.testing.assert_array_equal(direct(x), again(x))
-    assert tiny.equal(tiny.values(precision.rebuilt(again, "float32")), tiny.values(plain))
-    np.testing.assert_array_equal(precision.rebuilt(again, "float32")(x), plain(x))
+    np.testing.assert_array_equal(direct(x), copy(x))
+    assert tiny.equal(tiny.values(precision.rebuilt(copy, "float32")), tiny.values(plain))
+    np.testing.assert_array_equal(precision.rebuilt(copy, "float32")(x), plain(x))
 
 
 @pytest.mark.parametrize("statistics", ["moving", "batch"])
@@ -74,14 +70,15 @@ def test_logits_and_input_gradients_are_float32_and_near_float32s(statistics: st
     narrow = precision.rebuilt(plain, "bfloat16")
     x, y = tiny.batch()
     logits = gradients.logits_of(narrow, tf.constant(x), statistics)
-    found = gradients.input_gradient(narrow, x, y, "xent", statistics)
-    assert logits.dtype == found.dtype == tf.float32
+    gradient = gradients.input_gradient(narrow, x, y, "xent", statistics)
+    assert logits.dtype == gradient.dtype == tf.float32
     assert tiny.relative(logits, gradients.logits_of(plain, tf.constant(x), statistics)) < 0.03
-    assert tiny.relative(found, gradients.input_gradient(plain, x, y, "xent", statistics)) < 0.3
+    expected = gradients.input_gradient(plain, x, y, "xent", statistics)
+    assert tiny.relative(gradient, expected) < 0.3
 
 
-def test_pixels_reach_the_normalisation_and_the_adapter_whole() -> None:
-    """200 and 200.25 are one number in bfloat16."""
+def test_pixels_stay_float32_up_to_normalisation_and_adapter() -> None:
+    """200 and 200.25 are equal in bfloat16."""
     with precision.building("bfloat16"):
         model, adapter = wide_resnet(), adapters.parse(("mean", "crop:4", "scale:1/255"))
         normalized = keras.Model(model.input, model.get_layer("pixels").output)
@@ -104,7 +101,7 @@ def test_a_student_steps_in_bfloat16() -> None:
     assert not tiny.equal(tiny.values(student), before)
 
 
-def test_it_names_a_run_only_if_it_is_set() -> None:
+def test_only_bfloat16_changes_the_digest_of_a_run() -> None:
     run = small.STUDENT
     narrow = tables.run_at_precision(run, "bfloat16")
     assert (
@@ -119,7 +116,7 @@ def test_it_names_a_run_only_if_it_is_set() -> None:
     } == {"bfloat16"}
 
 
-def test_every_stage_is_built_in_it() -> None:
+def test_networks_of_every_stage_are_built_in_bfloat16() -> None:
     wide = configs.Network("wide_resnet", 1, 1)
     split = data.Split(np.zeros((2, *tiny.SHAPE), np.float32), np.arange(2))
     dataset = data.Dataset("blank", split, split, 10, PIXELS)
@@ -132,14 +129,14 @@ def test_every_stage_is_built_in_it() -> None:
     teacher = build.build(finetuned, dataset, models.wide_resnet(10, 1, 1, tiny.SHAPE)).products[
         "model"
     ]
-    found = build.build(student, dataset, teacher, jit=True)
-    for model in (source, teacher, found.products["model"], found.products["discriminator"]):
+    igam = build.build(student, dataset, teacher, jit=True)
+    for model in (source, teacher, igam.products["model"], igam.products["discriminator"]):
         assert types(model)["Conv2D"] == {"bfloat16"}
     assert types(teacher)["TargetHead"] == {"float32"}
-    assert found.trainer.jit_compile is True
+    assert igam.trainer.jit_compile is True
 
 
-def test_an_unknown_one() -> None:
+def test_an_unknown_precision() -> None:
     with pytest.raises(
         InputError, match="precision: expected one of float32, bfloat16, got 'float16'"
     ):

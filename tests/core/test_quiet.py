@@ -1,4 +1,4 @@
-"""TensorFlow's start-up noise stays away from the user, and TensorFlow itself until it is needed."""
+"""TensorFlow starts without messages, and only when it is needed."""
 
 import os
 import subprocess

@@ -31,14 +31,14 @@ def test_seeds() -> None:
     assert (draws(5) != draws(6)).all()
 
 
-@pytest.mark.parametrize("wanted", [False, True])
-def test_deterministic_operations_are_asked_for_only_if_wanted(
-    wanted: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_deterministic_operations_are_optional(
+    deterministic: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[bool] = []
-    monkeypatch.setattr(tf.config.experimental, "enable_op_determinism", lambda: asked.append(True))
-    runtime.set_seed(0, deterministic=wanted)
-    assert asked == [True] * wanted
+    calls: list[bool] = []
+    monkeypatch.setattr(tf.config.experimental, "enable_op_determinism", lambda: calls.append(True))
+    runtime.set_seed(0, deterministic=deterministic)
+    assert calls == [True] * deterministic
 
 
 @pytest.mark.parametrize("before", [True, False])
@@ -85,15 +85,15 @@ def test_each_tracing_of_a_students_step_rounds_alike() -> None:
 
 
 def test_environment() -> None:
-    found = runtime.environment()
-    assert (found["igam_tf"], found["tensorflow"], found["keras"]) == (
+    record = runtime.environment()
+    assert (record["igam_tf"], record["tensorflow"], record["keras"]) == (
         igam_tf.__version__, tf.__version__, keras.__version__,
     )  # fmt: skip
-    assert found["numpy"] == np.__version__
-    assert re.fullmatch(r"3\.\d+\.\d+.*", found["python"])
-    assert re.search(r", \d+ cores, .", found["machine"])
-    assert any("CPU" in device for device in found["devices"])
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", found["time"])
+    assert record["numpy"] == np.__version__
+    assert re.fullmatch(r"3\.\d+\.\d+.*", record["python"])
+    assert re.search(r", \d+ cores, .", record["machine"])
+    assert any("CPU" in device for device in record["devices"])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", record["time"])
 
 
 def _git(where: pathlib.Path, *arguments: str) -> str:

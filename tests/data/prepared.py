@@ -24,7 +24,7 @@ def write(
     sizes: tuple[int, int] = (12, 6),
     seed: int = 0,
 ) -> pathlib.Path:
-    """Random images and labels (`examples` of seed and seed + 1); returns the version's directory."""
+    """Writes `examples` of seed and seed + 1 as train and test; returns the version's directory."""
     directory = root / name / version
     directory.mkdir(parents=True)
     splits = []

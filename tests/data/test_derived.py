@@ -1,4 +1,4 @@
-"""Halves of CIFAR-10: whose images, which labels, what size."""
+"""Halves of CIFAR-10: images, labels and sizes."""
 
 import pathlib
 
@@ -22,11 +22,13 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 def test_a_half_has_its_classes_and_numbers_them_from_0(root: pathlib.Path, name: str) -> None:
     whole, half = data.load("cifar10", root), data.load(name, root)
     for part in ("train", "test"):
-        theirs, ours = getattr(whole, part), getattr(half, part)
-        kept = np.isin(theirs.labels, DERIVED[name].classes)
-        np.testing.assert_array_equal(ours.labels + DERIVED[name].classes[0], theirs.labels[kept])
-        assert ours.images.shape == (kept.sum(), *data.FORMATS[name].image_shape)
-        assert ours.images.dtype == np.uint8
+        all_of, part_of = getattr(whole, part), getattr(half, part)
+        selected = np.isin(all_of.labels, DERIVED[name].classes)
+        np.testing.assert_array_equal(
+            part_of.labels + DERIVED[name].classes[0], all_of.labels[selected]
+        )
+        assert part_of.images.shape == (selected.sum(), *data.FORMATS[name].image_shape)
+        assert part_of.images.dtype == np.uint8
     np.testing.assert_array_equal(data.load(name, root, 7, 3).train.images, half.train.images[:7])
 
 
@@ -39,12 +41,12 @@ def test_the_larger_half_is_its_images_between_whose_pixels_it_interpolates(
     root: pathlib.Path,
 ) -> None:
     whole, half = data.load("cifar10", root), data.load("cifar10_first5_64", root)
-    kept = whole.test.images[np.isin(whole.test.labels, DERIVED[half.name].classes)].astype(
+    selected = whole.test.images[np.isin(whole.test.labels, DERIVED[half.name].classes)].astype(
         np.float64
     )
     # Half-pixel centres: every new pixel is three quarters of its own old one and a quarter of the
     # next, along each axis.
-    padded = np.pad(kept, ((0, 0), (1, 1), (1, 1), (0, 0)), "edge")
+    padded = np.pad(selected, ((0, 0), (1, 1), (1, 1), (0, 0)), "edge")
     expected = 0.0
     for row, by in ((1, 0.75), (0, 0.25)):
         for column, of in ((1, 0.75), (0, 0.25)):

@@ -175,22 +175,24 @@ def test_hidden_files_are_ignored(root: pathlib.Path) -> None:
     assert len(data.load(f"folder:{root}").train) == 18
 
 
-def test_files_on_disk_are_looked_at_once(
+def test_files_on_disk_are_checked_once(
     root: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second time only those that have changed, and the one that gives the shape."""
+    """The second time, only changed files and the one that defines the shape are decoded."""
     from igam_tf.data import folders
 
-    looks: list[str] = []
+    decoded_names: list[str] = []
     decode = folders._decoded
     monkeypatch.setattr(
-        folders, "_decoded", lambda file, how: (looks.append(file.name), decode(file, how))[1]
+        folders,
+        "_decoded",
+        lambda file, how: (decoded_names.append(file.name), decode(file, how))[1],
     )
     first = data.load(f"folder:{root}", memory_limit=0)
-    assert len(looks) == 1 + 24
-    looks.clear()
+    assert len(decoded_names) == 1 + 24
+    decoded_names.clear()
     second = data.load(f"folder:{root}", memory_limit=0)
-    assert len(looks) == 1
+    assert len(decoded_names) == 1
     assert first.train.images.digest == second.train.images.digest  # type: ignore[union-attr]
     write_image(root / "train/a/0.png", seed=99)
     (root / "train/b/3.png").write_bytes(b"damaged")

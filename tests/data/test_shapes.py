@@ -19,13 +19,13 @@ CLASSES = {"shapes28": 10, "shapes32": 10, "shapes64": 20, "shapes100": 100}
 NAMES = [name for name, *_ in FORMATS]
 
 
-def drawn(name: str, train: int = 30, test: int = 20, seed: int = 0) -> data.Dataset:
+def load(name: str, train: int = 30, test: int = 20, seed: int = 0) -> data.Dataset:
     return data.load(name, train_size=train, test_size=test, seed=seed)
 
 
 @pytest.mark.parametrize(("name", "shape", "dtype", "bounds"), FORMATS)
 def test_format(name: str, shape: tuple[int, int, int], dtype: type, bounds: Bounds) -> None:
-    dataset = drawn(name)
+    dataset = load(name)
     assert (dataset.name, dataset.image_shape, dataset.num_classes, dataset.bounds) == (
         name,
         shape,
@@ -39,29 +39,31 @@ def test_format(name: str, shape: tuple[int, int, int], dtype: type, bounds: Bou
         pixels = split.pixels()
         assert pixels.dtype == np.float32
         assert bounds.low <= pixels.min() < pixels.max() <= bounds.high
-        assert np.ptp(pixels) > bounds.range / 3  # or its unit is another than it says
+        assert np.ptp(pixels) > bounds.range / 3  # else the pixels are in another unit
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_is_drawn_depends_on_sizes_and_seed_alone(name: str) -> None:
-    first = drawn(name)
-    np.random.seed(1)  # noqa: NPY002  # a global generator must play no part
-    again = drawn(name)
-    other = drawn(name, seed=1)
+def test_examples_depend_on_sizes_and_seed_only(name: str) -> None:
+    first = load(name)
+    np.random.seed(1)  # noqa: NPY002  # a global generator must not matter
+    same_seed = load(name)
+    other = load(name, seed=1)
     for part in ("train", "test"):
-        one, same, different = (getattr(dataset, part) for dataset in (first, again, other))
-        np.testing.assert_array_equal(one.images, same.images)
-        np.testing.assert_array_equal(one.labels, same.labels)
-        assert (one.images != different.images).any((1, 2, 3)).all()
-        assert (one.labels != different.labels).any()
+        expected, same, different = (
+            getattr(dataset, part) for dataset in (first, same_seed, other)
+        )
+        np.testing.assert_array_equal(expected.images, same.images)
+        np.testing.assert_array_equal(expected.labels, same.labels)
+        assert (expected.images != different.images).any((1, 2, 3)).all()
+        assert (expected.labels != different.labels).any()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_smaller_split_is_the_beginning_of_a_larger_one(name: str) -> None:
     """As with stored data; also over the edge of the blocks in which they are drawn."""
-    larger = drawn(name, 510, 3)
+    larger = load(name, 510, 3)
     for size in (1, 500, 501):
-        smaller = drawn(name, size, 20)
+        smaller = load(name, size, 20)
         np.testing.assert_array_equal(smaller.train.images, larger.train.images[:size])
         np.testing.assert_array_equal(smaller.train.labels, larger.train.labels[:size])
         np.testing.assert_array_equal(smaller.test.images[:3], larger.test.images)
@@ -70,7 +72,7 @@ def test_a_smaller_split_is_the_beginning_of_a_larger_one(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_test_image_is_a_training_image(name: str) -> None:
-    dataset = drawn(name, 20, 20)
+    dataset = load(name, 20, 20)
     apart = dataset.train.images[:, None] != dataset.test.images[None]
     assert apart.any((2, 3, 4)).all()
     assert (dataset.train.labels != dataset.test.labels).any()
@@ -78,7 +80,7 @@ def test_no_test_image_is_a_training_image(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_images_of_a_split_differ(name: str) -> None:
-    images = drawn(name, 40).train.images
+    images = load(name, 40).train.images
     assert len(np.unique(images.reshape(40, -1), axis=0)) == 40
 
 
@@ -90,7 +92,7 @@ def test_labels_are_balanced_and_shuffled(
     name: str, rounds: int, more: int, counts: set[int]
 ) -> None:
     classes = CLASSES[name]
-    labels = drawn(name, rounds * classes + more).train.labels
+    labels = load(name, rounds * classes + more).train.labels
     assert set(np.bincount(labels, minlength=classes)) == counts
     assert (labels != np.arange(len(labels)) % classes).any()
 
@@ -99,7 +101,7 @@ def test_the_larger_source_counts_brightness_too() -> None:
     """By the sign of the middle against the rim: the shape alone, a disc or a ring, does not tell
     the class.
     """
-    split = drawn("shapes64", 400).train
+    split = load("shapes64", 400).train
     grey = split.pixels().mean(-1)
     rim = np.median(
         np.concatenate([grey[:, :6].reshape(400, -1), grey[:, -6:].reshape(400, -1)], 1), 1
@@ -111,7 +113,7 @@ def test_the_larger_source_counts_brightness_too() -> None:
 
 def test_the_larger_target_counts_colour_and_brightness_too() -> None:
     """By the rim's nearest colour, and by which extreme of the middle is further from the rim."""
-    split = drawn("shapes100", 400).train
+    split = load("shapes100", 400).train
     pixels = split.pixels()
     rim = np.concatenate(
         [pixels[:, :4].reshape(400, -1, 3), pixels[:, -4:].reshape(400, -1, 3)], 1
@@ -128,7 +130,7 @@ def test_the_label_can_be_seen(name: str) -> None:
     """By the nearest mean of a blurred distance from grey, which is far from the best: 10 % (5 %)
     is chance.
     """
-    dataset = drawn(name, 1000, 200)
+    dataset = load(name, 1000, 200)
 
     def features(split: data.Split) -> np.ndarray:
         grey = split.pixels().mean(-1)
@@ -142,8 +144,8 @@ def test_the_label_can_be_seen(name: str) -> None:
         [features(dataset.train)[dataset.train.labels == k].mean(0) for k in range(CLASSES[name])]
     )
     nearest = ((features(dataset.test)[:, None] - means) ** 2).sum(-1).argmin(1)
-    found, right = (
+    predictions, labels_of_shape = (
         labels // 10 if name == "shapes100" else labels % 10
         for labels in (nearest, dataset.test.labels)
     )
-    assert np.mean(found == right) > 0.25
+    assert np.mean(predictions == labels_of_shape) > 0.25

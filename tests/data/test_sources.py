@@ -248,13 +248,13 @@ def test_a_pair_above_the_memory_limit(file: pathlib.Path) -> None:
 
 
 def test_validation_is_a_share_of_the_training_images(file: pathlib.Path) -> None:
-    dataset, again = (data.load(f"{file}:ours", validation=0.33) for _ in range(2))
+    dataset, same = (data.load(f"{file}:ours", validation=0.33) for _ in range(2))
     assert dataset.validation is not None
-    assert again.validation is not None
+    assert same.validation is not None
     assert (len(dataset.train), len(dataset.validation)) == (6, 3)
     numbers = [split.images[:, 0, 0, 0] for split in (dataset.train, dataset.validation)]
     assert sorted(np.concatenate(numbers)) == list(range(0, 144, 16))
-    np.testing.assert_array_equal(numbers[1], again.validation.images[:, 0, 0, 0])
+    np.testing.assert_array_equal(numbers[1], same.validation.images[:, 0, 0, 0])
 
 
 def test_a_stored_split_is_no_array(tmp_path: pathlib.Path) -> None:

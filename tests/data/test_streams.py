@@ -16,7 +16,7 @@ Batches = list[tuple[np.ndarray, np.ndarray]]
 
 
 def batches(split: data.Split, count: int, start: int = 0, **settings: object) -> Batches:
-    stream = data.training_batches(split, 5, 7, PIXELS, start=start, **settings)  # type: ignore[arg-type]
+    stream = data.training_batches(split, 5, 7, PIXELS, start=start, **settings)
     return list(stream.take(count).as_numpy_iterator())
 
 

@@ -256,7 +256,8 @@ def test_damages(tmp_path: pathlib.Path, form: str, damage: str) -> None:
     ) as error:
         load(tmp_path)
     assert str(error.value).endswith(
-        f". With a network, `curl -O http://cs231n.stanford.edu/tiny-imagenet-200.zip` in {tmp_path} fetches the original"
+        ". With a network, `curl -O http://cs231n.stanford.edu/tiny-imagenet-200.zip` "
+        f"in {tmp_path} fetches the original"
     )
     assert "\n" not in str(error.value)
 
@@ -315,8 +316,9 @@ def test_absent(tmp_path: pathlib.Path) -> None:
         load(tmp_path / "nowhere")
     root = tmp_path / "nowhere"
     assert str(error.value) == (
-        f"dataset tiny_imagenet: not found under {root}: expected tiny-imagenet-200/, tiny-imagenet-200.zip or "
-        "tiny-imagenet-200/tiny-imagenet-200.zip there (set --data_dir or TFDS_DATA_DIR). With a network, "
+        f"dataset tiny_imagenet: not found under {root}: expected tiny-imagenet-200/, "
+        "tiny-imagenet-200.zip or tiny-imagenet-200/tiny-imagenet-200.zip there "
+        "(set --data_dir or TFDS_DATA_DIR). With a network, "
         f"`curl -O http://cs231n.stanford.edu/tiny-imagenet-200.zip` in {root} fetches the original"
     )
 

@@ -6,8 +6,8 @@ import zipfile
 import numpy as np
 import tensorflow as tf
 
-WNIDS = ("n03", "n01", "n02")  # as in the original, in no order
-PER_CLASS = 11  # so that image 10 is sorted behind image 9
+WNIDS = ("n03", "n01", "n02")  # unsorted, as in the original
+PER_CLASS = 11  # image 10 must come after image 9
 VALIDATED = 4
 
 
@@ -19,21 +19,21 @@ def jpeg(seed: int, grey: bool = False, side: int = 64) -> bytes:
 
 
 def files() -> dict[str, bytes]:
-    """Content by path inside `tiny-imagenet-200`; image 1 of every class is grey."""
-    found = {"wnids.txt": "\n".join(WNIDS).encode() + b"\n", "words.txt": b"n01\tfirst\n"}
+    """Bytes by path inside `tiny-imagenet-200`; image 1 of every class is grey."""
+    content_of = {"wnids.txt": "\n".join(WNIDS).encode() + b"\n", "words.txt": b"n01\tfirst\n"}
     for label, wnid in enumerate(sorted(WNIDS)):
-        found[f"train/{wnid}/{wnid}_boxes.txt"] = b"box"
+        content_of[f"train/{wnid}/{wnid}_boxes.txt"] = b"box"
         for index in range(PER_CLASS):
-            found[f"train/{wnid}/images/{wnid}_{index}.JPEG"] = jpeg(
+            content_of[f"train/{wnid}/images/{wnid}_{index}.JPEG"] = jpeg(
                 100 * label + index, grey=index == 1
             )
     lines = []
     for index in range(VALIDATED * len(WNIDS)):
-        found[f"val/images/val_{index}.JPEG"] = jpeg(1000 + index)
+        content_of[f"val/images/val_{index}.JPEG"] = jpeg(1000 + index)
         lines.append(f"val_{index}.JPEG\t{WNIDS[index % 3]}\t0\t0\t63\t63\n")
-    found["val/val_annotations.txt"] = "".join(lines).encode()
-    found["test/images/test_0.JPEG"] = b"without a label"
-    return found
+    content_of["val/val_annotations.txt"] = "".join(lines).encode()
+    content_of["test/images/test_0.JPEG"] = b"without a label"
+    return content_of
 
 
 def write(

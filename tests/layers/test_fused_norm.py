@@ -1,6 +1,4 @@
-"""BatchNorm's closed second derivatives against TensorFlow's of the elementary operations in
-float64.
-"""
+"""BatchNorm's second derivatives in closed form against elementary operations in float64."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,9 +17,7 @@ SHAPE = (4, 5, 6, 7)
 def second_derivatives(
     norm: Callable[..., Any], dtype: tf.DType, of: list[str], count: int = 2
 ) -> list[np.ndarray]:
-    """For inputs, gamma, beta and the upstream's weights: of a random sum of the first derivatives
-    named by `of`.
-    """
+    """Gradients of a random sum of the first derivatives that `of` names."""
     rng = np.random.default_rng(0)
     shapes = {"x": SHAPE, "gamma": SHAPE[-1:], "beta": SHAPE[-1:], "weights": SHAPE}
     at = {name: tf.constant(rng.normal(1.0, 2.0, shape), dtype) for name, shape in shapes.items()}
@@ -35,8 +31,8 @@ def second_derivatives(
             tape.watch(list(at.values()))
             value = derived(level - 1)
         names = of if level == 1 else ["x"]
-        found = tape.gradient(value, [at[name] for name in names])
-        return tf.add_n([tf.reduce_sum(g * a) for g, a in zip(found, along, strict=False)])
+        first = tape.gradient(value, [at[name] for name in names])
+        return tf.add_n([tf.reduce_sum(g * a) for g, a in zip(first, along, strict=False)])
 
     with tf.GradientTape() as tape:
         tape.watch(list(at.values()))
@@ -46,16 +42,14 @@ def second_derivatives(
 
 @pytest.mark.parametrize("of", [["x"], ["gamma"], ["x", "gamma", "beta"]], ids="+".join)
 def test_second_derivatives(of: list[str]) -> None:
-    found = second_derivatives(fused_norm.batch_norm, tf.float32, of)
+    derivatives = second_derivatives(fused_norm.batch_norm, tf.float32, of)
     expected = second_derivatives(batch_norm._batch_norm, tf.float64, of)
-    for here, there in zip(found, expected, strict=True):
-        assert tiny.relative(here, there) < 3e-6
+    for actual, reference in zip(derivatives, expected, strict=True):
+        assert tiny.relative(actual, reference) < 3e-6
 
 
 def test_a_compiled_graph_derives_only_what_the_images_gradient_needs() -> None:
-    """No pass over the activations is spent on the derivatives of gamma's and beta's derivatives,
-    which are zero.
-    """
+    """The graph omits the second derivatives from dgamma and dbeta, which are zero."""
     rng = np.random.default_rng(0)
     gamma, beta = tf.Variable(tf.ones(7)), tf.Variable(tf.zeros(7))
 

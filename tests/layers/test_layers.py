@@ -1,6 +1,4 @@
-"""Normalisations, BatchNorm in every mode, activation and shortcut, against NumPy; second
-derivatives through BatchNorm.
-"""
+"""Layers against NumPy, BatchNorm in every mode, and second derivatives through BatchNorm."""
 
 import contextlib
 import itertools
@@ -63,20 +61,21 @@ def test_unknown_normalization() -> None:
         layers.normalization("zca")
 
 
-def test_models_carry_their_bounds_at_any_depth() -> None:
+def test_bounds_are_found_at_any_depth() -> None:
     inner = keras.Sequential([keras.Input((2,)), layers.PixelRange(0, 1)])
     outer = keras.Sequential([keras.Input((2,)), keras.Sequential([keras.Input((2,)), inner])])
     assert layers.bounds_of(inner) == UNIT
     assert layers.bounds_of(outer) == UNIT
     wrapped = keras.Sequential([keras.Input((2,)), layers.PixelRange(-1, 1), outer])
-    assert layers.bounds_of(wrapped) == Bounds(-1, 1)  # the outermost is what a caller feeds
+    # A caller passes images in the outermost range.
+    assert layers.bounds_of(wrapped) == Bounds(-1, 1)
     np.testing.assert_array_equal(wrapped(np.ones((1, 2))), np.ones((1, 2)))
 
 
 @pytest.mark.parametrize(
     "model", [keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]), lambda x: x]
 )
-def test_models_without_bounds_are_told_how_to_get_them(model: object) -> None:
+def test_the_error_of_a_model_without_bounds_says_how_to_add_them(model: object) -> None:
     with pytest.raises(
         InputError, match=r"pass bounds=\(low, high\), or put an igam_tf.layers.PixelRange layer"
     ):
@@ -109,8 +108,8 @@ def test_statistics_depend_on_the_mode_alone(
     moving = layer.moving_mean.numpy(), layer.moving_variance.numpy()
     expected = normalized(x, *(of_batch if training or within else moving), layer)
     with modes.in_mode(batch_statistics=within):
-        found = layer(x, training=training)
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+        outputs = layer(x, training=training)
+    np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5)
     count = x.size // shape[-1]
     unbiased = of_batch[0], of_batch[1] * count / (count - 1)
     after = (
@@ -125,7 +124,7 @@ def test_statistics_depend_on_the_mode_alone(
 @pytest.mark.parametrize("epsilon", [1e-3, 1e-5, 1e-7])
 @pytest.mark.parametrize("shape", [(50, 4), (6, 3, 3, 4)])
 def test_epsilon_is_the_same_in_both_modes(epsilon: float, shape: tuple[int, ...]) -> None:
-    """The fused kernel takes none below 1e-5; variances here are of that order."""
+    """The fused kernel supports none below 1e-5; the variances here are of that order."""
     layer = layers.BatchNorm(epsilon=epsilon)
     x = np.random.default_rng(1).normal(0, 1e-3, shape).astype(np.float32)
     layer.build(shape)
@@ -175,20 +174,18 @@ def test_without_moving_averages_a_moving_call_says_so() -> None:
 def test_mixed_precision_keeps_the_statistics_in_float32(training: bool) -> None:
     x = np.random.default_rng(1).normal(3, 2, (3, 5, 5, 4)).astype(np.float32)
     exact, mixed = layers.BatchNorm(), layers.BatchNorm(dtype="mixed_bfloat16")
-    expected, found = exact(x, training=training), mixed(x, training=training)
-    assert found.dtype == "bfloat16"
+    expected, outputs = exact(x, training=training), mixed(x, training=training)
+    assert outputs.dtype == "bfloat16"
     assert {w.dtype for w in mixed.weights} == {"float32"}
-    assert tiny.relative(found, expected) < 1e-2
+    assert tiny.relative(outputs, expected) < 1e-2
     np.testing.assert_allclose(mixed.moving_variance, exact.moving_variance, rtol=1e-2)
 
 
 @pytest.mark.parametrize(
-    ("kind", "right"), [(layers.BatchNorm, True), (keras.layers.BatchNormalization, False)]
+    ("kind", "exact"), [(layers.BatchNorm, True), (keras.layers.BatchNormalization, False)]
 )
-def test_second_derivatives_through_batch_statistics(kind: type, right: bool) -> None:
-    """Ours agrees with central differences; the stock layer is off by some percent, which is why
-    ours exists.
-    """
+def test_second_derivatives_through_batch_statistics(kind: type, exact: bool) -> None:
+    """`BatchNorm` agrees with central differences; the stock layer errs by some percent."""
     with tiny.precision("float64"):
         first = keras.layers.Conv2D(3, 3, activation="tanh")
         model = keras.Sequential(
@@ -213,7 +210,7 @@ def test_second_derivatives_through_batch_statistics(kind: type, right: bool) ->
     first.kernel.assign(at - step * direction)
     difference = float(above - squared_input_gradient()) / (2 * step)
     error = abs(difference - np.sum(gradient * direction)) / abs(difference)
-    assert error < 1e-7 if right else error > 1e-2
+    assert error < 1e-7 if exact else error > 1e-2
 
 
 # Activation and shortcut
@@ -227,25 +224,25 @@ def test_leaky_relu(x: float, value: float, slope: float) -> None:
         outer.watch(at := tf.constant(x))
         with tf.GradientTape() as tape:
             tape.watch(at)
-            found = layers.LeakyReLU(0.1)(at)
-        derivative = tape.gradient(found, at)
+            outputs = layers.LeakyReLU(0.1)(at)
+        derivative = tape.gradient(outputs, at)
         scaled = derivative * at
-    assert float(found) == pytest.approx(value)
+    assert float(outputs) == pytest.approx(value)
     assert float(derivative) == pytest.approx(slope)
     assert float(outer.gradient(scaled, at)) == pytest.approx(slope)
 
 
 @pytest.mark.parametrize("stride", [1, 2])
 def test_padded_shortcut(stride: int) -> None:
-    found = layers.PaddedShortcut(7, stride)(IMAGES).numpy()
+    outputs = layers.PaddedShortcut(7, stride)(IMAGES).numpy()
     pooled = IMAGES.reshape(3, 4 // stride, stride, 4 // stride, stride, 2).mean((2, 4))
-    np.testing.assert_allclose(found[..., 2:4], pooled, rtol=1e-6)
-    assert not found[..., :2].any()
-    assert not found[..., 4:].any()
-    assert found.shape[-1] == 7
+    np.testing.assert_allclose(outputs[..., 2:4], pooled, rtol=1e-6)
+    assert not outputs[..., :2].any()
+    assert not outputs[..., 4:].any()
+    assert outputs.shape[-1] == 7
 
 
-def test_exact_batchnorm_keeps_the_function_and_the_weights():
+def test_exact_batchnorm_keeps_the_function_and_the_weights() -> None:
     inner = keras.Sequential(
         [keras.Input((4, 4, 3)), keras.layers.BatchNormalization(momentum=0.7, epsilon=0.02)]
     )
@@ -264,7 +261,7 @@ def test_exact_batchnorm_keeps_the_function_and_the_weights():
     assert (norm.momentum, norm.epsilon) == (0.7, 0.02)
 
 
-def test_exact_batchnorm_refuses_what_it_cannot_stand_for():
+def test_exact_batchnorm_refuses_a_layer_without_gamma() -> None:
     model = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.BatchNormalization(scale=False)])
     with pytest.raises(InputError, match="only BatchNormalization of the last axis"):
         layers.exact_batchnorm(model)

@@ -1,4 +1,4 @@
-"""Models made of models: what is shared, what is kept, what is new."""
+"""Models built from models: shared layers, old and new heads, adapters, normalisations."""
 
 from typing import Any
 
@@ -40,26 +40,25 @@ def test_a_second_new_head_stands_beside_the_first() -> None:
     np.testing.assert_allclose(old(x), expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize("behind", ["nothing", "range", "adapter", "two adapters"])
-def test_a_teachers_source_logits_on_the_same_input(behind: str) -> None:
+@pytest.mark.parametrize("prefix", ["nothing", "range", "adapter", "two adapters"])
+def test_a_teachers_source_logits_on_the_same_input(prefix: str) -> None:
     original = tiny.classifier(shape=(8, 8, 1))
     teacher = tiny.shaken(models.with_new_head(original, 7), 5)
-    x, _ = tiny.batch(shape=(8, 8, 1) if behind in ("nothing", "range") else tiny.SHAPE)
-    model, seen = teacher, x
-    if behind == "range":
+    x, _ = tiny.batch(shape=(8, 8, 1) if prefix in ("nothing", "range") else tiny.SHAPE)
+    model, teacher_x = teacher, x
+    if prefix == "range":
         model = models.adapted(teacher, None, (8, 8, 1), PIXELS)
-    elif behind != "nothing":
-        model, seen = (
-            models.adapted(teacher, adapters.ChannelMean(), tiny.SHAPE, PIXELS),
-            x.mean(-1, keepdims=True),
-        )
-    if behind == "two adapters":
-        model, seen = models.adapted(model, adapters.Scale(0.5), tiny.SHAPE, PIXELS), seen / 2
+    elif prefix != "nothing":
+        model = models.adapted(teacher, adapters.ChannelMean(), tiny.SHAPE, PIXELS)
+        teacher_x = x.mean(-1, keepdims=True)
+    if prefix == "two adapters":
+        model = models.adapted(model, adapters.Scale(0.5), tiny.SHAPE, PIXELS)
+        teacher_x = teacher_x / 2
     view = models.source_view(model)
     assert view.input_shape == model.input_shape
     assert (view(x).shape[1], model(x).shape[1]) == (tiny.CLASSES, 7)
     source = keras.Model(teacher.input, teacher.get_layer("source_logits").output)
-    np.testing.assert_allclose(view(x), source(seen), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(view(x), source(teacher_x), rtol=1e-4, atol=1e-5)
     head = teacher.get_layer("source_logits")
     before = view(x).numpy()
     head.kernel.assign_add(tf.ones_like(head.kernel))
@@ -75,7 +74,7 @@ def test_a_teachers_source_logits_on_the_same_input(behind: str) -> None:
         lambda x: x,
     ],
 )
-def test_what_has_no_source_head(model: Any) -> None:
+def test_models_without_a_source_head(model: Any) -> None:
     with pytest.raises(InputError, match=r"no fine-tuned teacher, it has no source head$") as error:
         models.source_view(model)
     assert "\n" not in str(error.value)

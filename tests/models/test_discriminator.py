@@ -1,4 +1,4 @@
-"""The discriminator: its sizes, and that it sees directions alone."""
+"""The discriminator: its sizes, and that only the direction of a gradient matters."""
 
 import numpy as np
 import pytest

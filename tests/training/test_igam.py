@@ -216,7 +216,7 @@ def test_the_teacher_is_seen_through_the_adapter_and_the_discriminator_sees_its_
     )
     teacher = tiny.classifier(2, (4, 4, 1), 1.0)
     trainer = tiny.igam(
-        0.0, True, teacher=teacher, adapter=adapter, gradient_crop=4, seen=(4, 4, 3)
+        0.0, True, teacher=teacher, adapter=adapter, gradient_crop=4, disc_shape=(4, 4, 3)
     )
     logs = trainer.train_on_batch(X, Y, return_dict=True)
     student = gradients.input_gradient(trainer.student, X, Y, statistics="batch")
@@ -276,7 +276,7 @@ SETTINGS = (
             "steps_before_matching: expected a whole number of at least 0, got -1",
         ),
         (
-            {"seen": (4, 4, 3)},
+            {"disc_shape": (4, 4, 3)},
             r"discriminator: it takes \(4, 4, 3\), the gradients are \(8, 8, 3\)",
         ),
         (
@@ -284,7 +284,7 @@ SETTINGS = (
             r"discriminator: it takes \(8, 8, 3\), the gradients are \(4, 4, 3\)",
         ),
         (
-            {"gradient_crop": 9, "seen": (9, 9, 3)},
+            {"gradient_crop": 9, "disc_shape": (9, 9, 3)},
             "center crop: a 9x9 window does not fit into 8x8 images",
         ),
         (

@@ -1,6 +1,4 @@
-"""Configurations: there and back through JSON, strict about keys and types, named by all that they
-say.
-"""
+"""Configurations: to JSON and back, strict about keys and types, and their digests."""
 
 import contextlib
 import dataclasses
@@ -136,7 +134,8 @@ def _edited(path: tuple[str, ...], **changes: Any) -> dict[str, Any]:
         ),
         (
             _edited(("teacher", "teacher", "adversary"), steps=True),
-            r"^config.teacher.teacher.adversary.steps: expected a whole number of at least 0, got True$",
+            r"^config.teacher.teacher.adversary.steps: expected a whole number of at least 0, got "
+            "True$",
         ),
         (
             _edited((), lambda_adv="1"),
@@ -185,8 +184,8 @@ def _changed(at: Any, path: tuple[str, ...]) -> Any:
 
 
 CANDIDATES = (
-    True, False, 7, 8, "x", ("x",), (7,), (7, 8), Adversary(), Schedule(9, 9, (9.0,)), Network("mnist_cnn"),
-    Network("mnist_cnn", 1), Data("mnist"), Weights("cd", "y"),
+    True, False, 7, 8, "x", ("x",), (7,), (7, 8), Adversary(), Schedule(9, 9, (9.0,)),
+    Network("mnist_cnn"), Network("mnist_cnn", 1), Data("mnist"), Weights("cd", "y"),
 )  # fmt: skip
 CHANGES = [
     (name, path) for name, run in {**RUNS, "scoring": SCORING}.items() for path in _fields(run)

@@ -47,12 +47,14 @@ trainers = pytest.mark.parametrize(
 def test_a_constructor_shows_every_setting_with_its_default(
     trainer: type, kind: type[Settings]
 ) -> None:
-    shown = inspect.signature(trainer).parameters
-    assert all(parameter.kind is not parameter.VAR_KEYWORD for parameter in shown.values())
+    parameters = inspect.signature(trainer).parameters
+    assert all(parameter.kind is not parameter.VAR_KEYWORD for parameter in parameters.values())
     for name, field in fields_of(kind).items():
-        assert shown[name].kind is inspect.Parameter.KEYWORD_ONLY
-        assert shown[name].default == (inspect.Parameter.empty if field.required else field.default)
-        assert shown[name].annotation == field.hint
+        assert parameters[name].kind is inspect.Parameter.KEYWORD_ONLY
+        assert parameters[name].default == (
+            inspect.Parameter.empty if field.required else field.default
+        )
+        assert parameters[name].annotation == field.hint
         assert f"{name}: " in trainer.__doc__
         assert field.setting.help in " ".join(trainer.__doc__.split())
     text = io.StringIO()

@@ -133,13 +133,14 @@ def test_positional_fields_come_first_then_required_keywords() -> None:
         needed: int
 
     @dataclasses.dataclass(frozen=True)
-    class Both(Keywords):
+    class PositionalAndKeywords(Keywords):
         first: int
 
-    assert list(fields_of(Both)) == ["first", "needed", "early"]
-    assert [field.required for field in fields_of(Both).values()] == [True, True, False]
-    assert values_of(Both(1, needed=2)) == {"first": 1, "needed": 2, "early": 1}
-    assert values_of(Both(1, needed=2), Keywords) == {"needed": 2, "early": 1}
+    assert list(fields_of(PositionalAndKeywords)) == ["first", "needed", "early"]
+    required = [field.required for field in fields_of(PositionalAndKeywords).values()]
+    assert required == [True, True, False]
+    assert values_of(PositionalAndKeywords(1, needed=2)) == {"first": 1, "needed": 2, "early": 1}
+    assert values_of(PositionalAndKeywords(1, needed=2), Keywords) == {"needed": 2, "early": 1}
 
 
 def test_optional_fields_override_a_bundle() -> None:

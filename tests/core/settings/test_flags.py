@@ -103,7 +103,7 @@ def test_what_is_missing_or_too_much(arguments: tuple[str, ...], message: str) -
 
 
 @pytest.mark.parametrize(
-    ("name", "shown"),
+    ("name", "text"),
     [
         ("model", "MODEL\nWhat. (required)"),
         ("network", "--network\nWhich. One of small, large. (default: small)"),
@@ -114,9 +114,9 @@ def test_what_is_missing_or_too_much(arguments: tuple[str, ...], message: str) -
         ("teacher", "--teacher\nWho. (required)"),
     ],
 )
-def test_help(name: str, shown: str) -> None:
+def test_help(name: str, text: str) -> None:
     flags = {flag.name: flag for flag in flags_of(Example)}
-    assert "\n".join(line.strip() for line in flags[name].help().splitlines()) == shown
+    assert "\n".join(line.strip() for line in flags[name].help().splitlines()) == text
 
 
 def test_an_example_sets_the_defaults() -> None:
