@@ -19,6 +19,7 @@ PLACES = """
 CHANGELOG.md
 README.md
 bin
+docs
 examples
 igam_tf/__init__.py
 igam_tf/adapters.py
@@ -29,6 +30,12 @@ igam_tf/gradients.py
 igam_tf/layers
 igam_tf/losses.py
 igam_tf/models
+igam_tf/pretrained
+igam_tf/report/figures
+igam_tf/report/html
+igam_tf/training
+madry_checkpoints
+results/README.md
 tests/adapters
 tests/conftest.py
 tests/core
@@ -38,6 +45,7 @@ tests/fenced.py
 tests/layers
 tests/models
 tests/parity
+tests/report
 tests/tiny.py
 """
 places = pytest.mark.parametrize("place", PLACES.split())
