@@ -19,7 +19,6 @@ PLACES = """
 CHANGELOG.md
 README.md
 bin
-docs
 examples
 igam_tf/__init__.py
 igam_tf/adapters.py
@@ -31,6 +30,7 @@ igam_tf/layers
 igam_tf/losses.py
 igam_tf/models
 igam_tf/pretrained
+igam_tf/report
 igam_tf/report/figures
 igam_tf/report/html
 igam_tf/training
