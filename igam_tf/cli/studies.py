@@ -23,7 +23,7 @@ SaveStudy = Annotated[
     pathlib.Path | None,
     Setting(
         "Also keep the table, its text and all that is behind it (configurations, environments, "
-        "histories, records) in this JSON file. A study that is there already keeps its other "
+        "histories, records) in this JSON file. An existing study keeps its other "
         "tables and seeds."
     ),
 ]

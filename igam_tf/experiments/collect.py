@@ -46,27 +46,23 @@ def add_table(
     """
     require_preset(study, table.name, table.preset)
     rows: dict[str, StudyRow] = {}
-    added: dict[str, StudyRun] = {}
     for name, result in results.items():
-        command = commands.get(name, "")
+        rows[name] = StudyRow(note=result.note, command=commands.get(name, ""))
         if result.record is None or result.directory is None:
-            rows[name] = StudyRow(note=result.note, command=command)
             continue
-        record, *strong = (
-            path.stem for path in scoring.record_paths(result.directory, table.scoring)
+        paths = scoring.record_paths(result.directory, table.scoring)
+        record, *strong = (path.stem for path in paths)
+        rows[name] = dataclasses.replace(
+            rows[name],
+            run=result.directory.name,
+            record=record,
+            strong=strong[0] if result.strong else None,
         )
-        rows[name] = StudyRow(
-            result.directory.name,
-            record,
-            strong[0] if result.strong else None,
-            result.note,
-            command,
+        study = _with_run(
+            study, result.directory.name, read_run(result.directory, (record, *strong))
         )
-        for directory, records in _directories(
-            result.directory, (record, *strong), table.rows[name], options
-        ):
-            run = read_run(directory, records)
-            added[directory.name] = _merged(added.get(directory.name), run)
+        for directory in _teachers(result.directory, table.rows[name], options):
+            study = _with_run(study, directory.name, read_run(directory, ()))
     declared = StudyTable(
         table.name,
         table.preset,
@@ -77,7 +73,7 @@ def add_table(
         {row: dict(figures) for row, figures in table.published.items()},
         table.against_first,
     )
-    return _with_table(_with_runs(study, added), declared)
+    return _with_table(study, declared)
 
 
 def add_run(
@@ -96,7 +92,7 @@ def add_run(
     """
     if not (directory / _CONFIG).exists():
         raise InputError(f"runs: {directory} is no run directory, it has no {_CONFIG}")
-    return _with_runs(study, {_run_name(directory, runs_dir): read_run(directory, records)})
+    return _with_run(study, _run_name(directory, runs_dir), read_run(directory, records))
 
 
 def add_row(
@@ -208,28 +204,20 @@ def require_preset(study: Study, name: str, preset: str) -> None:
             )
 
 
-def _directories(
-    directory: pathlib.Path, records: Sequence[str], row: Row, options: Options
-) -> list[tuple[pathlib.Path, Sequence[str]]]:
-    """A row's directory with its records, and its teachers' directories without any."""
+def _teachers(directory: pathlib.Path, row: Row, options: Options) -> list[pathlib.Path]:
+    """The directories of the runs that a row's run in `directory` started from."""
     if isinstance(row, Absent):
-        return [(directory, records)]
-    teachers = [runs.directory_of(teacher, options) for teacher in with_teachers(row)]
-    if directory not in teachers:  # weights on disk stand for the run
-        return [(directory, records)]
-    return [
-        (directory, records),
-        *((each, ()) for each in teachers if each != directory and each.is_dir()),
-    ]
+        return []
+    directories = [runs.directory_of(run, options) for run in with_teachers(row)]
+    if directory not in directories:  # weights on disk stand for the run
+        return []
+    return [each for each in directories if each != directory and each.is_dir()]
 
 
-def _with_runs(study: Study, added: Mapping[str, StudyRun]) -> Study:
-    merged = {name: _merged(study.runs.get(name), run) for name, run in added.items()}
-    return dataclasses.replace(study, runs={**study.runs, **merged})
-
-
-def _merged(old: StudyRun | None, new: StudyRun) -> StudyRun:
-    return new if old is None else dataclasses.replace(new, records={**old.records, **new.records})
+def _with_run(study: Study, name: str, run: StudyRun) -> Study:
+    records = {**study.runs[name].records, **run.records} if name in study.runs else run.records
+    merged = dataclasses.replace(run, records=records)
+    return dataclasses.replace(study, runs={**study.runs, name: merged})
 
 
 def _with_table(study: Study, table: StudyTable) -> Study:
