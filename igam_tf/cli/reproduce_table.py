@@ -116,7 +116,7 @@ def _run(flags: ReproduceTableFlags) -> None:
         _show(flags, flags.study)
         return
     name, seeds = flags.table or "1", (0,) if flags.seed is None else flags.seed
-    tables.table(name, flags.preset)  # refuses an unknown name before anything is printed
+    tables.require_name(name)
     print(
         f"Table {name}, preset {flags.preset} (others: {', '.join(p for p in PRESETS if p != flags.preset)}; --preset)",
         flush=True,

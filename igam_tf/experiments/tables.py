@@ -45,11 +45,20 @@ def table(name: str, preset: str, seed: int = 0, teacher: Weights | None = None)
     Raises:
       InputError: no such table or preset.
     """
-    if name not in TABLES:
-        raise InputError(f"table: expected one of {', '.join(TABLES)}, got {name!r}")
+    require_name(name)
     if preset not in PRESETS:
         raise InputError(f"preset: expected one of {', '.join(PRESETS)}, got {preset!r}")
     return TABLES[name](preset, seed, teacher)
+
+
+def require_name(name: str) -> None:
+    """Refuses a name that no table has.
+
+    Raises:
+      InputError: names the tables.
+    """
+    if name not in TABLES:
+        raise InputError(f"table: expected one of {', '.join(TABLES)}, got {name!r}")
 
 
 def at_precision(table: Table, precision: str) -> Table:
