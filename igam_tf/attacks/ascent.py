@@ -11,7 +11,7 @@ from igam_tf.attacks.balls import LINF, Ball
 from igam_tf.core.bounds import Bounds
 from igam_tf.core.errors import InputError
 
-LogitsFn = Callable[[tf.Tensor], tf.Tensor]  # images to logits, BatchNorm mode already chosen
+LogitsFn = Callable[[tf.Tensor], tf.Tensor]  # images to logits, in a fixed BatchNorm mode
 LossFn = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # labels, logits to the loss to raise, [B]
 
 
@@ -24,7 +24,7 @@ class StepRule(abc.ABC):
     """
 
     def begin(self, x: tf.Tensor) -> Any:
-        """What the rule carries from step to step: a tensor or a structure of tensors."""
+        """The rule's initial state: a tensor or a structure of tensors."""
         return ()
 
     @abc.abstractmethod
@@ -37,7 +37,7 @@ class StepRule(abc.ABC):
         index: tf.Tensor,
         state: Any,
     ) -> tuple[tf.Tensor, Any]:
-        """Images after step number `index` (from 0), and what the rule carries on."""
+        """The images after step number `index` (from 0), and the rule's next state."""
 
     def require(self, bounds: Bounds, random_start: bool) -> None:  # noqa: B027  # most rules fit
         """Raises an InputError where the rule does not apply."""

@@ -110,7 +110,7 @@ class L2Ball(Ball):
         def project(images: tf.Tensor) -> tf.Tensor:
             offset = images - x
             offset *= tf.minimum(1.0, tf.math.divide_no_nan(epsilon, _length(offset)))
-            # x lies in the range, so this moves no image further from it.
+            # x lies in the range, so clipping moves no image further from x.
             return tf.clip_by_value(x + offset, low, high)
 
         return project

@@ -53,7 +53,7 @@ def require_pixels(split: Split, bounds: Bounds, name: str) -> None:
     """Checks the first 1000 images of a split.
 
     Raises:
-      InputError: they leave the pixel range, or fill so little of it that theirs is another.
+      InputError: they leave the pixel range, or fill so little of it that they have another one.
     """
     pixels = split.first(1000).pixels()
     slack = 1e-6 * bounds.range

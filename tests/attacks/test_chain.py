@@ -1,4 +1,4 @@
-"""Chains and transfer attacks on their own, without `evaluate`: survivors, surrogates, batches."""
+"""Chains, transfer attacks and targets: survivors, surrogates, batches."""
 
 import re
 from typing import Any

@@ -1,6 +1,6 @@
-"""Every attack on every family of models, as a name, as an object and as a function: one result.
+"""Every attack on every family of models: by name, as an object and as a function.
 
-It lowers accuracy, within its ball, is the same a second time, and in any batches.
+It lowers accuracy within its ball, and neither a second run nor other batches change the result.
 """
 
 import functools
@@ -32,7 +32,7 @@ def residual() -> keras.Model:
 
 
 def fine_tuned() -> keras.Model:
-    """A new head behind an adapter, as phase 1 leaves it."""
+    """A model with a new head and an adapter, as fine-tuning makes it."""
     body = models.with_new_head(tiny.classifier(3, (6, 6, 1), 1.0), 4)
     adapter = keras.Sequential(
         [adapters.ChannelMean(), adapters.CenterCrop(6), adapters.Scale(1 / 255)]
@@ -41,7 +41,7 @@ def fine_tuned() -> keras.Model:
 
 
 def function() -> Callable[[tf.Tensor], tf.Tensor]:
-    """No Keras model: any callable that gives logits."""
+    """A callable that is not a Keras model."""
     inner = residual()
     return lambda x: inner(x, training=False)
 
@@ -69,7 +69,7 @@ ATTACKS: dict[str, tuple[type[Attack], dict[str, Any], Callable[..., np.ndarray]
 
 @functools.cache
 def subject(family: str) -> tuple[Any, np.ndarray, np.ndarray, Bounds]:
-    """A model, images, and the classes that it sees in them."""
+    """A model, images, and its predictions on them."""
     build, shape, bounds = FAMILIES[family]
     model = build()
     x = np.random.default_rng(0).uniform(bounds.low, bounds.high, (SIZE, *shape)).astype(np.float32)
@@ -83,7 +83,7 @@ def amounts(attack: str, epsilon: float) -> dict[str, float]:
 
 @pytest.mark.parametrize("attack", ATTACKS)
 @pytest.mark.parametrize("family", FAMILIES)
-def test_promises(family: str, attack: str) -> None:
+def test_accuracy_falls_within_the_ball_whatever_the_batches(family: str, attack: str) -> None:
     model, x, y, bounds = subject(family)
     epsilon = EPSILON[bounds]
 

@@ -35,7 +35,7 @@ def test_inputs_become_float32_and_int64() -> None:
     assert inputs.checked(linear, X / 255, Y, (0, 1))[0] == UNIT
 
 
-def test_a_rounding_error_outside_the_range_is_none() -> None:
+def test_a_rounding_error_outside_the_range_is_accepted() -> None:
     x = X.copy()
     x[0, 0, 0, 0] = 255.0001
     assert inputs.checked(linear, x, Y, PIXELS)[1].max() == np.float32(255.0001)
@@ -60,7 +60,7 @@ def ending(layer: keras.layers.Layer) -> keras.Model:
         lambda: keras.layers.Dense(3, activation="softmax"),
     ],
 )
-def test_models_that_say_that_they_give_probabilities(
+def test_models_whose_last_layer_is_a_softmax(
     last: Callable[[], keras.layers.Layer],
 ) -> None:
     with pytest.raises(

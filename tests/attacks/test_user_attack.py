@@ -1,6 +1,6 @@
-"""Attacks, losses, balls and step rules of a user's own: from Python, by import path and by file.
+"""A user's own attacks, losses, balls and step rules: from Python, by import path and by file.
 
-What stands between the two lines of tildes is the user's one file.
+The user's file stands between the two lines of tildes.
 """
 
 import dataclasses

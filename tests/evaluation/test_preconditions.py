@@ -1,4 +1,4 @@
-"""Every form of labelled images is evaluated alike; what does not fit is refused in one line."""
+"""Any form of labelled images gives the same record; mismatches are refused in one line."""
 
 from typing import Any
 
@@ -61,11 +61,11 @@ def test_a_data_set_brings_its_training_images_for_recalibration() -> None:
 
 def test_a_data_set_as_calibration_is_its_training_images() -> None:
     settings: dict[str, Any] = {"statistics": ("recalibrated",), "attacks": "fgsm", "batch_size": 5}
-    by_set = evaluate(tiny.classifier(), TASK.test, calibration=TASK, **settings)
-    assert (
-        by_set.flags
-        == evaluate(tiny.classifier(), TASK.test, calibration=TASK.train, **settings).flags
+    by_set, by_split = (
+        evaluate(tiny.classifier(), TASK.test, calibration=calibration, **settings)
+        for calibration in (TASK, TASK.train)
     )
+    assert by_set.flags == by_split.flags
     message = r"^calibration: expected images in \[0, 255\], got pixels"
     for images in (X / 255, X + 10):
         with pytest.raises(InputError, match=message):
@@ -76,29 +76,27 @@ def test_two_attacks_of_one_name_in_chains() -> None:
     chains = [Chain(stages=(PGD(epsilon=e, steps=2),), label=f"chain{e}") for e in (2, 16)]
     with pytest.raises(InputError, match="two different ones are called pgd2; label="):
         evaluate(tiny.classifier(), TASK, attacks=chains)
-    assert evaluate(tiny.classifier(), TASK, attacks=[chains[0], PGD(epsilon=2, steps=2)]).n == len(
-        X
-    )
+    same = PGD(epsilon=2, steps=2)
+    assert evaluate(tiny.classifier(), TASK, attacks=[chains[0], same]).n == len(X)
 
 
 def test_a_surrogate_of_another_pixel_range() -> None:
-    with pytest.raises(
-        InputError, match=r"^surrogate: it takes pixels in \[0, 1\], the model \[0, 255\]$"
-    ):
-        evaluate(
-            tiny.classifier(), TASK, attacks="transfer-fgsm", surrogate=tiny.classifier(high=1.0)
-        )
-    with pytest.raises(
-        InputError, match=r"^attack_head: source computes every attack on the source head"
-    ):
+    message = r"^surrogate: it takes pixels in \[0, 1\], the model \[0, 255\]$"
+    unit = tiny.classifier(high=1.0)
+    with pytest.raises(InputError, match=message):
+        evaluate(tiny.classifier(), TASK, attacks="transfer-fgsm", surrogate=unit)
+
+
+def test_a_surrogate_and_the_source_head_exclude_each_other() -> None:
+    message = r"^attack_head: source computes every attack on the source head"
+    with pytest.raises(InputError, match=message):
         evaluate(tiny.classifier(), TASK, surrogate=tiny.classifier(), attack_head="source")
 
 
 def test_bounds() -> None:
     model = tiny.classifier()
-    silent = keras.Sequential(
-        [keras.Input(tiny.SHAPE), keras.layers.Flatten(), keras.layers.Dense(3)]
-    )
+    layers = [keras.Input(tiny.SHAPE), keras.layers.Flatten(), keras.layers.Dense(3)]
+    silent = keras.Sequential(layers)
     assert bounds_for(model, TASK, None) == bounds_for(silent, TASK, None) == PIXELS
     assert bounds_for(model, TASK, (0, 1)) == UNIT
     with pytest.raises(InputError, match="does not say its pixel range"):
@@ -118,6 +116,6 @@ def test_bounds() -> None:
         (stream(None).map(lambda x, y: x), r"dataset: expected \(images, labels\) elements"),
     ],
 )
-def test_what_is_no_data(dataset: Any, message: str) -> None:
+def test_other_forms_are_refused(dataset: Any, message: str) -> None:
     with pytest.raises(InputError, match=f"^{message}"):
         split_of(dataset)

@@ -1,4 +1,4 @@
-"""Balls: the radii that they take. That attacks stay inside is in test_ball.py."""
+"""Balls by name and their radii. test_ball.py checks that attacks stay inside."""
 
 import numpy as np
 import pytest
@@ -47,7 +47,7 @@ def test_radii(
         (float("nan"), "l2", "^step_size: expected a number"),
     ],
 )
-def test_radii_that_make_no_sense_are_named(value: object, norm: str, message: str) -> None:
+def test_radii_out_of_range_are_refused(value: object, norm: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         ball_of(norm).radius(value, UNIT, (2, 2, 1), "step_size")
 
