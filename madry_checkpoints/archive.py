@@ -1,7 +1,6 @@
 """Unpacks a zip archive completely or not at all, and only inside its target.
 
-`zipfile` renames unsafe members and unpacks them; an archive that holds one is refused here
-instead.
+`zipfile` would rename unsafe members and unpack them. This module refuses an archive that has one.
 """
 
 import os
@@ -19,7 +18,7 @@ _MAX_BYTES = 4 * 2**30  # ten times the largest published archive
 
 
 def unpack(archive: pathlib.Path, target: pathlib.Path) -> None:
-    """Unpacks into the new directory `target`, in a temporary directory beside it first.
+    """Unpacks into a temporary directory, then renames that to `target`.
 
     Raises:
       CheckpointError: not a whole zip archive; a member with an absolute path or a `..`, or one
@@ -35,7 +34,8 @@ def unpack(archive: pathlib.Path, target: pathlib.Path) -> None:
                 os.replace(temporary / target.name, target)
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
-    # RuntimeError is encryption; its subclass NotImplementedError is an unknown compression.
+    # zipfile raises RuntimeError for encryption, and its subclass NotImplementedError for an unknown
+    # compression.
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError) as error:
         message = f"{archive}: cannot be unpacked ({error}); delete it and fetch it again"
         raise CheckpointError(message) from error

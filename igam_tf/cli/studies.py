@@ -30,10 +30,10 @@ SaveStudy = Annotated[
 
 
 def require_usable(flags: Settings, usable: Sequence[str]) -> None:
-    """Refuses flags that say what to train or to score, beside --from, which does neither.
+    """Refuses flags that have no effect with --from, which trains and scores nothing.
 
     Raises:
-      InputError: a flag beside the usable ones has another value than its default.
+      InputError: a flag that is not in `usable` differs from its default.
     """
     for name, field in fields_of(type(flags)).items():
         if name not in usable and getattr(flags, name) != field.default:
@@ -48,10 +48,11 @@ def tables_text(
     format: str,
     options: Options,
 ) -> str:
-    """A study's tables in a format; all of them as text where `table` is None.
+    """One table of a study in a format. Without `table`, all of its tables, as text.
 
     Raises:
-      InputError: no study, no such table, seed or row, or several tables in a format for one.
+      InputError: the file is no study, or lacks the table, seed or row; or `table` is None, the
+        study has several tables, and the format is not `text`.
     """
     from igam_tf.experiments.study import Study
     from igam_tf.report import publish
@@ -72,7 +73,7 @@ def tables_text(
 def table_records(
     path: pathlib.Path, table: str | None, seed: int, rows: Sequence[str], options: Options
 ) -> tuple[Table, dict[str, "EvalRecord"]]:
-    """A study's table and the records of its rows; says which rows have no record.
+    """A study's table and the records of its rows. Reports rows without a record to `options`.
 
     Raises:
       InputError: as `tables_text`, or no row has a record.
@@ -102,10 +103,10 @@ def study_at(path: pathlib.Path) -> "Study":
 
 
 def study_for(path: pathlib.Path, table: Table) -> "Study":
-    """The study in a file to add a table to, as `study_at`.
+    """The study in a file, as `study_at`, to which a table will be added.
 
     Raises:
-      InputError: the file is no study, or has the table at another preset.
+      InputError: the file is no study, or holds this table at another preset.
     """
     from igam_tf.experiments import collect
 
@@ -128,8 +129,8 @@ def save(
     Args:
       tables: by seed, with the scoring of the results.
       results: by seed and row.
-      rerun_flags: by row, arguments of its command beyond table, preset and seed.
-      texts: what was printed, by its file's name.
+      rerun_flags: by row, the arguments that its command needs beside table, preset and seed.
+      texts: printed text by file name.
     """
     from igam_tf import report
     from igam_tf.experiments import collect

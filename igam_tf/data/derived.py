@@ -1,7 +1,7 @@
 """Tasks derived from another data set: some of its classes, renumbered from 0, at another size.
 
-The halves of CIFAR-10 replace Tiny-ImageNet where that is not available for a transfer downwards:
-the first five classes at 64 x 64 are the source task, the other five the target task.
+The halves of CIFAR-10 replace Tiny-ImageNet where it is not available: the source task is the first
+five classes at 64 x 64, the target task the other five at 32 x 32.
 """
 
 import dataclasses
@@ -30,7 +30,7 @@ DERIVED: Mapping[str, Derived] = {
 
 
 def derive(name: str, source: Dataset, train_size: int | None, test_size: int | None) -> Dataset:
-    """The task `name` from the whole `source`; sizes count examples of the task itself."""
+    """The task `name`, made from the whole `source`; sizes are numbers of its own examples."""
     task = DERIVED[name]
     train, test = _split(source.train, task, train_size), _split(source.test, task, test_size)
     return Dataset(name, train, test, len(task.classes), source.bounds)

@@ -51,12 +51,13 @@ def load(
           `Dataset`, or two tf.data sets of (image, label).
       data_dir: the folder of TFDS's prepared data, or of Tiny-ImageNet; by default
         `TFDS_DATA_DIR`, else TFDS's own default.
-      train_size, test_size: number of examples of each split, the first ones in stored order; by
-        default all, and 4000 and 1000 of the embedded ones, which have no end.
+      train_size, test_size: number of examples of each split, the first ones in stored order. The
+        default is all; embedded sets, which have no end, give 4000 and 1000.
       seed: of the embedded data sets.
       train_split, test_split: of `tfds:`, names or slices such as `train[:80%]`.
-      image_size: side to which images of the last four kinds are resized.
-      color: `grey` or `rgb`, to which images of the last four kinds are converted.
+      image_size: side of the images after resizing; not for sources with a fixed name.
+      color: `grey` or `rgb`, the images' colours after conversion; not for sources with a fixed
+        name.
       validation: the share of the training examples that becomes the validation split.
       memory_limit: GiB of decoded images. A larger split of `tfds:`, `folder:` or `npz:` stays on
         disk and is read batch by batch.
@@ -82,11 +83,11 @@ def load(
         int(memory_limit * GIB),
     )
     if (train_split or test_split) and kind != "tfds":
-        raise InputError(f"train_split, test_split: for tfds: alone, got dataset {source!r}")
+        raise InputError(f"train_split, test_split: only for a dataset tfds:NAME, got {source!r}")
     if separator:
         dataset = _from_place(kind, place, source, data_dir, reading)
     elif reading.decoding != AS_STORED:
-        raise InputError(f"image_size, color: not for the known data set {source!r}")
+        raise InputError(f"image_size, color: not for {source!r}, whose format is fixed")
     else:
         dataset = _by_name(source, data_dir, train_size, test_size, seed)
     return dataset.with_validation(validation) if validation else dataset

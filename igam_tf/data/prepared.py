@@ -1,6 +1,6 @@
-"""Data sets that TFDS has prepared: read from the disk alone, never from the network.
+"""Data sets that TFDS has prepared, read from the disk and never from the network.
 
-`tfds:NAME[/CONFIG][:VERSION]` is any of them with one image and one class label in each example.
+`tfds:NAME[/CONFIG][:VERSION]` is any such set whose examples have one image and one class label.
 """
 
 import pathlib
@@ -25,12 +25,12 @@ def load_prepared(source: str, root: pathlib.Path, reading: Reading) -> Dataset:
     Args:
       source: `NAME[/CONFIG][:VERSION]`; by default the newest version.
       root: TFDS's data directory.
-      reading: its splits' names may be slices such as `train[:80%]`; by default they are `train`,
-        and `test` or else `validation`.
+      reading: names of the two splits, or slices such as `train[:80%]`. The defaults are `train`
+        and `test`, or `validation` in a set without `test`.
 
     Raises:
-      InputError: it is not there, has no such split, is no image classification set, or its images
-        differ in size or channels; the message says what to do.
+      InputError: the set is not prepared, lacks a split, is no image classification set, or has
+        images that differ in size or channels. The message says what to do.
     """
     name = f"dataset tfds:{source}"
     match = _SOURCE.fullmatch(source)
@@ -57,16 +57,17 @@ def load_prepared(source: str, root: pathlib.Path, reading: Reading) -> Dataset:
     require_shape(test.image_shape, train.image_shape, f"{name}: test", "train")
     if min(train.labels.min(), test.labels.min()) < 0:
         raise InputError(
-            f"{name}: a split without labels; --train_split or --test_split names another"
+            f"{name}: a split has no labels; choose another with --train_split or --test_split"
         )
     return Dataset(f"tfds:{source}", train, test, len(class_names), PIXELS, class_names)
 
 
 def prepared_directory(name: str, root: pathlib.Path, version: str | None = None) -> pathlib.Path:
-    """The newest prepared version of a data set, or the one asked for; looks at the disk only.
+    """The directory of a version of a data set, by default of the newest one on the disk.
 
     Raises:
-      InputError: there is none; the message says where it was looked for and how to prepare it.
+      InputError: no such version; the message has the searched folder and the command that
+        prepares the set.
     """
     directories = [path.parent for path in root.glob(f"{name}/*/dataset_info.json")]
     if version is not None:
@@ -98,8 +99,8 @@ def _features(name: str, info: Any) -> tuple[str, str]:
             names[:] = [key for key in names if key in supervised]
         if len(names) != 1:
             raise InputError(
-                f"{name}: no image classification set: expected one {what} in an example, its "
-                f"features are {', '.join(info.features)}"
+                f"{name}: no image classification set: expected one {what} in an example, got the "
+                f"features {', '.join(info.features)}"
             )
     if info.features[keys["image"][0]].np_dtype != np.uint8:
         raise InputError(
@@ -112,11 +113,11 @@ def _split_name(name: str, info: Any, split: str | None, defaults: tuple[str, ..
     if split is None:
         split = next((default for default in defaults if default in info.splits), defaults[0])
     try:
-        info.splits[split]  # a slice such as train[:80%] is one, too
+        info.splits[split]  # also finds slices such as train[:80%]
     except (KeyError, ValueError) as error:
         flag = "train_split" if defaults == ("train",) else "test_split"
         raise InputError(
-            f"{name}: no split {split!r}, it has {', '.join(info.splits)}; --{flag} names another"
+            f"{name}: no split {split!r}; choose one of {', '.join(info.splits)} with --{flag}"
         ) from error
     return split
 
@@ -173,7 +174,7 @@ def _stored(
     decoding: Decoding,
     shape: tuple[int, ...],
 ) -> Split:
-    """A split that stays on disk, read by place."""
+    """A split that stays on disk; each image is read when it is used."""
     import tensorflow_datasets as tfds
 
     builder = array_records.by_place(builder)

@@ -25,7 +25,7 @@ from igam_tf.experiments.configs import (
 
 @dataclasses.dataclass(frozen=True)
 class SizedNetwork:
-    """A network with the data set whose image size it takes; weights on disk have their own."""
+    """A network, and the data set whose images it takes; none for weights on disk."""
 
     network: Network | Weights
     dataset: str = ""
@@ -46,9 +46,7 @@ class RunCost:
 
 
 def network_of(run: Run | Weights) -> SizedNetwork:
-    """The network that a run ends with. A fine-tuned teacher's is its source's, since the adapter
-    makes source images.
-    """
+    """The network that a run trains; for a fine-tuned teacher the source's, with its images."""
     if isinstance(run, Weights):
         return SizedNetwork(run)
     if isinstance(run, FinetuneRun):

@@ -1,10 +1,11 @@
 """Batch normalisation by TensorFlow's fused kernels, with second derivatives in closed form.
 
-The kernels compute first derivatives. TensorFlow's own second derivatives are correct, but rebuild
-the first from elementary operations, about thirty passes over the activations. Let the normalised
-input be x^ = (x - mean) r with r = 1/sqrt(variance + epsilon), and take means over a channel's n
-values.
-The first derivatives for an upstream gradient g are
+The kernels compute first derivatives. TensorFlow's own second derivatives are correct but slow:
+they make about thirty passes over the activations, since they compute the first derivatives again
+from elementary operations.
+
+Let x^ = (x - mean) r be the normalised input, with r = 1/sqrt(variance + epsilon). All means are
+over the n values of a channel. The first derivatives for an upstream gradient g are
 
     dx = gamma r (g - a - x^ b),   dgamma = n b,   dbeta = n a,   a = mean(g),   b = mean(g x^)
 
@@ -15,7 +16,7 @@ m = mean(u g) - mean(u) a - b c,
     for gamma:  n r m
     for x:      -gamma r^2 (b (u - mean(u) - x^ c) + c (g - a - x^ b) + m x^) + s r (g - a - x^ b)
 
-The kernel of the first derivative, applied to u, computes the bracket with u.
+The bracket with u has the form of dx, so the kernel of the first derivatives computes it from u.
 """
 
 from typing import Any
@@ -28,7 +29,9 @@ LEAST_EPSILON = 1.001e-5  # the smallest that cuDNN supports
 def batch_norm(
     inputs: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Outputs [B, H, W, C], and the batch's mean and unbiased variance [C], without gradients.
+    """Outputs [B, H, W, C], and the batch's mean and unbiased variance [C].
+
+    No gradient flows through mean and variance.
 
     Args:
       inputs: float32 or bfloat16 [B, H, W, C].
@@ -101,7 +104,8 @@ def _backward(
                 for_x.append(s * r * (tf.cast(g, r.dtype) - a - normalized * b))
             return (for_g, tf.cast(tf.add_n(for_x), x.dtype), n * r * m), _third
 
-        # Every tensor that `second` depends on is its argument, so that `_third` is reached.
+        # `second` takes all tensors that it uses as arguments: TensorFlow then calls `_third` for
+        # every third derivative.
         return (dx, dgamma, dbeta), lambda *above: second(*above, g, x, gamma)
 
     return first(upstream, x, gamma)
@@ -115,5 +119,5 @@ def _is_zero(tensor: tf.Tensor) -> bool:
 
 def _third(*_: Any) -> Any:
     raise NotImplementedError(
-        "BatchNorm has no third derivatives with the batch's statistics in float32"
+        "BatchNorm: no third derivatives in float32 in the mode batch; first and second are right"
     )

@@ -4,7 +4,7 @@
     FinetuneTrainer       teachers' new heads: `finetune_teacher`, `FinetuneRun`
     Igam                  students: `train_student`, `StudentRun`
 
-The command and its configuration in `igam_tf.experiments` follow each name.
+Behind each name: what it trains, its command, and its configuration in `igam_tf.experiments`.
 """
 
 from igam_tf.core.settings.training import PROTOCOLS, Protocol

@@ -168,10 +168,13 @@ def test_a_tfds_set_of_another_kind(tmp_path: pathlib.Path) -> None:
         ({"source": "tfds:svhn"}, "svhn: not found under .* `tfds build svhn"),
         ({"source": "tfds:cifar10:1.0.0"}, "cifar10:1.0.0: not found"),
         ({"source": "tfds:ci far"}, "expected tfds:NAME"),
-        ({"source": "tfds:cifar10", "test_split": "dev"}, "no split 'dev', it has .*--test_split"),
+        (
+            {"source": "tfds:cifar10", "test_split": "dev"},
+            "no split 'dev'; choose one of .*--test_split",
+        ),
         ({"source": "tfds:cifar10", "color": "red"}, "color: expected one of grey, rgb"),
-        ({"source": "shapes32", "train_split": "train"}, "for tfds: alone"),
-        ({"source": "shapes32", "image_size": 8}, "not for the known data set 'shapes32'"),
+        ({"source": "shapes32", "train_split": "train"}, "only for a dataset tfds:NAME"),
+        ({"source": "shapes32", "image_size": 8}, "not for 'shapes32', whose format is fixed"),
         ({"source": "shapes32", "validation": 1.5}, "validation: expected a share between"),
     ],
 )
