@@ -1,4 +1,4 @@
-"""The subject of a diagnosis: a model, its images, and the attack in question."""
+"""The subject of a diagnosis: a model, its images, and the attack whose result is checked."""
 
 import dataclasses
 from collections.abc import Callable
@@ -12,12 +12,13 @@ from igam_tf import attacks
 from igam_tf.core.bounds import Bounds
 from igam_tf.data.splits import Split
 
-# Probe, examples done, examples in all, accuracy on those done, as `igam_tf.report.progress` takes.
+# Arguments as of `igam_tf.report.progress`: the probe, the examples done, all examples, and the
+# accuracy on those done.
 Progress = Callable[[str, int, int, float], None]
 
 
 class Batch(NamedTuple):
-    """Consecutive examples."""
+    """Consecutive examples of a split."""
 
     x: np.ndarray  # [B, H, W, C]
     y: np.ndarray  # [B]
@@ -56,7 +57,7 @@ class Subject:
         }
 
     def curve(self, batch: Batch, *record_at: int, **changes: Any) -> attacks.Curve:
-        """PGD on a batch, read at those numbers of steps; `changes` replace shared arguments."""
+        """PGD on a batch with the shared arguments and `changes` to them."""
         arguments = {**self.attack, "indices": batch.indices, "record_at": record_at, **changes}
         return attacks.pgd_curve(self.model, batch.x, batch.y, **arguments)
 
