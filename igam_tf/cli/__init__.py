@@ -1,1 +1,1 @@
-"""The commands. Each module is one verb: flags in, public API called, text out; `bin/` starts them."""
+"""The commands, one module each: flags in, public API called, text out. `bin/` starts them."""

@@ -1,20 +1,21 @@
-"""benchmark: this library's speed beside its peers' and the machine's limits, on this machine.
+"""benchmark: the speed of attacks or of training steps on this machine.
 
-WHAT is attacks: PGD by this library, by ART, CleverHans and Foolbox where they are installed (pip
-install "igam_tf[bench]"), and the floor below them all, the input gradients alone. All attack the
-same wide residual network with the same images, take turns in one process, and must return images
-that an attack returns.
+WHAT=attacks compares PGD by this library with PGD by ART, CleverHans and Foolbox, where these are
+installed (pip install "igam_tf[bench]"). The input gradients alone (floor) are the lower limit. All
+attack the same wide residual network on the same images, in turn in one process. An attack that
+changes nothing, or leaves the ball or the pixel range, is not measured.
 
-WHAT is train: training steps, plain, PGD7 and IGAM's (igam-: the teacher is a network like the
-student; mnist-: MNIST's CNN behind its adapter; each under both protocols), PGD7's attack alone
-(attack) and its seven gradients (gradients), in turn with the bare convolutions that they are made
-of.
+WHAT=train compares training steps with the convolutions that they consist of. The steps are plain,
+pgd7, and igam-PROTOCOL (the teacher is a network like the student) and mnist-PROTOCOL (the teacher
+is the MNIST CNN behind its adapter). attack is the attack of pgd7 alone, and gradients are the
+seven input gradients of that attack.
 
+  # The accuracy after 5, 10, 20, 50 and 100 steps as well:
+  benchmark attacks --widths=1 --batch_sizes=64 --curve
   benchmark attacks --widths=1,2 --batch_sizes=64 --output=attack_speed.json
-  benchmark attacks --widths=1 --batch_sizes=64 --curve       readings at 5, 10, 20, 50 and 100
-  steps benchmark train --widths=1 --batch_sizes=64 --fit           also model.fit beside a bare
-  loop, and the input pipeline benchmark train --widths=10 --batch_sizes=8 --rounds=1
-  --contenders=plain,igam-paper --memory
+  # model.fit beside a bare loop, and the input pipeline, as well:
+  benchmark train --widths=1 --batch_sizes=64 --fit
+  benchmark train --widths=10 --batch_sizes=8 --rounds=1 --contenders=plain,igam-paper --memory
 """
 
 import dataclasses
@@ -32,13 +33,12 @@ from igam_tf.core.settings.choices import PRECISIONS
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BenchmarkFlags(Settings):
-    what: Annotated[
-        str, Setting("What is measured.", choices=("attacks", "train"), positional=True)
-    ]
+    what: Annotated[str, Setting("What to measure.", choices=("attacks", "train"), positional=True)]
     widths: Annotated[
         tuple[int, ...],
         Setting(
-            "Widths of the network, each measured on its own; attacks: 1,2,10, train: 1.",
+            "Widths of the network, each measured separately. By default 1,2,10 for attacks, 1 for "
+            "train.",
             at_least=1,
         ),
     ] = ()
@@ -46,46 +46,46 @@ class BenchmarkFlags(Settings):
     batch_sizes: Annotated[
         tuple[int, ...],
         Setting(
-            "Images at a time, each measured on its own; attacks: 64,16, train: 64.", at_least=1
+            "Batch sizes, each measured separately. By default 64,16 for attacks, 64 for train.",
+            at_least=1,
         ),
     ] = ()
-    steps: Annotated[int, Setting("Attacks: of PGD. Train: a round's, with --fit.", at_least=1)] = (
-        20
-    )
+    steps: Annotated[
+        int, Setting("attacks: steps of PGD. train: steps per round of --fit.", at_least=1)
+    ] = 20
     rounds: Annotated[
-        int, Setting("Calls of each contender that are timed, after one that is not.", at_least=1)
+        int, Setting("Timed calls of each contender, after one call to warm up.", at_least=1)
     ] = 5
     images: Annotated[
-        int | None, Setting("Attacks: images per call; one batch of them by default.", at_least=1)
+        int | None, Setting("attacks: images per call; one batch by default.", at_least=1)
     ] = None
     contenders: Annotated[
         tuple[str, ...],
         Setting(
-            f"Which to measure, all by default. Attacks: {', '.join(ATTACKS)}; ratios need {FLOOR} and {OURS}. Train: "
-            f"{', '.join(TRAINING)}."
+            f"What to compare; all by default. attacks: {', '.join(ATTACKS)} (the ratios need "
+            f"{FLOOR} and {OURS}). train: {', '.join(TRAINING)}."
         ),
     ] = ()
     curve: Annotated[
         bool,
         Setting(
-            "Attacks: also the readings at 5, 10, 20, 50 and 100 steps: one attack of ours, five of a peer's."
+            "attacks: also time the accuracies after 5, 10, 20, 50 and 100 steps. This library "
+            "runs one attack for all five, its peers run five."
         ),
     ] = False
     fit: Annotated[
-        bool, Setting("Train: also model.fit beside a bare loop, and the input pipeline.")
+        bool, Setting("train: also time model.fit, a bare loop of steps, and the input pipeline.")
     ] = False
     memory: Annotated[
-        bool, Setting("Train: also each contender's peak memory, in a process of its own.")
+        bool, Setting("train: also measure each contender's peak memory, in a separate process.")
     ] = False
-    precision: Annotated[str, Setting("Of convolutions and activations.", choices=PRECISIONS)] = (
-        "float32"
-    )
-    jit: Annotated[bool, Setting("Compile training steps with XLA; takes minutes at first.")] = (
-        False
-    )
+    precision: Annotated[
+        str, Setting("Precision of convolutions and activations.", choices=PRECISIONS)
+    ] = "float32"
+    jit: Annotated[bool, Setting("Compile training steps with XLA, which takes minutes.")] = False
     output: Annotated[
         pathlib.Path | None,
-        Setting("Write every time there, with what it ran on, as JSON; renewed at each table."),
+        Setting("Write all times and the environment to this JSON file, after each table."),
     ] = None
 
 

@@ -1,19 +1,23 @@
-"""evaluate: clean and attacked accuracy of a model, with everything that the numbers need to be
-believed.
+"""evaluate: clean and attacked accuracy of a model, with all settings and 95 % intervals.
 
-MODEL is a run directory, a .keras file or a TensorFlow 1 checkpoint. With --output an evaluation
-that was killed goes on where it stopped.
+MODEL is a run directory, a .keras file or a TensorFlow 1 checkpoint. An evaluation with --output
+that was killed continues where it stopped.
 
   evaluate runs/STUDENT --dataset=shapes32 --attacks=fgsm,pgd20,pgd100-margin
-  --statistics=moving,batch evaluate runs/STUDENT --attacks=pgd20,strong --num_examples=200
-  --diagnose --output=student.json
-
+  evaluate runs/STUDENT --attacks=pgd20 --statistics=moving,batch
+  evaluate runs/STUDENT --attacks=pgd20,strong --num_examples=200 --diagnose --output=student.json
   evaluate runs/STUDENT --attacks=my_attacks.py:momentum,my_package.attacks:mine
 
-Attacks: fgsm, pgdK, apgdK-ce, apgdK-dlr, apgdK-t (targeted), squareQ (black box, Q queries). strong
-is apgd-ce, apgd-t and square in turn on what is left. -margin or -dlr behind fgsm and pgdK sets the
-loss, -l2 the ball, -xR R restarts. transfer- before any of them: computed on --surrogate. An attack
-of your own is package.module:name or file.py:name.
+Attacks:
+  fgsm, pgdK        K steps; add -margin or -dlr for another loss, -l2 for the l2 ball,
+                    -xR for R restarts
+  apgdK-ce, apgdK-dlr, apgdK-t
+                    Auto-PGD of K steps on cross-entropy, DLR or targeted DLR
+  squareQ           Square, a black-box attack with Q queries
+  strong            apgd-ce, apgd-t and square in turn, each on the survivors
+  transfer-NAME     any of these, computed on --surrogate and judged on MODEL
+  package.module:name, file.py:name
+                    an attack of your own
 """
 
 import dataclasses
@@ -40,38 +44,40 @@ class EvaluateFlags(SourceSettings):
     suite: Annotated[
         str | None,
         Setting(
-            "The challenges' protocol for a model of MNIST or CIFAR-10 images, beside what is published for "
-            "their secret models; sets dataset, attacks, epsilon and step_size.",
+            "The protocol of MadryLab's challenge for MNIST or CIFAR-10, beside the accuracies "
+            "published for its secret model. It replaces dataset, attacks, epsilon and step_size.",
             choices=("madry",),
         ),
     ] = None
-    attacks: Annotated[tuple[str, ...], Setting("Names as above.")] = ("fgsm", "pgd20")
+    attacks: Annotated[tuple[str, ...], Setting("Names from the list above.")] = ("fgsm", "pgd20")
     surrogate: Annotated[
-        str | None, Setting("Another model (as MODEL) that transfer- attacks are computed on.")
+        str | None, Setting("The model on which transfer- attacks are computed; see MODEL.")
     ] = None
     attack_head: Annotated[
         str,
         Setting(
-            "Of a fine-tuned teacher, the head that attacks are computed on; source is the release's way.",
+            "The head of a fine-tuned teacher on which attacks are computed; the release attacks "
+            "the source head.",
             choices=HEADS,
         ),
     ] = "target"
     diagnose: Annotated[
-        bool, Setting("Check for masked gradients and the like, on the first 200 images at most.")
+        bool, Setting("Check for masked gradients, on the first 200 images at most.")
     ] = False
     epsilon: Annotated[
-        Amount, Setting("Radius: n/255 of the pixel range, or a number in its unit.")
+        Amount, Setting("Radius: n/255 of the pixel range, or a number in pixel units.")
     ] = "8/255"
-    step_size: Annotated[Amount, Setting("PGD's step, like epsilon.")] = "2/255"
+    step_size: Annotated[Amount, Setting("Step size of PGD, in the form of --epsilon.")] = "2/255"
     statistics: Annotated[tuple[str, ...], Setting("BatchNorm modes.", choices=MODES)] = ("moving",)
     num_examples: Annotated[
-        int | None, Setting("Test images, the first ones; all by default.", at_least=1)
+        int | None,
+        Setting("Use only this many test images, the first ones; all by default.", at_least=1),
     ] = None
-    batch_size: Annotated[int, Setting("Images at a time.", at_least=1)] = 100
-    seed: Annotated[int, Setting("Of the random starts.")] = 0
-    output: Annotated[pathlib.Path | None, Setting("Write the record there, as JSON.")] = None
+    batch_size: Annotated[int, Setting("Images per batch.", at_least=1)] = 100
+    seed: Annotated[int, Setting("Seed of the random starts.")] = 0
+    output: Annotated[pathlib.Path | None, Setting("Write the record to this JSON file.")] = None
     save_adversarial: Annotated[
-        pathlib.Path | None, Setting("Write the adversarial images there, as .npz.")
+        pathlib.Path | None, Setting("Write the adversarial images to this .npz file.")
     ] = None
 
 

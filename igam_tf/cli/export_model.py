@@ -1,7 +1,6 @@
-"""export_model: a trained model for use elsewhere, as a SavedModel that needs TensorFlow alone.
+"""export_model: exports a trained model as a SavedModel that needs TensorFlow alone.
 
-SOURCE is a run directory, a .keras file or a TensorFlow 1 checkpoint; OUT a directory that is not
-there yet.
+SOURCE is a run directory, a .keras file or a TensorFlow 1 checkpoint. OUT is a new directory.
 
   export_model runs/STUDENT student
   export_model runs/FINETUNED teacher --gradients=both --encoded --class_names=names.txt
@@ -9,8 +8,8 @@ there yet.
       --adapter=resize_legacy:64 --image_shape=32,32,3
   export_model runs/STUDENT student.keras --format=keras
 
-A SavedModel has the endpoints serve, input_gradient, attack and, with --encoded, serve_encoded;
-docs/export.md describes them. The other formats are for Python with igam_tf. All come with
+A SavedModel has the endpoints serve, serve_uint8, input_gradient, attack and, with --encoded,
+serve_encoded (docs/export.md). The other formats are for Python with igam_tf. All formats have
 metadata: classes, pixel range, configuration, evaluation.
 """
 
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ExportModelFlags(Settings):
     source: Annotated[str, Setting(f"The model: {shared.MODEL}.", positional=True)]
-    out: Annotated[str, Setting("Where the export goes.", positional=True)]
+    out: Annotated[str, Setting("The new directory or file.", positional=True)]
     kind: shared.Kind = None
     format: Annotated[
         str,
@@ -43,15 +42,15 @@ class ExportModelFlags(Settings):
     gradients: Annotated[
         str,
         Setting(
-            "input_gradient is of the labelled class's probability (softmax) or of the loss (xent); both adds "
-            "input_gradient_xent.",
+            "Endpoint input_gradient differentiates the labelled class's probability (softmax) or "
+            "the cross-entropy (xent). both: softmax, and xent as input_gradient_xent.",
             choices=EXPORT_GRADIENTS,
         ),
     ] = "softmax"
     statistics: Annotated[
         str,
         Setting(
-            "BatchNorm mode of every endpoint; batch: an image's result depends on its batch.",
+            "BatchNorm mode of every endpoint. With batch an image's result depends on its batch.",
             choices=STATISTICS,
         ),
     ] = "moving"
@@ -60,25 +59,27 @@ class ExportModelFlags(Settings):
     )
     bounds: Annotated[
         tuple[float, float] | None,
-        Setting("LOW,HIGH: pixel range of a model that does not say its own."),
+        Setting("LOW,HIGH: the pixel range of a model that does not state its own."),
     ] = None
     adapter: Annotated[
         tuple[str, ...],
         Setting(
-            "Parts to put before the model, as for finetune_teacher; for checkpoints, which hold no adapter."
+            "Adapter to put before the model, as in finetune_teacher. A TensorFlow 1 checkpoint "
+            "holds no adapter."
         ),
     ] = ()
     image_shape: Annotated[
         tuple[int, int, int] | None,
-        Setting("HEIGHT,WIDTH,CHANNELS that --adapter takes.", at_least=1),
+        Setting("HEIGHT,WIDTH,CHANNELS of the images before --adapter.", at_least=1),
     ] = None
     class_names: Annotated[
-        pathlib.Path | None, Setting("File with a class's name in each line.")
+        pathlib.Path | None, Setting("A text file with the name of one class per line.")
     ] = None
     evaluations: Annotated[
         tuple[str, ...],
         Setting(
-            "Records of bin/evaluate --output, for the metadata; a run's own are taken anyway."
+            "Records for the metadata, written by bin/evaluate --output. The records in a run "
+            "directory are always included."
         ),
     ] = ()
     overwrite: Annotated[bool, Setting("Replace an export of the same format at OUT.")] = False
@@ -120,7 +121,7 @@ def _lines(path: pathlib.Path) -> list[str]:
 
 
 def _text(exported: "Exported", out: str) -> str:
-    """What was written, each signature, and three lines that call it."""
+    """A summary of the export, the signature of each endpoint and three lines of example code."""
     from igam_tf.core.bounds import Bounds
 
     metadata = exported.metadata
@@ -128,8 +129,10 @@ def _text(exported: "Exported", out: str) -> str:
     count = metadata["classes"]["count"]
     records = ", ".join(metadata["origin"]["evaluations"]) or "none"
     lines = [
-        f"{out}: {_TITLES[exported.format]} of {metadata['model']}, {metadata['parameters']:,} parameters, {count} classes",
-        f"{images} with pixels in {bounds}; BatchNorm statistics: {metadata['statistics']}; evaluation records: {records}",
+        f"{out}: {_TITLES[exported.format]} of {metadata['model']}, "
+        f"{metadata['parameters']:,} parameters, {count} classes",
+        f"{images} with pixels in {bounds}; BatchNorm statistics: {metadata['statistics']}; "
+        f"evaluation records: {records}",
     ]
     for name, specs in metadata.get("endpoints", {}).items():
         sides = [

@@ -1,6 +1,6 @@
-"""finetune_teacher: phase 1, a new logit layer on a frozen robust teacher (paper §4.1).
+"""finetune_teacher: phase 1, trains a new logit layer on a frozen robust teacher (paper §4.1).
 
-The result is one model from target images to target classes, adapter inside.
+The result is one model from target images to target classes. It contains the adapter.
 
   finetune_teacher --teacher=runs/TEACHER --dataset=shapes32 --adapter=mean,crop:28,scale:1/255
 """

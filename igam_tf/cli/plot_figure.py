@@ -1,18 +1,18 @@
-"""plot_figure: a figure of the paper, or a table's accuracy against PGD's number of steps, as PNG
-and PDF.
+"""plot_figure: draws a figure of the paper, or accuracy against the steps of PGD, as PNG and PDF.
 
-Drawn from saved runs. What is missing is trained and scored as reproduce_table does with the same
-runs_dir; a second call only draws.
+Figures are drawn from the runs in --runs_dir. Missing runs are trained and scored first, as
+reproduce_table does; a second call only draws.
 
-  plot_figure --figure=4                        input gradients of Tables 1's and 2's models,
-  embedded data plot_figure --figure=7 --preset=paper         the paper's sizes: for GPUs
-  plot_figure --figure=curves --table=2         accuracy under PGD-k against k
-  plot_figure --figure=curves --from=results/curve-cpu.json   the same from a study's records,
-  without runs
+Figures:
+  1, 4, 6   input gradients of the cross-entropy; mid-grey is 0
+  5         clean and PGD-5 accuracy on Tiny-ImageNet
+  7         predicted classes and losses along PGD's direction and a random one
+  curves    accuracy of a table's rows under PGD-k against k
 
-1, 4, 6: input gradients of the cross-entropy, each clipped to three standard deviations, grey being
-0. 5: clean and PGD-5 accuracy on Tiny-ImageNet. 7: classes and losses along PGD's direction and a
-  random one.
+  plot_figure --figure=4                        # on embedded data
+  plot_figure --figure=7 --preset=paper         # the paper's sizes, for GPUs
+  plot_figure --figure=curves --table=2
+  plot_figure --figure=curves --from=results/curve-cpu.json   # from records; needs no runs
 """
 
 import dataclasses
@@ -38,13 +38,13 @@ _GRADIENTS = tuple(figure for figure in paper_figures.ROWS if figure != _LANDSCA
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PlotFigureFlags(Settings):
     figure: Annotated[
-        str, Setting("Which one.", choices=(*_GRADIENTS, _BARS, _LANDSCAPE, _CURVES))
+        str, Setting("The figure to draw.", choices=(*_GRADIENTS, _BARS, _LANDSCAPE, _CURVES))
     ] = "1"
     table: Annotated[
         str | None,
         Setting(
-            f"Whose rows the curves are of. One of {', '.join(tables.TABLES)}; 1 by default. With "
-            "--from one of the study's tables; its only one by default.",
+            f"curves: the table whose rows are drawn. One of {', '.join(tables.TABLES)}, by default "
+            "1; or one of the tables of --from, by default its only one.",
         ),
     ] = None
     study: studies.From = None
@@ -52,30 +52,30 @@ class PlotFigureFlags(Settings):
     rows: shared.Rows = ()
     num_images: Annotated[
         int | None,
-        Setting("Figures 1, 4, 6: images shown; the figure's own by default.", at_least=1),
+        Setting("Figures 1, 4, 6: number of images; by default as in the paper.", at_least=1),
     ] = None
     num_examples: Annotated[
         int | None,
-        Setting("Figure 5 and curves: test images per row; the preset's by default.", at_least=1),
+        Setting("Figure 5 and curves: test images per row; by default the preset's.", at_least=1),
     ] = None
     resolution: Annotated[
         int | None,
         Setting(
-            "Figure 7: points on each side of the plane, an odd number; 81 by default.", at_least=1
+            "Figure 7: points per side of the plane, an odd number; 81 by default.", at_least=1
         ),
     ] = None
     statistics: Annotated[
-        str, Setting("BatchNorm mode; 7 has moving alone.", choices=STATISTICS)
+        str, Setting("BatchNorm mode; figure 7 takes only moving.", choices=STATISTICS)
     ] = "moving"
-    seed: Annotated[int, Setting("Of all runs and of everything else drawn at random.")] = 0
+    seed: Annotated[int, Setting("Seed of all runs and of everything random in the figure.")] = 0
     output: Annotated[
-        pathlib.Path, Setting("Directory for the files, which are named by the figure.")
+        pathlib.Path, Setting("Directory for the files, which are named after the figure.")
     ] = pathlib.Path("figures")
     options: Options = Options()
 
 
-# Flags to the figures that they are for.
-_MEANT = {
+# The figures that each of these flags applies to.
+_FIGURES_OF_FLAG = {
     "table": (_CURVES,),
     "num_images": _GRADIENTS,
     "num_examples": (_BARS, _CURVES),
@@ -89,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(flags: PlotFigureFlags) -> None:
-    _require_meaning(flags)
+    _require_applicable(flags)
     from igam_tf.core import files
 
     if flags.study is not None:
@@ -107,11 +107,9 @@ def _run(flags: PlotFigureFlags) -> None:
 
 
 def _name(flags: PlotFigureFlags, table: str, preset: str) -> str:
-    """Of the files: what they show, at which sizes, from which seed; the BatchNorm mode where it is
-    not the usual one.
-    """
-    of = f"table{table}" if table.isdigit() else table
-    kind = f"curves-{of}" if flags.figure == _CURVES else f"figure{flags.figure}"
+    """The files' name: figure, preset and seed, and the BatchNorm mode unless it is `moving`."""
+    rows = f"table{table}" if table.isdigit() else table
+    kind = f"curves-{rows}" if flags.figure == _CURVES else f"figure{flags.figure}"
     mode = "" if flags.statistics == "moving" else f"-{flags.statistics}"
     return f"{kind}-{preset}-seed{flags.seed}{mode}"
 
@@ -122,8 +120,8 @@ def _figure(flags: PlotFigureFlags) -> "Figure":
 
     if flags.figure in (_BARS, _CURVES):
         name = "figure5" if flags.figure == _BARS else flags.table or "1"
-        drawn = draw.bar_figure if flags.figure == _BARS else draw.curve_figure
-        return drawn(
+        draw_records = draw.bar_figure if flags.figure == _BARS else draw.curve_figure
+        return draw_records(
             tables.table(name, flags.preset, flags.seed),
             flags.options,
             flags.statistics,
@@ -145,7 +143,8 @@ def _figure_of_study(flags: PlotFigureFlags, path: pathlib.Path) -> tuple[str, "
     """The figure's name and the figure, drawn from a study's records."""
     if flags.figure not in (_BARS, _CURVES):
         raise InputError(
-            f"figure: {flags.figure} is drawn from models; with --from there are {_BARS} and {_CURVES}"
+            f"figure: expected {_BARS} or {_CURVES} with --from, got {flags.figure}, "
+            "which needs models"
         )
     studies.require_usable(
         flags, ("study", "figure", "table", "rows", "statistics", "seed", "output", "options")
@@ -160,14 +159,14 @@ def _figure_of_study(flags: PlotFigureFlags, path: pathlib.Path) -> tuple[str, "
     return name, curves.k_curves(records, flags.statistics)
 
 
-def _require_meaning(flags: PlotFigureFlags) -> None:
-    """Refuses, before any work, flags that the figure has no use for."""
-    for flag, figures in _MEANT.items():
+def _require_applicable(flags: PlotFigureFlags) -> None:
+    """Refuses, before any work, flags that do not apply to the figure."""
+    for flag, figures in _FIGURES_OF_FLAG.items():
         if getattr(flags, flag) is not None and flags.figure not in figures:
-            raise InputError(
-                f"{flag}: it is for --figure={' or '.join(figures)}, not for {flags.figure}"
-            )
+            expected = " or ".join(figures)
+            raise InputError(f"{flag}: expected --figure={expected}, got --figure={flags.figure}")
     if flags.figure == _LANDSCAPE and flags.statistics != "moving":
         raise InputError(
-            f"statistics: figure 7 has moving alone (a plane is no batch of images), got {flags.statistics}"
+            f"statistics: expected moving for figure 7, got {flags.statistics} "
+            "(the points of a plane are no batch of images)"
         )

@@ -1,4 +1,4 @@
-"""What several commands take, and how a run is trained from its flags."""
+"""Flags that several commands share, and the training of a run from its flags."""
 
 import dataclasses
 import pathlib
@@ -12,16 +12,21 @@ from igam_tf.experiments.sizes import PRESETS
 MODEL = "a run directory, a .keras file or a TensorFlow 1 checkpoint"
 Kind = Annotated[
     str | None,
-    Setting("Which network of a TensorFlow 1 checkpoint that holds several, such as igam_teacher."),
+    Setting("The network to load from a TensorFlow 1 checkpoint with several, e.g. igam_teacher."),
 ]
 Preset = Annotated[
-    str, Setting("Sizes: embedded data, two cores, or the paper's.", choices=tuple(PRESETS))
+    str,
+    Setting(
+        "Sizes: embedded data in minutes (demo), real data on two cores in hours (cpu), or the "
+        "paper's (paper).",
+        choices=tuple(PRESETS),
+    ),
 ]
 Rows = Annotated[tuple[str, ...], Setting("Only these rows; all by default.")]
 
-# Defaults of the training commands: what two cores train in minutes.
+# Defaults of the training commands: sizes that two cores train in minutes.
 NETWORK = Network("wide_resnet", 1, 1)
-UNKNOWN = Weights("", "")  # what --teacher replaces
+UNKNOWN = Weights("", "")  # a placeholder: --teacher replaces it
 
 
 def schedule(batch_size: int, rate: float, optimizer: str) -> Schedule:
@@ -30,20 +35,20 @@ def schedule(batch_size: int, rate: float, optimizer: str) -> Schedule:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingFlags(Settings):
-    """Flags of the training commands beside the run's own, which each adds as `run`."""
+    """Flags of all training commands. Each command adds the flags of its field `run`."""
 
     options: Options = Options()
     run_dir: Annotated[
         pathlib.Path | None,
-        Setting("This run's own directory; by default under runs_dir, named by its config."),
+        Setting("This run's directory; by default a directory in runs_dir, named by the settings."),
     ] = None
-    resume: Annotated[bool, Setting("Go on with an interrupted run of the same configuration.")] = (
+    resume: Annotated[bool, Setting("Continue an interrupted run of the same configuration.")] = (
         False
     )
 
 
 def train(flags: TrainingFlags, run: Run) -> None:
-    """Trains in the directory that the flags name, and says where the result is."""
+    """Trains in the directory that the flags name, and prints the path of the result."""
     from igam_tf.experiments import runs
 
     directory = flags.run_dir or runs.directory_of(run, flags.options)

@@ -1,10 +1,10 @@
 """train_robust: PGD adversarial training of a classifier (Madry et al.).
 
-It makes robust teachers (a MNIST CNN on a source task) and the PGD-trained baseline; with
---attack_steps=0 it trains plainly, which is the Standard baseline.
+It trains robust teachers on a source task, and the PGD-trained baseline. With --attack_steps=0 it
+trains on clean images, which gives the Standard baseline.
 
-  train_robust --dataset=shapes28 --network=mnist_cnn --optimizer=adam --learning_rates=0.001
-      --epsilon=0.1 \\ --step_size=0.03 --attack_steps=5
+  train_robust --dataset=shapes28 --network=mnist_cnn --optimizer=adam --learning_rates=0.001 \\
+      --epsilon=0.1 --step_size=0.03 --attack_steps=5
   train_robust --dataset=cifar10 --network=wide_resnet --width=1 --epsilon=8/255 --step_size=2/255
 """
 

@@ -1,10 +1,10 @@
-"""train_student: phase 2, input gradient adversarial matching (paper §4.2).
+"""train_student: phase 2, trains a student by input gradient adversarial matching (paper §4.2).
 
-  train_student --teacher=runs/FINETUNED --dataset=shapes32 --lambda_adv=1 --lambda_diff=1000
-      --gradient_crop=28 \\ --steps=600 --steps_before_matching=300
+  train_student --teacher=runs/FINETUNED --dataset=shapes32 --lambda_adv=1 --lambda_diff=1000 \\
+      --gradient_crop=28 --steps=600 --steps_before_matching=300
 
-Published lambdas hold for pixels in [0, 255] and the release's reductions, which are the default
-protocol.
+The published lambdas hold for pixels in [0, 255] and the reductions of the release, which is the
+default protocol.
 """
 
 import dataclasses

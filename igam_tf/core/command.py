@@ -35,13 +35,13 @@ class Command(Generic[S]):
     def run(self, main: Callable[[S], Any], argv: Sequence[str] | None = None) -> int:
         """Parses `argv`, calls `main` with the settings and returns the exit code."""
         arguments = list(sys.argv[1:] if argv is None else argv)
-        if {"--help", "-h"} & set(arguments):  # before parsing, which insists on required flags
-            print(self.help())
-            return 0
         values = flags.FlagValues()
         define(self.settings, values)
         try:
-            main(build(self.settings, values, values([self.name, *arguments])[1:]))
+            if {"--help", "-h"} & set(arguments):  # before parsing, which insists on required flags
+                print(self.help())
+            else:
+                main(build(self.settings, values, values([self.name, *arguments])[1:]))
             sys.stdout.flush()
         except (flags.Error, InputError) as error:
             return self._fail(error, 2)

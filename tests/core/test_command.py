@@ -83,7 +83,7 @@ def test_help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
         "THING", "What it is done to. (required)",
         "--[no]fast", "Whether to hurry. (default: false)",
         "--kind", "Which. One of x, y. (default: x)",
-        "--name", "How it is called. (default: none)",
+        "--name", "How it is called.",
         "--parts", "What of. Comma-separated. (default: a,b)",
         "--size", "How large. (default: 3)",
     ]  # fmt: skip

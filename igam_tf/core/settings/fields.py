@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import math
 import numbers
+import pathlib
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -144,8 +145,14 @@ def describe(hint: Any, setting: Setting) -> str:
     return _NOUNS.get(options[0], getattr(options[0], "__name__", str(options[0]))) + bound
 
 
-_NOUNS = {bool: "true or false", int: "a whole number", float: "a number", str: "a string"}
-_PLURALS = {int: "whole numbers", float: "numbers", str: "strings"}
+_NOUNS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a string",
+    pathlib.Path: "a path",
+}
+_PLURALS = {int: "whole numbers", float: "numbers", str: "strings", pathlib.Path: "paths"}
 
 
 def _describe_tuple(items: tuple[Any, ...], setting: Setting) -> str:

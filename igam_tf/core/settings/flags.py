@@ -50,8 +50,10 @@ class Flag:
             parts.append(f"One of {', '.join(choices)}.")
         if not self.repeated and any(_is_tuple(hint) for hint in options_of(self.field.hint)):
             parts.append("Comma-separated.")
-        required = self.default is dataclasses.MISSING
-        parts.append("(required)" if required else f"(default: {self.default_text()})")
+        if self.default is dataclasses.MISSING:
+            parts.append("(required)")
+        elif (default := self.default_text()) != "none":  # the help text says what unset means
+            parts.append(f"(default: {default})")
         name = self.name.upper() if self.positional else f"--{'[no]' * self.boolean}{self.name}"
         margin = " " * 6
         text = textwrap.fill(" ".join(parts), 100, initial_indent=margin, subsequent_indent=margin)

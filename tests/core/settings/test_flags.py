@@ -109,8 +109,8 @@ def test_what_is_missing_or_too_much(arguments: tuple[str, ...], message: str) -
         ("network", "--network\nWhich. One of small, large. (default: small)"),
         ("fast", "--[no]fast\nWhether to hurry. (default: true)"),
         ("rates", "--rates\nRates. Comma-separated. (default: 0.1)"),
-        ("names", "--names\nNames. (default: none)"),
-        ("limit", "--limit\nAt most. (default: none)"),
+        ("names", "--names\nNames."),
+        ("limit", "--limit\nAt most."),
         ("teacher", "--teacher\nWho. (required)"),
     ],
 )
