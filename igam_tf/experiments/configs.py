@@ -18,12 +18,15 @@ class Data(SourceSettings):
 
     dataset: DatasetName
     train_size: Annotated[
-        int | None, Setting("Training images used, the first ones; all by default.", at_least=1)
+        int | None,
+        Setting("Use only this many training images, the first ones; all by default.", at_least=1),
     ] = None
-    augmented: Annotated[bool, Setting("Random crop (2 pixels of padding) and flip.")] = True
+    augmented: Annotated[
+        bool, Setting("Augment by random crops (2 pixels of padding) and flips.")
+    ] = True
     pixel_noise: Annotated[
         float,
-        Setting("Half width of uniform noise on training pixels, in the data's unit.", at_least=0),
+        Setting("Half width of the uniform noise on training pixels, in pixel units.", at_least=0),
     ] = 0.0
     seed: Annotated[int, Setting("Of embedded data, and of nothing else.", flag=None)] = 0
     validation: Annotated[
@@ -42,19 +45,19 @@ class Network(Settings):
 
     kind: Annotated[str, Setting("The classifier.", choices=NETWORKS, flag="network")]
     width: Annotated[
-        int, Setting("WRN: factor on its 16, 32, 64 channels (the paper: 10).", at_least=1)
+        int, Setting("WRN: factor on the channels 16, 32, 64 (the paper: 10).", at_least=1)
     ] = 10
     blocks: Annotated[int, Setting("WRN: residual units per stage (the paper: 5).", at_least=1)] = 5
     normalization: Annotated[
         str,
         Setting(
-            "WRN: its input, inside the model: per_image (MadryLab), unit_norm (the release's "
-            "student) or l2.",
+            "WRN: normalisation of the input, inside the model. MadryLab: per_image; the release's "
+            "student: unit_norm.",
             choices=NORMALIZATIONS,
         ),
     ] = "unit_norm"
     channels: Annotated[
-        tuple[int, int], Setting("MNIST CNN: of its two convolutions.", at_least=1)
+        tuple[int, int], Setting("MNIST CNN: channels of its two convolutions.", at_least=1)
     ] = (32, 64)
     hidden: Annotated[int, Setting("MNIST CNN: units of its hidden layer.", at_least=1)] = 1024
 
@@ -74,13 +77,17 @@ class Schedule(Settings):
 
     steps: Annotated[int, Setting("Training iterations.", at_least=1)]
     batch_size: Annotated[int, Setting("Images per iteration.", at_least=1)]
-    learning_rates: Annotated[tuple[float, ...], Setting("One more than boundaries.")]
-    boundaries: Annotated[tuple[int, ...], Setting("Iterations after which the rate changes.")] = ()
+    learning_rates: Annotated[
+        tuple[float, ...], Setting("Learning rates, one more than boundaries.")
+    ]
+    boundaries: Annotated[
+        tuple[int, ...], Setting("Iterations after which the learning rate changes.")
+    ] = ()
     optimizer: Annotated[
         str,
         Setting(
-            "momentum is TensorFlow 1's form, 0.9; keras_momentum has the rate inside its "
-            "velocity.",
+            "momentum is TensorFlow 1's form with 0.9; keras_momentum has the learning rate inside "
+            "its velocity.",
             choices=OPTIMIZERS,
         ),
     ] = "momentum"
@@ -99,12 +106,12 @@ class Weights(Settings):
 class RunSettings(Settings):
     """The settings of every run."""
 
-    seed: Annotated[int, Setting("Of initial weights, data order and random starts.")] = 0
+    seed: Annotated[int, Setting("Seed of initial weights, data order and random starts.")] = 0
     precision: Annotated[
         str,
         Setting(
-            "Of convolutions and activations of the network that is trained; bfloat16 is for "
-            "processors that have it (docs/performance.md).",
+            "Precision of the trained network's convolutions and activations. bfloat16 is for "
+            "processors that support it (docs/performance.md).",
             choices=PRECISIONS,
             identity="if set",
         ),
@@ -112,7 +119,7 @@ class RunSettings(Settings):
 
 
 _ADAPTER = (
-    "Target image to teacher input, parts in order: mean, crop:SIZE, scale:FACTOR, resize:SIZE, "
+    "Steps from target image to teacher input, in order: mean, crop:SIZE, scale:FACTOR, resize:SIZE, "
     "resize_legacy:SIZE, resize_mean:SIZE, pad:SIZE, pad_random:SIZE, transposed:SIZE."
 )
 
@@ -141,8 +148,8 @@ class FinetuneRun(RunSettings, FinetuneSettings):
     normalization: Annotated[
         str | None,
         Setting(
-            "Rebuild the teacher with this input normalisation instead of its own; the release "
-            "does so (l2) with its Tiny-ImageNet teacher, which was trained on unit_norm.",
+            "Rebuild the teacher with another input normalisation. The release rebuilds its "
+            "Tiny-ImageNet teacher, which was trained with unit_norm, with l2.",
             choices=NORMALIZATIONS,
             identity="if set",
         ),
@@ -153,9 +160,10 @@ class FinetuneRun(RunSettings, FinetuneSettings):
 class DiscriminatorSize(Settings):
     """The network that tells the student's input gradients from the teacher's."""
 
-    disc_layers: Annotated[int, Setting("Discriminator: convolutions.", at_least=1)] = 5
+    disc_layers: Annotated[int, Setting("Discriminator: number of convolutions.", at_least=1)] = 5
     disc_channels: Annotated[
-        int, Setting("Discriminator: first channels, doubled from layer to layer.", at_least=1)
+        int,
+        Setting("Discriminator: channels of its first layer, doubled in each layer.", at_least=1),
     ] = 16
 
 
@@ -168,7 +176,7 @@ class StudentRun(RunSettings, IgamSettings, DiscriminatorSize):
     teacher: Annotated[FinetuneRun | Weights, Setting("The fine-tuned teacher.", flag=None)]
     schedule: Schedule
     adapter: Annotated[
-        tuple[str, ...], Setting("For a teacher without one inside; parts as in finetune_teacher.")
+        tuple[str, ...], Setting("Adapter of a teacher that contains none; see finetune_teacher.")
     ] = ()
 
 

@@ -11,8 +11,8 @@ from igam_tf.core.settings.datasets import MemoryLimit
 DataDir = Annotated[
     str | pathlib.Path | None,
     Setting(
-        "Where TFDS's prepared data, or tiny-imagenet-200, is; TFDS_DATA_DIR, else "
-        "~/tensorflow_datasets."
+        "Directory of TFDS's prepared data and of tiny-imagenet-200; by default TFDS_DATA_DIR, or "
+        "else ~/tensorflow_datasets."
     ),
 ]
 
@@ -21,16 +21,16 @@ DataDir = Annotated[
 class Options(Settings):
     """Options of all commands that train."""
 
-    runs_dir: Annotated[pathlib.Path, Setting("Where run directories are.")] = pathlib.Path("runs")
+    runs_dir: Annotated[pathlib.Path, Setting("Directory of the run directories.")] = pathlib.Path(
+        "runs"
+    )
     data_dir: DataDir = None
     memory_limit: MemoryLimit = 2.0
-    tensorboard: Annotated[bool, Setting("Write TensorBoard summaries into a run's directory.")] = (
+    tensorboard: Annotated[bool, Setting("Write TensorBoard summaries into the run directory.")] = (
         False
     )
     deterministic: Annotated[
-        bool, Setting("Use deterministic TensorFlow operations where there are any.")
+        bool, Setting("Use TensorFlow's deterministic operations where they exist.")
     ] = False
-    jit: Annotated[bool, Setting("Compile training steps with XLA; takes minutes at first.")] = (
-        False
-    )
+    jit: Annotated[bool, Setting("Compile training steps with XLA, which takes minutes.")] = False
     log: Annotated[Callable[[str], None], Setting("Prints a line of progress.", flag=None)] = print

@@ -18,23 +18,9 @@ from igam_tf.core import settings
 
 from .. import tiny
 from ..experiments import small
-from . import test_verbs
+from .verbs import NO_MODEL, NOWHERE, ROOT, require_one_line
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples/serve_folder.py"
-
-
-@pytest.mark.parametrize(
-    "check",
-    [
-        test_verbs.test_help_of_the_command,
-        test_verbs.test_help_does_not_start_tensorflow,
-        test_verbs.test_the_files_can_be_started,
-    ],
-    ids=lambda check: check.__name__,
-)
-def test_it_is_a_verb_like_the_others(check) -> None:
-    check("export_model")
 
 
 @pytest.fixture(scope="module")
@@ -69,18 +55,20 @@ def test_a_run_is_exported_and_serves_a_folder(
         "[B, 8, 8, 3]",
         "logits: float32 [B, 3], probabilities: float32 [B, 3], labels: int64 [B]",
     )
-    asked = f"images: float32 {images}, labels: int64 [B]"
+    inputs = f"images: float32 {images}, labels: int64 [B]"
     lines = text.splitlines()
     assert re.fullmatch(
         r"student: SavedModel of functional\S*, 323 parameters, 3 classes", lines[0]
     )
     assert lines[1:-3] == [
-        f"images {images} with pixels in [0, 255]; BatchNorm statistics: moving; evaluation records: evaluation-1.json",
+        f"images {images} with pixels in [0, 255]; BatchNorm statistics: moving; "
+        "evaluation records: evaluation-1.json",
         f"  serve(images: float32 {images}) -> {answers}",
         f"  serve_uint8(images: uint8 {images}) -> {answers}",
-        f"  input_gradient({asked}) -> gradient: float32 {images}",
-        f"  input_gradient_xent({asked}) -> gradient: float32 {images}",
-        f"  attack({asked}, epsilon: float32, step_size: float32, steps: int32, seed: int32) -> adversarial: float32 {images}",
+        f"  input_gradient({inputs}) -> gradient: float32 {images}",
+        f"  input_gradient_xent({inputs}) -> gradient: float32 {images}",
+        f"  attack({inputs}, epsilon: float32, step_size: float32, steps: int32, seed: int32) "
+        f"-> adversarial: float32 {images}",
         "",
     ]
     exec("\n".join(lines[-3:]), {})  # what it says of calling the model is so
@@ -129,16 +117,18 @@ def test_a_run_is_exported_and_serves_a_folder(
 
 
 def test_the_examples_help_starts_no_tensorflow() -> None:
-    script = f"import runpy, sys; sys.argv = ['x', '--help']; runpy.run_path({str(EXAMPLE)!r}, run_name='__main__')"
     script = (
-        f"import atexit, sys; atexit.register(lambda: print('tensorflow' in sys.modules)); {script}"
+        "import atexit, runpy, sys\n"
+        "atexit.register(lambda: print('tensorflow' in sys.modules))\n"
+        "sys.argv = ['x', '--help']\n"
+        f"runpy.run_path({str(EXAMPLE)!r}, run_name='__main__')\n"
     )
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("Classifies the PNG and JPEG images")
-    assert done.stdout.endswith("usage: serve_folder MODEL FOLDER [--batch_size=32]\nFalse\n")
+    assert (process.returncode, process.stderr) == (0, "")
+    assert process.stdout.startswith("Classifies the PNG and JPEG images")
+    assert process.stdout.endswith("usage: serve_folder MODEL FOLDER [--batch_size=32]\nFalse\n")
 
 
 @pytest.mark.parametrize("format", ["keras", "weights"])
@@ -155,9 +145,9 @@ def test_other_formats(
     text, errors = capsys.readouterr()
     assert errors == ""
     assert len(text.splitlines()) == 6
-    found: dict[str, Any] = {}
-    exec("\n".join(text.splitlines()[-3:]), found)
-    assert tiny.equal(tiny.values(found["model"]), small.values(where / "run"))
+    variables: dict[str, Any] = {}
+    exec("\n".join(text.splitlines()[-3:]), variables)
+    assert tiny.equal(tiny.values(variables["model"]), small.values(where / "run"))
     assert {file.name for file in tmp_path.iterdir()} == {out, f"{out}.json"}
 
 
@@ -167,7 +157,7 @@ def test_other_formats(
         ([], "expected SOURCE OUT; --help says what it can be"),
         (["run"], "expected OUT; --help says what it can be"),
         (["run", "out", "more"], "unexpected argument 'more'"),
-        (["nowhere", "out"], test_verbs.NO_MODEL.replace(test_verbs.NOWHERE, "nowhere")),
+        (["nowhere", "out"], NO_MODEL.replace(NOWHERE, "nowhere")),
         (["run", "run"], "run: is there already; --overwrite replaces it"),
         (["run", "run", "--overwrite"], "run: is no such export and is not replaced"),
         (["run", "out.keras"], "out.keras: a SavedModel is a directory"),
@@ -197,8 +187,5 @@ def test_a_mistake_is_one_line_and_status_2(
 ) -> None:
     monkeypatch.chdir(where)
     before = {path.name for path in where.iterdir()}
-    assert export_model.main(arguments) == 2
-    text, errors = capsys.readouterr()
-    assert re.fullmatch(f"export_model: [^\n]*{message}[^\n]*\n", errors), errors
-    assert text == ""
+    assert require_one_line(capsys, "export_model", arguments, message) == ""
     assert {path.name for path in where.iterdir()} == before

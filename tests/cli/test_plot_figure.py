@@ -1,6 +1,4 @@
-"""plot_figure: help at once, one line for every mistake, files where they are asked for; the second
-time nothing is trained.
-"""
+"""`plot_figure`: mistakes, the files it writes, and that a second call trains nothing."""
 
 import dataclasses
 import pathlib
@@ -13,20 +11,8 @@ from igam_tf.cli import plot_figure
 from igam_tf.experiments import paper_figures, runs, tables
 from igam_tf.report.figures import draw, style
 
-from ..report.figures import test_draw
-from . import test_verbs
-
-
-@pytest.mark.parametrize(
-    "check",
-    [
-        test_verbs.test_help_of_the_command,
-        test_verbs.test_help_does_not_start_tensorflow,
-        test_verbs.test_the_files_can_be_started,
-    ],
-)
-def test_as_every_verb(check) -> None:
-    check("plot_figure")
+from ..report.figures import drawable
+from .verbs import require_one_line
 
 
 @pytest.mark.parametrize(
@@ -39,20 +25,26 @@ def test_as_every_verb(check) -> None:
         (["--num_images=0"], "num_images: expected a whole number of at least 1, got '0'"),
         (["--num_images=21"], "num_images: expected 1 to 20, got 21"),
         (["--num_images=many"], "num_images: expected a whole number of at least 1, got 'many'"),
-        (["--num_images=3", "--figure=7"], "num_images: it is for --figure=1 or 4 or 6, not for 7"),
+        (
+            ["--num_images=3", "--figure=7"],
+            "num_images: expected --figure=1 or 4 or 6, got --figure=7",
+        ),
         (
             ["--num_examples=0", "--figure=5"],
             "num_examples: expected a whole number of at least 1, got '0'",
         ),
-        (["--num_examples=5"], "num_examples: it is for --figure=5 or curves, not for 1"),
-        (["--resolution=5"], "resolution: it is for --figure=7, not for 1"),
+        (["--num_examples=5"], "num_examples: expected --figure=5 or curves, got --figure=1"),
+        (["--resolution=5"], "resolution: expected --figure=7, got --figure=1"),
         (
             ["--resolution=4", "--figure=7"],
             "resolution: expected an odd number of 3 or more, got 4",
         ),
-        (["--table=2"], "table: it is for --figure=curves, not for 1"),
+        (["--table=2"], "table: expected --figure=curves, got --figure=1"),
         (["--figure=curves", "--table=6"], "table: expected one of 1, 2, 3, 4, 5, figure5, "),
-        (["--figure=7", "--statistics=batch"], "statistics: figure 7 has moving alone"),
+        (
+            ["--figure=7", "--statistics=batch"],
+            "statistics: expected moving for figure 7, got batch",
+        ),
         (
             ["--statistics=recalibrated"],
             "statistics: expected one of moving, batch, got 'recalibrated'",
@@ -73,12 +65,7 @@ def test_mistakes_are_one_line(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "FILE").write_text("mine")
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
-    assert plot_figure.main(arguments) == 2
-    captured = capsys.readouterr()
-    assert captured.err.startswith("plot_figure: ")
-    assert captured.err.count("\n") == 1
-    assert message in captured.err
-    assert "written" not in captured.out
+    assert "written" not in require_one_line(capsys, "plot_figure", arguments, message)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
@@ -86,10 +73,10 @@ def test_mistakes_are_one_line(
 def declared(monkeypatch) -> None:
     """Tiny rows in place of the paper's, and small files."""
     monkeypatch.setattr(
-        paper_figures, "figure", lambda name, *_: dataclasses.replace(test_draw.PICTURE, name=name)
+        paper_figures, "figure", lambda name, *_: dataclasses.replace(drawable.PICTURE, name=name)
     )
     monkeypatch.setattr(
-        tables, "table", lambda name, *_: dataclasses.replace(test_draw.TABLE, name=name)
+        tables, "table", lambda name, *_: dataclasses.replace(drawable.TABLE, name=name)
     )
     monkeypatch.setattr(style, "DPI", 40)
 
@@ -100,7 +87,7 @@ def test_the_second_time_nothing_is_trained(tmp_path, monkeypatch, capsys) -> No
     contents = []
     for attempt in range(2):
         if attempt:
-            monkeypatch.setattr(runs, "train", test_draw.refuse)
+            monkeypatch.setattr(runs, "train", drawable.refuse)
             monkeypatch.setattr(evaluation, "evaluate", None)
         for arguments in (["--figure=6", "--num_images=2"], ["--figure=5"]):
             places = [f"--{name}={tmp_path / name}" for name in ("runs_dir", "data_dir", "output")]
@@ -117,7 +104,7 @@ def test_the_second_time_nothing_is_trained(tmp_path, monkeypatch, capsys) -> No
 
 
 @pytest.mark.parametrize(
-    ("arguments", "name", "drawn", "asked"),
+    ("arguments", "name", "function", "options"),
     [
         (
             ["--figure=4", "--num_images=2"],
@@ -168,36 +155,28 @@ def test_the_second_time_nothing_is_trained(tmp_path, monkeypatch, capsys) -> No
 def test_every_figure(
     arguments: list[str],
     name: str,
-    drawn: str,
-    asked: tuple[object, ...],
+    function: str,
+    options: tuple[object, ...],
     tmp_path,
     monkeypatch,
     capsys,
 ) -> None:
-    """What is drawn is asked for with the flags' values, and written under a name that says what it
-    is.
-    """
+    """The flags reach the drawing function, and the files are named after the figure."""
     calls = []
 
-    def draw_it(subject, options, *given, progress=None, **named):
+    def spy(subject, options, *positional, progress=None, **keywords):
         assert (options.runs_dir, options.data_dir) == (tmp_path / "runs", "DATA")
-        calls.append((subject.name, (*given, *named.values())))
+        calls.append((subject.name, (*positional, *keywords.values())))
         return Figure((1, 1))
 
-    monkeypatch.setattr(draw, drawn, draw_it)
+    monkeypatch.setattr(draw, function, spy)
     monkeypatch.chdir(tmp_path)
-    assert (
-        plot_figure.main(
-            [*arguments, "--rows=PGD", f"--runs_dir={tmp_path / 'runs'}", "--data_dir=DATA"]
-        )
-        == 0
-    )
+    places = [f"--runs_dir={tmp_path / 'runs'}", "--data_dir=DATA"]
+    assert plot_figure.main([*arguments, "--rows=PGD", *places]) == 0
     files = [pathlib.Path("figures", f"{name}.{suffix}") for suffix in ("png", "pdf")]
     assert capsys.readouterr().out.splitlines() == [f"written: {file}" for file in files]
     assert sorted(pathlib.Path("figures").iterdir()) == sorted(files)
-    table = (
-        name.split("-")[1].removeprefix("table") if drawn == "curve_figure" else name.split("-")[0]
-    )
-    assert calls == [
-        (table if drawn.startswith(("curve", "bar")) else table.removeprefix("figure"), asked)
-    ]
+    subject = name.split("-")[1 if function == "curve_figure" else 0].removeprefix("table")
+    if function in ("gradient_figure", "landscape_figure"):
+        subject = subject.removeprefix("figure")
+    assert calls == [(subject, options)]

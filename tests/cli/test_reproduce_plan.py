@@ -10,14 +10,14 @@ import pytest
 from igam_tf.cli import reproduce_table
 
 
-def said(capsys: pytest.CaptureFixture[str], *flags: str) -> str:
+def output(capsys: pytest.CaptureFixture[str], *flags: str) -> str:
     assert reproduce_table.main(list(flags)) == 0
     return capsys.readouterr().out
 
 
 def test_list(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
     runs = tmp_path / "runs"
-    text = said(capsys, "--table=2", f"--runs_dir={runs}", "--list")
+    text = output(capsys, "--table=2", f"--runs_dir={runs}", "--list")
     for row in (
         "Standard",
         "FT-TinyImagenet",
@@ -34,7 +34,7 @@ def test_list(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_dry_run_of_every_seed(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
     runs = tmp_path / "runs"
-    text = said(
+    text = output(
         capsys, "--table=1", "--rows=FT-MNIST", "--seed=0,1", f"--runs_dir={runs}", "--dry_run"
     )
     assert text.count("shapes28: embedded") == 2
@@ -47,7 +47,7 @@ def test_dry_run_of_every_seed(tmp_path: pathlib.Path, capsys: pytest.CaptureFix
 def test_dry_run_says_which_data_is_missing(
     tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = said(
+    text = output(
         capsys,
         "--table=3",
         "--preset=cpu",

@@ -13,18 +13,29 @@ from igam_tf.experiments.configs import Run, Weights
 
 DIGESTS = """
 f171ee91c2 train_robust
-78dd187db0 train_robust --dataset=shapes28 --network=mnist_cnn --optimizer=adam --learning_rates=0.001 --epsilon=0.1 --step_size=0.03 --attack_steps=5
-3a7276db0a train_robust --dataset=cifar10 --network=wide_resnet --width=2 --blocks=3 --epsilon=8/255 --step_size=2/255 --normalization=l2
+78dd187db0 train_robust --dataset=shapes28 --network=mnist_cnn --optimizer=adam
+  --learning_rates=0.001 --epsilon=0.1 --step_size=0.03 --attack_steps=5
+3a7276db0a train_robust --dataset=cifar10 --network=wide_resnet --width=2 --blocks=3 --epsilon=8/255
+  --step_size=2/255 --normalization=l2
 1e6308b713 train_robust --attack_steps=0 --weight_decay=0 --seed=3 --precision=bfloat16
-0e59d8f1a4 train_robust --network=mnist_cnn --channels=4,8 --hidden=7 --width=3 --train_size=100 --noaugmented --pixel_noise=8
-9d24aaec1f train_robust --learning_rates=0.1,0.01,1 --boundaries=5,9 --steps=11 --batch_size=3 --ramp_steps=4
+0e59d8f1a4 train_robust --network=mnist_cnn --channels=4,8 --hidden=7 --width=3 --train_size=100
+  --noaugmented --pixel_noise=8
+9d24aaec1f train_robust --learning_rates=0.1,0.01,1 --boundaries=5,9 --steps=11 --batch_size=3
+  --ramp_steps=4
 8b7d61478c finetune_teacher --teacher=x
-1a336b4cd1 finetune_teacher --teacher=x --kind=igam_teacher --adapter=mean,crop:28,scale:1/255 --statistics=moving --normalization=l2 --seed=2
+1a336b4cd1 finetune_teacher --teacher=x --kind=igam_teacher --adapter=mean,crop:28,scale:1/255
+  --statistics=moving --normalization=l2 --seed=2
 2352a4cb96 train_student --teacher=x
-ba4e8d5bb9 train_student --teacher=x --lambda_adv=2 --lambda_diff=3.5 --disc_every=2 --disc_layers=3 --disc_channels=4 --gradient_crop=28 --protocol=paper --gradient_of=softmax --matched_to=zero --adapter=mean --steps_before_matching=7
-31f07b43cb train_student --teacher=x --diff_reduction=mean --adversarial_reduction=sum --discriminator_update=same_gradients --teacher_statistics=moving --width=4 --weight_decay=1e-3
+ba4e8d5bb9 train_student --teacher=x --lambda_adv=2 --lambda_diff=3.5 --disc_every=2 --disc_layers=3
+  --disc_channels=4 --gradient_crop=28 --protocol=paper --gradient_of=softmax --matched_to=zero
+  --adapter=mean --steps_before_matching=7
+31f07b43cb train_student --teacher=x --diff_reduction=mean --adversarial_reduction=sum
+  --discriminator_update=same_gradients --teacher_statistics=moving --width=4 --weight_decay=1e-3
 """
-LINES = [tuple(line.split(maxsplit=1)) for line in DIGESTS.strip().splitlines()]
+# A line that is indented continues the one above.
+LINES = [
+    tuple(line.split(maxsplit=1)) for line in DIGESTS.replace("\n  ", " ").strip().splitlines()
+]
 
 
 @pytest.mark.parametrize(("digest", "line"), LINES, ids=[digest for digest, _ in LINES])

@@ -12,10 +12,10 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("given", [None, "0"])
+@pytest.mark.parametrize("setting", [None, "0"])
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
 def test_onednn_is_on_unless_the_user_says_otherwise(
-    monkeypatch: pytest.MonkeyPatch, given: str | None, machine: str
+    monkeypatch: pytest.MonkeyPatch, setting: str | None, machine: str
 ) -> None:
     specification = importlib.util.spec_from_file_location("_start", ROOT / "bin" / "_start.py")
     start = importlib.util.module_from_spec(specification)
@@ -25,7 +25,7 @@ def test_onednn_is_on_unless_the_user_says_otherwise(
     monkeypatch.setitem(sys.modules, "a_verb", verb)
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setattr(platform, "machine", lambda: machine)
-    monkeypatch.setenv(start.ONEDNN, given or "")  # so that what `start` sets is undone
-    if given is None:
+    monkeypatch.setenv(start.ONEDNN, setting or "")  # so that what `start` sets is undone
+    if setting is None:
         monkeypatch.delenv(start.ONEDNN)
-    assert start.start("a_verb") == (given or ("1" if machine == "x86_64" else None))
+    assert start.start("a_verb") == (setting or ("1" if machine == "x86_64" else None))

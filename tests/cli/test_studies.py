@@ -157,7 +157,7 @@ def test_figures(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--figure=1"], "figure: 1 is drawn from models; with --from there are 5 and curves"),
+        (["--figure=1"], "figure: expected 5 or curves with --from, got 1, which needs models"),
         (["--figure=5", "--seed=4"], "table: the study has 1, not figure5"),
         (["--figure=curves"], "seed: the study has 4, 5 of table 1, not 0"),
         (

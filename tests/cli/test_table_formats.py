@@ -1,4 +1,4 @@
-"""`reproduce_table --format` and `--output`, with what was found made by hand."""
+"""`reproduce_table --format` and `--output`, with sample results."""
 
 import json
 import pathlib
@@ -14,12 +14,9 @@ from ..report import samples
 
 
 @pytest.fixture(autouse=True)
-def found(monkeypatch: pytest.MonkeyPatch) -> None:
-    def made(table: object, *_: object) -> object:
-        return samples.by_seed()[0]
-
+def sample_results(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(tables.TABLES, "1", lambda preset, seed, teacher: samples.TABLE)
-    monkeypatch.setattr(reproduce, "reproduce", made)
+    monkeypatch.setattr(reproduce, "reproduce", lambda *_: samples.by_seed()[0])
     monkeypatch.setattr(illustrations, "of_table", lambda *_: samples.PICTURES)
 
 
@@ -31,23 +28,16 @@ def run(where: pathlib.Path, *arguments: str) -> int:
 def test_beside_the_text(
     tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str], format: str
 ) -> None:
-    assert (
-        run(
-            tmp_path,
-            f"--format={format}",
-            "--seed=3",
-            "--num_examples=9",
-            "--statistics=batch,moving",
-        )
-        == 0
-    )
+    flags = [f"--format={format}", "--seed=3", "--num_examples=9", "--statistics=batch,moving"]
+    assert run(tmp_path, *flags) == 0
     text, errors = capsys.readouterr()
     assert errors == ""
     file = tmp_path / f"table1-demo-seed3.{format}"
-    kept = tmp_path / "table1-demo-seed3.txt"
-    assert text.endswith(f"{kept.read_text()}written: {kept}\nwritten: {file}\n")
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([file.name, kept.name])
-    command = "bin/reproduce_table --table=1 --preset=demo --seed=3 --rows=Standard --statistics=batch,moving --num_examples=9"
+    txt = tmp_path / "table1-demo-seed3.txt"
+    assert text.endswith(f"{txt.read_text()}written: {txt}\nwritten: {file}\n")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([file.name, txt.name])
+    command = "bin/reproduce_table --table=1 --preset=demo --seed=3 --rows=Standard "
+    command += "--statistics=batch,moving --num_examples=9"
     assert command in re.sub("<.*?>", "", file.read_text())
 
 

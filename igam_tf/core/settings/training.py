@@ -15,16 +15,18 @@ class Adversary(Settings):
     """The PGD attack of adversarial training."""
 
     epsilon: Annotated[
-        Amount, Setting("Radius: n/255 of the pixel range, or a number in its unit.")
+        Amount, Setting("Radius: n/255 of the pixel range, or a number in pixel units.")
     ] = 0.0
-    step_size: Annotated[Amount, Setting("Attack step, like epsilon.")] = 0.0
+    step_size: Annotated[Amount, Setting("Step size of the attack, in the form of epsilon.")] = 0.0
     steps: Annotated[
-        int, Setting("PGD steps per image; 0: plain training.", at_least=0, flag="attack_steps")
+        int,
+        Setting("PGD steps per image; 0 trains on clean images.", at_least=0, flag="attack_steps"),
     ] = 0
     ramp_steps: Annotated[
         int,
         Setting(
-            "Iterations over which epsilon and step_size grow from 0; a large rate needs some.",
+            "Iterations over which epsilon and step_size grow from 0. A high learning rate "
+            "needs some.",
             at_least=0,
         ),
     ] = 0
@@ -34,10 +36,10 @@ class Adversary(Settings):
 class PlainSettings(Settings):
     """The settings that plain and adversarial training share."""
 
-    weight_decay: Annotated[float, Setting("Factor on half the squared kernels.", at_least=0)] = (
-        2e-4
-    )
-    seed: Annotated[int, Setting("Of the random starts.")] = 0
+    weight_decay: Annotated[
+        float, Setting("Factor of half the sum of squared kernels.", at_least=0)
+    ] = 2e-4
+    seed: Annotated[int, Setting("Seed of the random starts.")] = 0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -50,7 +52,8 @@ class FinetuneSettings(Settings):
     """The settings of `FinetuneTrainer`."""
 
     statistics: Annotated[
-        str, Setting("BatchNorm mode of the frozen body (the release: batch).", choices=STATISTICS)
+        str,
+        Setting("BatchNorm mode of the frozen teacher (the release: batch).", choices=STATISTICS),
     ] = "batch"
 
 
@@ -112,19 +115,19 @@ PROTOCOLS: Mapping[str, Protocol] = types.MappingProxyType(
 if TYPE_CHECKING:
     _Overrides = Protocol  # for mypy: fields of the same names
 else:
-    _Overrides = optional(Protocol, "The protocol's by default.")
+    _Overrides = optional(Protocol, "By default the protocol's.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class IgamSettings(_Overrides):
     """The settings of `Igam`. Fields of `Protocol` that are not None override the protocol's."""
 
-    lambda_adv: Annotated[float, Setting("Weight of the adversarial term.", at_least=0)]
-    lambda_diff: Annotated[float, Setting("Weight of the l2 term.", at_least=0)]
+    lambda_adv: Annotated[float, Setting("Weight of the adversarial loss L_adv.", at_least=0)]
+    lambda_diff: Annotated[float, Setting("Weight of the l2 loss L_diff.", at_least=0)]
     steps_before_matching: Annotated[
         int,
         Setting(
-            "Initial iterations on cross-entropy and weight decay only, without discriminator.",
+            "Initial iterations on cross-entropy and weight decay, without the discriminator.",
             at_least=0,
         ),
     ] = 0
@@ -139,7 +142,9 @@ class IgamSettings(_Overrides):
     ] = None
     weight_decay: Annotated[
         float,
-        Setting("Factor on half the squared kernels of student and discriminator.", at_least=0),
+        Setting(
+            "Factor of half the sum of squared kernels, of student and discriminator.", at_least=0
+        ),
     ] = 2e-4
     protocol: Annotated[
         str | Protocol,

@@ -64,7 +64,7 @@ class Example(Settings):
         ("pair", (1, 2.5), "expected a list of 2 whole numbers of at least 1, got (1, 2.5)"),
         ("amount", None, "expected a number or a fraction such as 8/255, got None"),
         ("limit", 0, "expected a whole number of at least 1, got 0"),
-        ("place", "here", "expected Path, got 'here'"),
+        ("place", "here", "expected a path, got 'here'"),
         ("part", 3, "expected a Part, got 3"),
         ("bundle", "z", "expected one of x, y or a Part, got 'z'"),
         ("say", 3, "expected Callable, got 3"),

@@ -1,35 +1,16 @@
 """Figures from saved runs: missing runs are trained once, impossible ones are reported."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 
 from igam_tf import data, evaluation
 from igam_tf.core.errors import InputError
 from igam_tf.experiments import runs
-from igam_tf.experiments.configs import Absent, Data, Row, Scoring, Table
 from igam_tf.experiments.options import Options
-from igam_tf.experiments.paper_figures import PaperFigure
 from igam_tf.report.figures import draw, gradient_images, landscape, style
 
 from ...experiments import small
-
-ROWS: dict[str, Row] = {
-    "Standard": dataclasses.replace(small.ROBUST, adversary=None),
-    "Unwritten": Absent("not at this preset"),
-    "Elsewhere": dataclasses.replace(small.ROBUST, data=Data("mnist")),
-    "PGD": small.ROBUST,
-}
-PICTURE = PaperFigure("4", ROWS, "shapes28", 3)
-TABLE = Table(
-    "figure5",
-    "tiny",
-    "a tiny table",
-    ROWS,
-    Scoring("shapes28", 12, ("pgd5",), statistics=("moving",), strong_examples=6),
-)
-TRAINABLE = ["Standard", "PGD"]
+from .drawable import PICTURE, ROWS, TABLE, TRAINABLE, refuse
 
 
 def labels(figure) -> list[str]:
@@ -60,13 +41,6 @@ def place(tmp_path_factory) -> Place:
     place.first_labels = labels(draw.gradient_figure(PICTURE, place.options))
     place.first_messages = list(place.messages)
     return place
-
-
-def refuse(run, *_, **__) -> None:
-    """Replaces `runs.train` where every trainable row is trained."""
-    if run is ROWS["Elsewhere"]:
-        raise InputError("dataset mnist: not found")
-    raise AssertionError(f"trained {run}")
 
 
 @pytest.fixture

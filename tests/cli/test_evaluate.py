@@ -1,0 +1,63 @@
+"""`evaluate`: text, record, diagnosis, transfer and images."""
+
+import json
+import pathlib
+import re
+
+import numpy as np
+import pytest
+
+from igam_tf import evaluation
+
+from .pipeline import Pipeline
+from .verbs import require_one_line, run
+
+
+def test_evaluate(
+    pipeline: Pipeline, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path
+) -> None:
+    output = tmp_path / "deep/record.json"
+    arguments = [
+        str(pipeline.student),
+        *("--attacks=fgsm,pgd2-margin", "--epsilon=4", "--step_size=2/255", f"--output={output}"),
+        *("--statistics=moving,batch", "--num_examples=13", "--batch_size=5", "--seed=9"),
+    ]
+    assert run("evaluate", *arguments) == 0
+    text, errors = capsys.readouterr()
+    assert errors == ""
+    assert text.startswith("n = 13, pixels in [0, 255], batches of 5, seed 9\n")
+    assert "pgd2-margin: linf, eps 4/255 (4 of [0, 255]), 2 steps of 2" in text
+    record = evaluation.EvalRecord.from_json(output.read_text())
+    assert (record.n, record.seed, list(record.results)) == (13, 9, ["moving", "batch"])
+    assert record.attacks["fgsm"]["epsilon"] == 4
+    assert f"{100 * record.accuracy('pgd2-margin'):.1f} %" in text
+    assert json.loads(output.read_text())["environment"]["tensorflow"]
+    assert not list(output.parent.glob("*.parts"))
+
+
+@pytest.mark.slow  # diagnostics and three models
+def test_transfer_doubts_diagnosis_and_images(
+    pipeline: Pipeline, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path
+) -> None:
+    output, npz = tmp_path / "record.json", tmp_path / "images.npz"
+    arguments = [
+        str(pipeline.student),
+        *("--attacks=pgd2,transfer-pgd3", f"--surrogate={pipeline.finetuned}", "--diagnose"),
+        *("--num_examples=8", "--batch_size=8"),
+        *(f"--output={output}", f"--save_adversarial={npz}"),
+    ]
+    assert run("evaluate", *arguments) == 0
+    text, _ = capsys.readouterr()
+    assert "WARNING pgd2: 2 steps of 2 do not reach its radius 8" in text
+    assert "computed on the surrogate" in text
+    record = evaluation.EvalRecord.from_json(output.read_text())
+    assert record.diagnosis["settings"]["n"] == 8
+    assert re.search(r"(PASS|WARN|SKIP) +transfer_beats_white_box", text)
+    with np.load(npz) as images:
+        assert set(images) == {"moving/pgd2", "moving/transfer-pgd3"}
+        assert all(images[name].shape == (8, 32, 32, 3) for name in images)
+    flags = ["--attacks=fgsm", "--attack_head=source", "--num_examples=4"]
+    assert run("evaluate", str(pipeline.finetuned), *flags) == 0
+    assert "computed on the source head" in capsys.readouterr().out
+    message = "it has no source head"
+    require_one_line(capsys, "evaluate", [str(pipeline.student), *flags], message)
