@@ -43,7 +43,7 @@ class PlotFigureFlags(Settings):
     table: Annotated[
         str | None,
         Setting(
-            f"curves: the table whose rows are drawn. One of {', '.join(tables.TABLES)}, by default "
+            f"curves: the table whose rows to draw. One of {', '.join(tables.TABLES)}, by default "
             "1; or one of the tables of --from, by default its only one.",
         ),
     ] = None

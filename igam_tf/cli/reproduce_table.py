@@ -38,8 +38,9 @@ class ReproduceTableFlags(Settings):
         str | None,
         Setting(
             "A table of the paper (1 to 5), the rows of its Figure 5, or a study of our own "
-            f"(docs/tables.md, docs/protocols.md): one of {', '.join(tables.TABLES)}, by default 1; "
-            "or one of the tables of --from, by default all.",
+            "(docs/tables.md, docs/protocols.md): one of "
+            f"{', '.join(tables.TABLES)}; 1 by default. "
+            "With --from, one of its tables; all by default.",
         ),
     ] = None
     study: studies.From = None
