@@ -119,8 +119,8 @@ class RunSettings(Settings):
 
 
 _ADAPTER = (
-    "Steps from target image to teacher input, in order: mean, crop:SIZE, scale:FACTOR, resize:SIZE, "
-    "resize_legacy:SIZE, resize_mean:SIZE, pad:SIZE, pad_random:SIZE, transposed:SIZE."
+    "Steps from target image to teacher input, in order: mean, crop:SIZE, scale:FACTOR, "
+    "resize:SIZE, resize_legacy:SIZE, resize_mean:SIZE, pad:SIZE, pad_random:SIZE, transposed:SIZE."
 )
 
 
