@@ -15,11 +15,9 @@ theirs thought told took wanted watched wished worn
 # Folders that do not comply yet.
 PENDING = """
 igam_tf/benchmark
-igam_tf/cli
 igam_tf/evaluation
 igam_tf/export
 tests/benchmark
-tests/cli
 tests/evaluation
 tests/export
 tests/madry_checkpoints
