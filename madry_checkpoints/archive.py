@@ -34,7 +34,7 @@ def unpack(archive: pathlib.Path, target: pathlib.Path) -> None:
                 os.replace(temporary / target.name, target)
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
-    # zipfile raises RuntimeError for encryption, and its subclass NotImplementedError for an unknown
+    # zipfile raises RuntimeError for encryption, and its subclass NotImplementedError for unknown
     # compression.
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError) as error:
         message = f"{archive}: cannot be unpacked ({error}); delete it and fetch it again"
