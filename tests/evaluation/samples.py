@@ -21,9 +21,10 @@ RANGE: dict[str, Any] = {"bounds": (0, 255)}
 SMALL: dict[str, Any] = {"epsilon": 0.5, "step_size": 0.2, **RANGE}  # for the callables below
 
 CLASSES = 5  # APGD on targeted DLR needs four
-HIDDEN = np.random.default_rng(4).normal(0, 0.1, (X[0].size, 6)).astype(np.float32)
+# Three classes. A large step may fool it, and the next one not.
+curved = tiny.SineNetwork(tiny.SHAPE, 6, scale=0.1)
+HIDDEN = curved.hidden
 RELATED = np.random.default_rng(6).normal(0, 0.01, HIDDEN.shape).astype(np.float32)
-OUT = np.random.default_rng(5).normal(size=(6, tiny.CLASSES)).astype(np.float32)
 WIDE = np.random.default_rng(5).normal(size=(6, CLASSES)).astype(np.float32)
 
 
@@ -31,11 +32,6 @@ WIDE = np.random.default_rng(5).normal(size=(6, CLASSES)).astype(np.float32)
 def model() -> keras.Model:
     """Three classes, with BatchNorm."""
     return tiny.classifier()
-
-
-def curved(x: tf.Tensor) -> tf.Tensor:
-    """Three classes. A large step may fool it, and the next one not."""
-    return tf.sin(tf.reshape(x, (-1, HIDDEN.shape[0])) @ HIDDEN) @ OUT
 
 
 def five(x: tf.Tensor) -> tf.Tensor:

@@ -15,10 +15,7 @@ SHAPE = (2, 2, 1)
 X = RNG.uniform(0, 255, (9, *SHAPE)).astype(np.float32)
 WEIGHTS = RNG.normal(size=(4, 3)).astype(np.float32)
 BIAS = np.array([30, -20, 5], np.float32)
-
-
-def linear(x: tf.Tensor) -> tf.Tensor:
-    return tf.reshape(x, (-1, 4)) @ WEIGHTS
+linear = tiny.linear(WEIGHTS)
 
 
 def test_of_linear_logits_both_are_the_distance_to_the_boundary() -> None:
