@@ -1,3 +1,1 @@
-"""What `benchmark` measures: this library's speed beside a floor and beside other libraries, on one
-machine.
-"""
+"""Speed on one machine: attacks and training steps beside a floor and beside other libraries."""

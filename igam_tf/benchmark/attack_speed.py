@@ -1,4 +1,4 @@
-"""PGD by this library, by its peers, and the floor below all of them: the gradients alone."""
+"""Times of PGD by this library, by its peers, and of the gradients alone: the floor."""
 
 import dataclasses
 import functools
@@ -18,22 +18,21 @@ from igam_tf.core.errors import InputError
 
 SET = (5, 10, 20, 50, 100)
 
-Contender = Callable[
-    [Sequence[int]], Any
-]  # the steps that readings are wanted at, to the images after the most
+# The numbers of steps to read the attack at, to the images after the most steps.
+Contender = Callable[[Sequence[int]], Any]
 
 
 @dataclasses.dataclass(frozen=True)
 class AttackTimes:
-    """One comparison: everybody's times for the same attack of the same images.
+    """One comparison: each contender's times for the same attack of the same images.
 
     Attributes:
-      steps: of the PGD that was run, or the several whose readings were wanted.
-      timings: by contender; `ours` is one attack whatever the steps, a peer's is one attack for
-        each.
-      gradients: that each contender computes.
-      losses: mean cross-entropy of the images that each found, `clean` that of those it was given.
-      absent: contenders without figures, and why.
+      task: network, images and ball.
+      steps: numbers of PGD steps at which the attack is read.
+      timings: by contender. `ours` reads one attack at all of `steps`, a peer runs one for each.
+      gradients: the number of input gradients, by contender.
+      losses: mean cross-entropy of the adversarial images by contender; `clean`, of the images.
+      absent: reasons of contenders without times.
     """
 
     task: Task
@@ -45,15 +44,10 @@ class AttackTimes:
 
     @property
     def speedups(self) -> dict[str, float]:
-        """By peer, its median time over ours; of all of them, the fastest's comes last as `fastest
-        peer`.
-        """
-        found = {
-            name: ratio
-            for name, ratio in timing.ratios(self.timings, OURS).items()
-            if name in PEERS
-        }
-        return {**found, "fastest peer": min(found.values())} if found else {}
+        """Each peer's median time over ours; the smallest of these as `fastest peer`."""
+        to_ours = timing.ratios(self.timings, OURS)
+        by_peer = {name: ratio for name, ratio in to_ours.items() if name in PEERS}
+        return {**by_peer, "fastest peer": min(by_peer.values())} if by_peer else {}
 
     def record(self) -> dict[str, Any]:
         to_floor = timing.ratios(self.timings, FLOOR)
@@ -68,13 +62,13 @@ class AttackTimes:
             "clean_loss": self.losses["clean"],
             "contenders": {
                 name: {
-                    **found.record(),
+                    **times.record(),
                     "gradients": self.gradients[name],
                     "to_floor": to_floor.get(name),
                     "loss": self.losses.get(name),
                     "version": peers.version(name) if name in PEERS else None,
                 }
-                for name, found in self.timings.items()
+                for name, times in self.timings.items()
             },
             "ours_faster_than": self.speedups,
             "absent": self.absent,
@@ -90,30 +84,30 @@ def measure(
 ) -> AttackTimes:
     """Every contender's times for PGD read at each of `steps`.
 
-    The first call of each, which is not in the rounds, must return what an attack returns, or its
-    times say nothing: a peer that does not, or that fails, is reported instead.
+    Each is called once before the rounds, and the result of that call must be an attack's
+    (`require_attacked`). A peer without such a result, or one that fails, is in `absent`.
 
     Args:
       prepared: what `prepare` returned.
     """
     absent = {
-        name: peers.reason(found)
-        for name, found in prepared.items()
-        if isinstance(found, Exception)
+        name: peers.reason(contender)
+        for name, contender in prepared.items()
+        if isinstance(contender, Exception)
     }
     first: dict[str, float] = {}
     calls: dict[str, Callable[[], Any]] = {}
-    raised = {"clean": _loss(task, task.images)}
+    mean_losses = {"clean": _loss(task, task.images)}
     for name, contender in prepared.items():
         if isinstance(contender, Exception):
             continue
         call = functools.partial(contender, steps)
         try:
-            seconds, found = timing.timed(call, clock)
+            seconds, adversarial = timing.timed(call, clock)
             if name != FLOOR:
-                found = np.asarray(found)
-                require_attacked(task, found)
-                raised[name] = _loss(task, found)
+                adversarial = np.asarray(adversarial)
+                require_attacked(task, adversarial)
+                mean_losses[name] = _loss(task, adversarial)
         except Exception as error:
             if name not in PEERS:
                 raise
@@ -125,7 +119,7 @@ def measure(
         name: timing.Timing(first[name], seconds_of[name], len(task.images)) for name in calls
     }
     counts = {name: sum(steps) if name in PEERS else max(steps) for name in calls}
-    return AttackTimes(task, tuple(steps), timings, counts, raised, absent)
+    return AttackTimes(task, tuple(steps), timings, counts, mean_losses, absent)
 
 
 def require_contenders(names: Sequence[str]) -> None:
@@ -137,22 +131,20 @@ def require_contenders(names: Sequence[str]) -> None:
 
 
 def prepare(task: Task, names: Sequence[str]) -> dict[str, Contender | Exception]:
-    """The contenders of those names; for a peer that cannot be built, why."""
-    found: dict[str, Contender | Exception] = {}
+    """The contenders of these names; for a peer that cannot be built, the exception."""
+    contenders: dict[str, Contender | Exception] = {}
     for name in names:
         try:
-            found[name] = _BUILDERS[name](task)
-        except Exception as error:  # whatever a library does on versions that it was not made for
+            contenders[name] = _BUILDERS[name](task)
+        except Exception as error:  # a library may raise anything on versions it does not support
             if name not in PEERS:
                 raise
-            found[name] = error
-    return found
+            contenders[name] = error
+    return contenders
 
 
 def gradients_alone(task: Task) -> Contender:
-    """The floor: that many calls of one compiled input gradient, for the images as they are, and
-    nothing else.
-    """
+    """The floor: as many calls of one compiled input gradient, of the clean images."""
 
     @tf.function(autograph=False)
     def gradient(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
@@ -162,8 +154,8 @@ def gradients_alone(task: Task) -> Contender:
         def of_batch(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
             x, y = tf.constant(images), tf.constant(labels)
             for _ in range(max(steps)):
-                found = gradient(x, y)
-            return found.numpy()  # waits for the device
+                result = gradient(x, y)
+            return result.numpy()  # waits for the device
 
         return task.in_batches(of_batch)
 
@@ -171,9 +163,7 @@ def gradients_alone(task: Task) -> Contender:
 
 
 def ours(task: Task) -> Contender:
-    """One trajectory, whatever it is read at; without readings on the way, images alone, as the
-    peers give.
-    """
+    """One trajectory for all of `steps`; a single number of steps takes `pgd`, as a peer does."""
     amounts: dict[str, Any] = {"epsilon": task.epsilon, "step_size": task.step_size, "seed": 0}
 
     def run(steps: Sequence[int]) -> np.ndarray:
@@ -188,7 +178,7 @@ def ours(task: Task) -> Contender:
 
 
 def by_peer(name: str, task: Task) -> Contender:
-    """A peer begins anew for every number of steps: it has no readings on the way."""
+    """One attack for every number of steps: peers cannot be read on the way."""
     attack = PEERS[name](task)
     return lambda steps: [attack(count) for count in steps][-1]
 
@@ -200,25 +190,26 @@ _BUILDERS: dict[str, Callable[[Task], Contender]] = {
 }
 
 
-def require_attacked(task: Task, found: np.ndarray) -> None:
-    """Raises `Unusable` unless the images were moved, within the ball and the range."""
-    if found.shape != task.images.shape:
-        raise Unusable(f"no attack: it returned the shape {found.shape} for {task.images.shape}")
+def require_attacked(task: Task, images: np.ndarray) -> None:
+    """Raises `Unusable` unless every image differs from the task's, within the ball and range."""
+    if images.shape != task.images.shape:
+        raise Unusable(f"no attack: it returned the shape {images.shape} for {task.images.shape}")
     slack = 1e-5 * task.bounds.range
-    furthest = float(np.abs(found - task.images).max())
-    if not furthest <= task.epsilon + slack:  # also where a pixel is no number
+    furthest = float(np.abs(images - task.images).max())
+    if not furthest <= task.epsilon + slack:  # true of NaN as well
         raise Unusable(f"no attack: it moved a pixel by {furthest:.3g}, more than {task.epsilon:g}")
-    if found.min() < task.bounds.low - slack or found.max() > task.bounds.high + slack:
-        raise Unusable(
-            f"no attack: pixels from {found.min():g} to {found.max():g}, outside {task.bounds}"
-        )
-    still = int((found == task.images).all((1, 2, 3)).sum())
-    if still:
-        raise Unusable(f"no attack: {still} of {len(found)} images came back as they were")
+    low, high = images.min(), images.max()
+    if low < task.bounds.low - slack or high > task.bounds.high + slack:
+        raise Unusable(f"no attack: pixels from {low:g} to {high:g}, outside {task.bounds}")
+    unchanged = int((images == task.images).all((1, 2, 3)).sum())
+    if unchanged:
+        raise Unusable(f"no attack: {unchanged} of {len(images)} images came back as they were")
 
 
 def _loss(task: Task, images: np.ndarray) -> float:
-    def of_batch(some: np.ndarray, labels: np.ndarray) -> Any:
-        return losses.cross_entropy(labels, gradients.logits_of(task.model, tf.constant(some)))
+    """The mean cross-entropy of images like the task's."""
+
+    def of_batch(x: np.ndarray, y: np.ndarray) -> Any:
+        return losses.cross_entropy(y, gradients.logits_of(task.model, tf.constant(x)))
 
     return float(np.mean(dataclasses.replace(task, images=images).in_batches(of_batch)))

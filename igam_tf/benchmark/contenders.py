@@ -1,4 +1,4 @@
-"""Who takes part in which comparison, by name."""
+"""The contenders of each comparison, by name."""
 
 FLOOR, OURS = "floor", "ours"
 PEERS = ("art", "cleverhans", "foolbox")

@@ -1,23 +1,22 @@
 """Arithmetic and memory of a training step, counted from the models' layers.
 
 A unit is one forward pass of a network's convolutions and dense layers, two operations for each
-multiplication with its addition. All else (normalisation, activations, losses, optimisers) is left
-out: it is what a step's share of the convolution peak pays for. In units:
+multiplication with its addition. Normalisation, activations, losses and optimisers are not counted:
+a step's share of the convolution peak shows what they cost. In units:
 
 * a gradient with respect to a layer's inputs costs as much as its forward pass, one with respect to
   its weights too;
 * a plain step is 3: forward, inputs, weights. An input gradient is 2: forward, inputs;
 * a PGD-k step is k input gradients and a plain step: 2k + 3;
-* the student's part of an IGAM step is 6: forward; J_s (inputs); then the loss backwards through
-  J_s, whose convolutions each have two operands: the weights (weights) and the gradient that came
-    from above (as dear as forward); and from there
-  backwards through the forward pass (inputs, weights). The teacher's J_t adds 2 of its own units;
-* the discriminator sees two gradients an image: forward and inputs in the student's step; forward,
-  inputs and weights in its own, where the release also computes J_s anew (2 of the student's
-  units).
+* the student's part of an IGAM step is 6: forward; J_s (inputs); backwards through J_s, whose
+  convolutions have two operands each, the weights (weights) and the gradient from above (as
+  forward); backwards through the forward pass (inputs, weights). The teacher's J_t adds 2 of its own units;
+* the discriminator takes two gradients for each image: forward and inputs in the student's step;
+  forward, inputs and weights in its own. There the release also computes J_s once more (2 of the
+  student's units).
 
-The first layer's share of inputs in a plain step, which nobody needs, is counted all the same: 0.6
-% of a network.
+The first layer's gradient with respect to the images is counted in a plain step too, which does not
+compute it: 0.6 % of a network.
 """
 
 import dataclasses
@@ -33,7 +32,7 @@ PLAIN, INPUT_GRADIENT, STUDENT = 3, 2, 6
 
 
 def leaves(model: Any) -> list[Any]:
-    """The layers that compute, those of nested models too, in their order."""
+    """The layers that compute, also those of nested models, in their order."""
     return [
         layer
         for layer in walk(model)
@@ -50,20 +49,21 @@ def _flops(layer: Any) -> int:
     kernel = getattr(layer, "kernel", None)
     if kernel is None:
         return 0
-    # A transposed convolution uses its whole kernel at every place of its input, the others at
-    # every one of their output.
-    at = (
-        layer.input
-        if isinstance(layer, (keras.layers.Conv2DTranspose, TransposedConv))
-        else layer.output
-    )
-    return 2 * _size(kernel.shape) * _size(at.shape[:-1])
+    # A transposed convolution uses its whole kernel at each place of its input, the others at each
+    # place of their output.
+    is_transposed = isinstance(layer, (keras.layers.Conv2DTranspose, TransposedConv))
+    places = (layer.input if is_transposed else layer.output).shape[:-1]
+    return 2 * _size(kernel.shape) * _size(places)
 
 
 @dataclasses.dataclass(frozen=True)
 class NetworkSize:
-    """A network's operations and bytes of all layers' outputs in a forward pass of one image, and
-    bytes of its variables.
+    """A network's cost.
+
+    Attributes:
+      flops: operations of a forward pass of one image.
+      outputs: bytes of all layers' outputs in that pass.
+      variables: bytes of the variables.
     """
 
     flops: int = 0
@@ -87,14 +87,16 @@ def _size(shape: tuple[int | None, ...]) -> int:
 
 @dataclasses.dataclass(frozen=True)
 class StepCost:
-    """Of one step of a batch: operations, and the most memory that its tensors take by the model
-    below, in bytes.
+    """The cost of one step of a batch.
 
-    Variables of a trained network are counted three times: themselves, their momentum and their
-    gradients. Every layer's output is there once for each pass that later ones go back through: the
-    forward pass of a plain step, forward pass and J_s of an IGAM step; J_t's forward pass is added,
-    for the graph may run it beside the student's. What is short-lived, the convolutions' own
-    workspaces, the allocator's gaps and the process itself are not in it.
+    Attributes:
+      flops: operations.
+      memory: the most bytes of its tensors, by this model: a trained network's variables count
+        three times, with their momentum and gradients. Every layer's output counts once for each pass
+        that is differentiated: the forward pass of a plain step; forward pass and J_s of an IGAM
+        step. J_t's forward pass is added, for the graph may run it beside the student's.
+        Short-lived tensors, workspaces of convolutions, gaps of the allocator and the process
+        itself are not counted.
     """
 
     flops: int
@@ -102,8 +104,9 @@ class StepCost:
 
 
 def plain(network: NetworkSize, batch: int, attack_steps: int = 0) -> StepCost:
-    """A step of plain or, with steps of PGD before it, of adversarial training; a PGD step leaves
-    nothing behind.
+    """A step of plain training, or of adversarial training with `attack_steps` PGD steps.
+
+    A PGD step adds no memory: its tensors are freed before the next.
     """
     units = INPUT_GRADIENT * attack_steps + PLAIN
     return StepCost(units * network.flops * batch, 3 * network.variables + network.outputs * batch)
@@ -123,8 +126,11 @@ def igam(
     judge_steps: bool,
     second_forward: bool,
 ) -> StepCost:
-    """An iteration, with or without the discriminator's step; `second_forward`: that one computes
-    J_s anew.
+    """An iteration of IGAM.
+
+    Args:
+      judge_steps: whether the discriminator (`judge`) has a step in it.
+      second_forward: whether that step computes J_s once more.
     """
     flops = STUDENT * student.flops + INPUT_GRADIENT * teacher.flops + 2 * 2 * judge.flops
     if judge_steps:

@@ -1,6 +1,4 @@
-"""What stands around the step: `fit` beside a bare loop over the same data, and the input pipeline
-on its own.
-"""
+"""The cost around a training step: `fit` beside a bare loop, and the input pipeline alone."""
 
 import dataclasses
 import statistics
@@ -18,13 +16,17 @@ from igam_tf.benchmark.training_speed import TrainingSize
 from igam_tf.core.bounds import PIXELS
 
 TRAIN_SIZE = 10_000
-PIPELINE_BATCHES = 300  # many, for some lie ready from before the clock is started
+PIPELINE_BATCHES = 300  # many, for some are prefetched before the clock starts
 
 
 @dataclasses.dataclass(frozen=True)
-class Fed:
-    """Seconds round by round: of `steps` iterations by `fit` and in a loop, of the pipeline's
-    giving `batches`.
+class FeedingTimes:
+    """Seconds round by round.
+
+    Attributes:
+      steps: iterations of `fit` and of the bare loop in a round.
+      batches: of the pipeline in a round.
+      fit, bare, pipeline: seconds of each round.
     """
 
     steps: int
@@ -35,15 +37,15 @@ class Fed:
 
     @property
     def fit_throughput(self) -> float:
-        """Of `fit`, as a share of the bare loop's: the median of the rounds' ratios."""
+        """The throughput of `fit` over the bare loop's: the median of the rounds' ratios."""
         return statistics.median(bare / fit for bare, fit in zip(self.bare, self.fit, strict=True))
 
     @property
     def pipeline_speed(self) -> float:
-        """How many times faster the pipeline gives batches than the bare loop takes them."""
-        both = zip(self.bare, self.pipeline, strict=True)
+        """The pipeline's batches per second over the bare loop's."""
+        rounds = zip(self.bare, self.pipeline, strict=True)
         return statistics.median(
-            (bare / self.steps) / (alone / self.batches) for bare, alone in both
+            (bare / self.steps) / (pipeline / self.batches) for bare, pipeline in rounds
         )
 
     def record(self) -> dict[str, Any]:
@@ -56,11 +58,11 @@ class Fed:
 
 def measure(
     setting: TrainingSize, steps: int, rounds: int, clock: timing.Clock = time.perf_counter
-) -> Fed:
-    """The plain step, the shortest there is, so that what is around it weighs most.
+) -> FeedingTimes:
+    """Times around the plain step, the shortest, where the rest weighs most.
 
-    `fit` and the loop take one batch in memory over and over; the pipeline is the one that training
-    runs use, with augmentation. The rounds' `fit` includes starting and ending an epoch.
+    `fit` and the loop repeat one batch in memory. The pipeline is that of training runs, with
+    augmentation. A round of `fit` includes the start and the end of an epoch.
     """
     trainer = training_speed.adversarial_trainer(setting, 0)
     step = training_speed.bare_step(trainer, setting)
@@ -80,7 +82,7 @@ def measure(
     }
     for name in calls:
         timing.timed(calls[name], clock)  # compiles
-    return Fed(steps, PIPELINE_BATCHES, **timing.alternate(calls, rounds, clock))
+    return FeedingTimes(steps, PIPELINE_BATCHES, **timing.alternate(calls, rounds, clock))
 
 
 def _split() -> data.Split:
@@ -89,9 +91,10 @@ def _split() -> data.Split:
     return data.Split(images, rng.integers(0, CLASSES, TRAIN_SIZE))
 
 
-def text(fed: Fed) -> str:
-    rate = fed.batches / statistics.median(fed.pipeline)
+def text(times: FeedingTimes) -> str:
+    rate = times.batches / statistics.median(times.pipeline)
     return (
-        f"{fed.steps} plain steps a round: fit reaches {fed.fit_throughput:.1%} of a bare loop's throughput; the input "
-        f"pipeline alone is {fed.pipeline_speed:.1f} times faster than the loop ({rate:.0f} batches/s)"
+        f"{times.steps} plain steps a round: fit reaches {times.fit_throughput:.1%} of a bare "
+        f"loop's throughput; the input pipeline alone is {times.pipeline_speed:.1f} times faster "
+        f"than the loop ({rate:.0f} batches/s)"
     )

@@ -1,6 +1,4 @@
-"""Peak memory of each contender, each in a process of its own: what the system counted beside what
-the model predicts.
-"""
+"""Peak memory of each contender, in a process of its own, beside the prediction of `counting`."""
 
 import multiprocessing
 import resource
@@ -10,16 +8,15 @@ from igam_tf.benchmark.training_speed import TrainingSize
 
 
 def measure(setting: TrainingSize, names: Sequence[str]) -> dict[str, dict[str, float]]:
-    """By contender, bytes: `before` its networks are built, the process's `peak` after a step, and
-    what the model says of it.
+    """Bytes by contender: `before` its networks are built, the `peak` after a step, `predicted`.
 
-    The child process starts anew (no fork), so that nothing of its parent's is counted.
+    The process is spawned, not forked, so that it holds nothing of its parent's.
     """
-    found = {}
+    memory = {}
     for name in names:
         with multiprocessing.get_context("spawn").Pool(1) as pool:
-            found.update(pool.apply(_of_one, (setting, name)))
-    return found
+            memory.update(pool.apply(_of_one, (setting, name)))
+    return memory
 
 
 def _of_one(setting: TrainingSize, name: str) -> dict[str, dict[str, float]]:
@@ -37,10 +34,11 @@ def _peak() -> float:
     return 1024.0 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # kilobytes on Linux
 
 
-def text(found: dict[str, dict[str, float]]) -> str:
+def text(memory: dict[str, dict[str, float]]) -> str:
     lines = [
-        f"{name}: {each['peak'] / 1e9:.2f} GB at most, {(each['peak'] - each['before']) / 1e9:.2f} GB more than before its "
-        f"networks were built; predicted tensors {each['predicted'] / 1e9:.2f} GB"
-        for name, each in found.items()
+        f"{name}: {each['peak'] / 1e9:.2f} GB at most, "
+        f"{(each['peak'] - each['before']) / 1e9:.2f} GB more than before its networks were built; "
+        f"predicted tensors {each['predicted'] / 1e9:.2f} GB"
+        for name, each in memory.items()
     ]
     return "\n".join(["memory, each contender in a process of its own:", *lines])

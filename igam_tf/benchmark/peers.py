@@ -1,8 +1,7 @@
-"""PGD by other libraries, each called as its own documentation says; none is needed to use this
-package.
+"""PGD by other libraries, each called as its documentation says. This package needs none of them.
 
-An adapter takes the task and returns what attacks it with a given number of steps. What a library
-cannot do here is reported in one line, and nothing in it is mended: its users have it as it is.
+A function takes the task and returns the attack. A library that fails is reported in one line and
+not patched: its users have it as it is.
 """
 
 import importlib
@@ -17,7 +16,7 @@ import tensorflow as tf
 from igam_tf.benchmark import contenders
 from igam_tf.benchmark.task import CLASSES, Task
 
-Attack = Callable[[int], Any]  # number of steps to the images found, like the task's
+Attack = Callable[[int], Any]  # number of steps to adversarial images like the task's
 
 
 class Unusable(Exception):
@@ -25,9 +24,7 @@ class Unusable(Exception):
 
 
 def art(task: Task) -> Attack:
-    """ART: `generate` divides the images itself, and afterwards classifies them and those found,
-    for its log.
-    """
+    """ART: `generate` batches the images itself, and classifies clean and adversarial ones."""
     evasion = _module("art.attacks.evasion", "art")
     classification = _module("art.estimators.classification", "art")
     classifier = classification.TensorFlowV2Classifier(
@@ -55,7 +52,7 @@ def art(task: Task) -> Attack:
 
 
 def cleverhans(task: Task) -> Attack:
-    """CleverHans: a loop of compiled gradients, with the random start that its default leaves out."""
+    """CleverHans: a loop of compiled gradients, with a random start (its default has none)."""
     pgd = _module(
         "cleverhans.tf2.attacks.projected_gradient_descent", "cleverhans"
     ).projected_gradient_descent
@@ -80,10 +77,10 @@ def cleverhans(task: Task) -> Attack:
 
 
 def foolbox(task: Task) -> Attack:
-    """Foolbox: an eager gradient a step.
+    """Foolbox: an eager gradient at each step.
 
-    Its last release, 3.3.4, fails on NumPy 2 where types have to be reconciled
-    (np.find_common_type); the task's int64 labels, the type of its own predictions, spare it that.
+    On NumPy 2 its last release, 3.3.4, cannot reconcile types (np.find_common_type). Labels of
+    int64, the type of its own predictions, need no such step.
     """
     package = _module("foolbox", "foolbox")
     model = package.TensorFlowModel(task.model, (task.bounds.low, task.bounds.high))
@@ -102,9 +99,8 @@ def foolbox(task: Task) -> Attack:
 PEERS: dict[str, Callable[[Task], Attack]] = dict(
     zip(contenders.PEERS, (art, cleverhans, foolbox), strict=True)
 )
-_DISTRIBUTIONS = {
-    "art": "adversarial-robustness-toolbox"
-}  # where it has another name than the package
+# Distributions whose names differ from the package's.
+_DISTRIBUTIONS = {"art": "adversarial-robustness-toolbox"}
 
 
 def version(peer: str) -> str | None:
@@ -115,7 +111,7 @@ def version(peer: str) -> str | None:
 
 
 def reason(error: Exception) -> str:
-    """Why a peer has no figures, in one line."""
+    """The reason that a peer has no times, in one line."""
     text = " ".join(str(error).split())
     return text if isinstance(error, Unusable) else f"{type(error).__name__}: {text}"
 
@@ -124,5 +120,5 @@ def _module(name: str, peer: str) -> Any:
     if version(peer) is None:
         raise Unusable("not installed")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # ART's about every other framework that is not there
+        warnings.simplefilter("ignore")  # ART warns of every other framework that is absent
         return importlib.import_module(name)

@@ -1,4 +1,4 @@
-"""What every contender is given: the same network, images, labels and ball."""
+"""The task of every contender: one network, images, labels and ball."""
 
 import dataclasses
 from collections.abc import Callable
@@ -17,8 +17,14 @@ SHAPE = (32, 32, 3)
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """An l-infinity attack to be run: amounts in the images' unit, at most `batch_size` images at a
-    time.
+    """An l-infinity attack of a network.
+
+    Attributes:
+      model: images [B, H, W, C] to logits.
+      images: float32 [N, H, W, C] in the model's range.
+      labels: int64 [N].
+      batch_size: the most images at a time.
+      epsilon, step_size: in the images' unit.
     """
 
     model: keras.Model
@@ -33,11 +39,11 @@ class Task:
         return bounds_of(self.model)
 
     def in_batches(self, attack: Callable[[np.ndarray, np.ndarray], Any]) -> np.ndarray:
-        """For attacks that leave batches to their caller."""
+        """The attack's images [N, H, W, C], computed batch by batch."""
         starts = range(0, len(self.images), self.batch_size)
         batches = [slice(start, start + self.batch_size) for start in starts]
-        found = [np.asarray(attack(self.images[batch], self.labels[batch])) for batch in batches]
-        return found[0] if len(found) == 1 else np.concatenate(found)
+        parts = [np.asarray(attack(self.images[batch], self.labels[batch])) for batch in batches]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def random_task(
@@ -49,9 +55,7 @@ def random_task(
     step_size: str = "2/255",
     seed: int = 0,
 ) -> Task:
-    """A wide residual network with random weights, and random images: neither changes what a
-    gradient costs.
-    """
+    """A wide residual network of random weights, and random images; a gradient costs the same."""
     keras.utils.set_random_seed(seed)
     model = models.wide_resnet(CLASSES, width, blocks, SHAPE)
     limits = bounds_of(model)

@@ -1,4 +1,4 @@
-"""Training steps in turn: plain, PGD7 and IGAM, beside the convolutions that they are made of."""
+"""Times of training steps: plain, PGD7 and IGAM, beside those of bare convolutions."""
 
 import dataclasses
 import functools
@@ -21,9 +21,7 @@ from igam_tf.core.bounds import PIXELS
 from igam_tf.core.errors import InputError
 
 ATTACK_STEPS = 7
-# The release's. A benchmark times iterations with and without the discriminator's step and mixes
-# them so.
-DISC_EVERY = 5
+DISC_EVERY = 5  # the release's, which weighs iterations with and without the discriminator's step
 PAPER_EPOCH_S = {"igam": 347, "pgd7": 815}  # an epoch of CIFAR-10 on the authors' machine (§5.3)
 ADAPTER = ("mean", "crop:28", "scale:1/255")
 WITH_DISC = "+disc"
@@ -31,7 +29,7 @@ WITH_DISC = "+disc"
 
 @dataclasses.dataclass(frozen=True)
 class TrainingSize:
-    """What all contenders share. `blocks` units a stage, as in the paper's network of 5."""
+    """The sizes of all contenders. `blocks` are residual units per stage (the paper: 5)."""
 
     width: int
     blocks: int
@@ -42,9 +40,7 @@ class TrainingSize:
 
 @dataclasses.dataclass(frozen=True)
 class Contender:
-    """A compiled call that ends when its result is there, and what it costs. Compiling happens in
-    its first call.
-    """
+    """A call that waits for its result, and its cost. The first call traces and compiles."""
 
     call: Callable[[], Any]
     cost: StepCost
@@ -52,12 +48,14 @@ class Contender:
 
 @dataclasses.dataclass(frozen=True)
 class TrainingTimes:
-    """Everybody's times at one setting.
+    """Each contender's times at one setting.
 
     Attributes:
-      timings: by contender; an IGAM contender's own name is an iteration without the
-        discriminator's step, with `+disc` one with it.
-      peaks: operations a second of the bare convolutions by name, each round's calls together.
+      setting: the sizes.
+      timings: by contender. An IGAM contender's iteration without the discriminator's step has its
+        name, the iteration with that step has `+disc` behind it.
+      costs: by the same names.
+      peaks: operations per second of the bare convolutions, by their names.
     """
 
     setting: TrainingSize
@@ -70,17 +68,15 @@ class TrainingTimes:
         return max(self.peaks.values())
 
     def seconds(self, name: str) -> float:
-        """An iteration's median time; of IGAM the discriminator's step is a fifth in it, round by
-        round.
-        """
+        """An iteration's median time; an IGAM iteration has a fifth of a discriminator's step."""
         rounds = self.timings[name].rounds
         if name + WITH_DISC not in self.timings:
             return statistics.median(rounds)
-        dearer = self.timings[name + WITH_DISC].rounds
-        return statistics.median(_mixed(*pair) for pair in zip(rounds, dearer, strict=True))
+        with_disc = self.timings[name + WITH_DISC].rounds
+        return statistics.median(_mixed(*pair) for pair in zip(rounds, with_disc, strict=True))
 
     def flops(self, name: str) -> float:
-        """Operations of an iteration, mixed in the same way."""
+        """Operations of an iteration, with the same fifth."""
         if name + WITH_DISC not in self.costs:
             return self.costs[name].flops
         return _mixed(self.costs[name].flops, self.costs[name + WITH_DISC].flops)
@@ -90,9 +86,7 @@ class TrainingTimes:
 
     @property
     def ratios(self) -> dict[str, float]:
-        """An iteration of each to a plain and to a PGD7 step, and the PGD7 step's attack to its
-        gradients alone.
-        """
+        """Times over a plain and a PGD7 step's, and of the PGD7 attack over its gradients'."""
         pairs = [
             (name, to)
             for to in ("plain", "pgd7")
@@ -115,13 +109,13 @@ class TrainingTimes:
             "paper_epoch_s": PAPER_EPOCH_S,
             "contenders": {
                 name: {
-                    **found.record(),
+                    **times.record(),
                     "flops": self.costs[name].flops,
                     "memory_bytes": self.costs[name].memory,
                     "iteration_s": self.seconds(name),
                     "share_of_convolution_peak": self.share_of_peak(name),
                 }
-                for name, found in self.timings.items()
+                for name, times in self.timings.items()
             },
             "ratios": self.ratios,
         }
@@ -137,7 +131,7 @@ def measure(
     rounds: int,
     clock: timing.Clock = time.perf_counter,
 ) -> TrainingTimes:
-    """Each contender's first call, then rounds of all of them and of the bare convolutions in turn."""
+    """Times of first calls, then of rounds of all contenders and the bare convolutions in turn."""
     first = {name: timing.timed(contender.call, clock)[0] for name, contender in contenders.items()}
     bare = convolutions.calls(setting.width, setting.batch_size, setting.precision)
     for call, _ in bare.values():
@@ -156,12 +150,12 @@ def measure(
 
 
 def prepare(setting: TrainingSize, names: Sequence[str]) -> dict[str, Contender]:
-    """The contenders of those names; an IGAM one brings its `+disc` along."""
+    """The contenders of these names; an IGAM one is two, with and without `+disc`."""
     keras.utils.set_random_seed(0)
-    found: dict[str, Contender] = {}
+    contenders: dict[str, Contender] = {}
     for name in names:
-        found.update(_BUILDERS[name](name, setting))
-    return found
+        contenders.update(_BUILDERS[name](name, setting))
+    return contenders
 
 
 def require_contenders(names: Sequence[str]) -> None:
@@ -206,9 +200,7 @@ def igam_trainer(setting: TrainingSize, protocol: str, teacher: keras.Model) -> 
 
 
 def bare_step(trainer: keras.Model, setting: TrainingSize) -> Callable[[], Any]:
-    """A trainer's step as `fit` compiles it, without `fit`, on one batch in memory; ends when the
-    loss is there.
-    """
+    """A trainer's step on one batch in memory, compiled as in `fit`; it waits for the loss."""
     data = batch(setting)
 
     @functools.cache
@@ -229,7 +221,7 @@ def _trained(name: str, setting: TrainingSize) -> dict[str, Contender]:
 
 
 def _attack(name: str, setting: TrainingSize) -> dict[str, Contender]:
-    """The PGD7 step's attack alone, or as many of its input gradients, one compiled call each."""
+    """The attack of the PGD7 step, or its input gradients alone, one compiled call each."""
     trainer = adversarial_trainer(setting, ATTACK_STEPS)
     x, y = batch(setting)
 
@@ -272,12 +264,17 @@ def _igam(name: str, setting: TrainingSize) -> dict[str, Contender]:
         return step()
 
     student, judge = NetworkSize.of(trainer.student), NetworkSize.of(trainer.discriminator)
-    again = trainer.protocol.discriminator_update == "second_forward"
+    second_forward = trainer.protocol.discriminator_update == "second_forward"
     return {
         name + suffix: Contender(
             functools.partial(call, iteration),
             counting.igam(
-                student, NetworkSize.of(teacher), judge, setting.batch_size, not iteration, again
+                student,
+                NetworkSize.of(teacher),
+                judge,
+                setting.batch_size,
+                judge_steps=not iteration,
+                second_forward=second_forward,
             ),
         )
         for suffix, iteration in (("", 1), (WITH_DISC, 0))

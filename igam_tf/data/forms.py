@@ -10,7 +10,9 @@ from igam_tf.data.splits import Dataset, Split
 
 
 def split_of(
-    data: Any, num_examples: int | None = None, part: Literal["train", "test"] = "test"
+    data: Any,
+    num_examples: int | None = None,
+    part: Literal["train", "validation", "test"] = "test",
 ) -> Split:
     """Labelled images in one form.
 
@@ -18,13 +20,14 @@ def split_of(
       data: a `Dataset`, a `Split`, images [N, H, W, C] and integer labels [N] as a pair of arrays
         or tensors, or a finite `tf.data.Dataset` of (images, labels), batched or not.
       num_examples: the first so many; None for all.
-      part: the split that a `Dataset` gives.
+      part: the split of a `Dataset`; the test split stands in for a missing validation split.
 
     Raises:
       InputError: another form, or a pair of different lengths.
     """
     if isinstance(data, Dataset):
-        data = getattr(data, part)
+        chosen = getattr(data, part)
+        data = data.test if chosen is None else chosen
     if isinstance(data, tf.data.Dataset):
         data = _gathered(data, num_examples)
     if isinstance(data, (tuple, list)) and len(data) == 2:

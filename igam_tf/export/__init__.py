@@ -1,13 +1,12 @@
-"""A trained model for use elsewhere: a SavedModel that TensorFlow alone runs, a `.keras` file, or
-weights.
+"""A trained model for use elsewhere: a SavedModel for TensorFlow alone, a `.keras` file, weights.
 
     from igam_tf import export
     export.export(model, "student")
     loaded = tf.saved_model.load("student")
     loaded.serve(images)["labels"]
 
-`endpoints` has the functions of a SavedModel, `metadata` what is said beside every export,
-`replacing` how it reaches the disk.
+`endpoints` has the functions of a SavedModel, `metadata` the description beside every export,
+`replacing` the writing to disk.
 """
 
 from igam_tf.export.exporting import Exported, export, export_from

@@ -1,8 +1,7 @@
-"""What a SavedModel can be asked for: TensorFlow functions over a model, in which nothing of this
-package is left.
+"""The functions of a SavedModel, traced over a model: answers, input gradients, an attack.
 
-Everything is traced here, gradients included, so that no custom layer or custom gradient has to be
-known where it is loaded.
+The traces hold TensorFlow operations alone, gradients included. Whoever loads them needs none of
+this package's layers or custom gradients.
 """
 
 import dataclasses
@@ -21,9 +20,9 @@ from igam_tf.core.settings.choices import EXPORT_GRADIENTS
 
 @dataclasses.dataclass(frozen=True)
 class Endpoints:
-    """The object to save, and the concrete function behind each of its signatures.
+    """The object to save, and the concrete function of each signature.
 
-    The object's functions take every type that is listed; a signature has one type for each input.
+    The object's functions take every listed type; a signature has one type for each input.
     """
 
     module: tf.Module
@@ -39,88 +38,80 @@ def build(
 ) -> Endpoints:
     """Traces the endpoints of a model.
 
-    * `serve(images)`: float32 [B, H, W, C] in the model's pixel range, or uint8 of a picture's 0 ..
-      255, which are scaled onto that range. Gives `logits` and `probabilities`, float32 [B,
-      classes], and `labels`, int64 [B]. Signatures `serve` (float32; also `serving_default`) and
+    * `serve(images)`: float32 [B, H, W, C] in the model's pixel range, or uint8 from 0 to 255,
+      which is scaled onto that range. Returns `logits` and `probabilities`, float32 [B, classes],
+      and `labels`, int64 [B]. Signatures `serve` (float32; also `serving_default`) and
       `serve_uint8`.
-    * `input_gradient(images, labels)`: `gradient`, float32 like images, of the labelled class's
-      probability or of the cross-entropy, summed over the batch. With `of="both"` it is of the
-      probability, and `input_gradient_xent` the other.
-    * `attack(images, labels, epsilon, step_size, steps, seed)`: `adversarial`, float32 like images:
-      l-infinity PGD on cross-entropy, sizes in the pixels' unit. The start is uniform in the ball
-      and depends on the seed and an image's place in its batch alone; `igam_tf.attacks.pgd` with
-      the same seed starts at the same points.
-    * `serve_encoded(encoded)`, if asked for: JPEG or PNG strings [B]; other sizes are resized
-      bilinearly to the model's.
+    * `input_gradient(images, labels)` returns `gradient`, float32 like the images: of the labelled
+      class's probability or of the cross-entropy, summed over the batch. With `of="both"` it is of
+      the probability, and `input_gradient_xent` is of the cross-entropy.
+    * `attack(images, labels, epsilon, step_size, steps, seed)` returns `adversarial`, float32 like
+      the images: l-infinity PGD on cross-entropy, amounts in the pixels' unit. The start is uniform
+      in the ball; it depends on the seed and the image's place in its batch alone.
+      `igam_tf.attacks.pgd` with the same seed starts at the same points.
+    * `serve_encoded(encoded)`: as `serve`, of JPEG or PNG strings [B]. Images of other sizes are
+      resized bilinearly.
 
-    Labels are int64, or int32 outside signatures; they and images outside the range are refused
-    with an InvalidArgumentError.
+    Labels are int64, or int32 outside signatures. Foreign labels, and images or amounts outside the
+    range, raise an InvalidArgumentError.
 
     Args:
-      model: Keras model, images to logits, sizes known.
-      of: `"softmax"`, `"xent"` or `"both"`.
+      model: Keras model, images [B, H, W, C] of a known size to logits [B, classes].
+      bounds: its pixel range.
+      of: what the input gradients are of: `"softmax"`, `"xent"` or `"both"`.
       statistics: BatchNorm mode of every endpoint. With `"batch"` an image's result depends on its
         batch.
+      encoded: add `serve_encoded`.
+
+    Raises:
+      InputError: an unknown `of`.
     """
-    wanted = _gradient_names(of)
-    subject = _Subject(model, bounds, statistics)
-    floats, bytes_ = subject.images, tf.TensorSpec(subject.images.shape, tf.uint8, "images")
-    found = Endpoints(tf.Module(), {})
-    _add(found, ("serve", "serve_uint8"), subject.serve, [[floats], [bytes_]])
-    for name, quantity in wanted.items():
-        _add(
-            found,
-            (name,),
-            subject.gradient_of(quantity),
-            [[floats, labels] for labels in subject.labels],
-        )
-    scalars = [*subject.amounts, *subject.counts]
-    _add(
-        found,
-        ("attack",),
-        subject.attack,
-        [[floats, labels, *scalars] for labels in subject.labels],
-    )
+    quantities = _gradient_quantities(of)
+    functions = _Functions(model, bounds, statistics)
+    floats, bytes_ = functions.images, tf.TensorSpec(functions.images.shape, tf.uint8, "images")
+    labelled = [[floats, labels] for labels in functions.labels]
+    scalars = [*functions.amounts, *functions.counts]
+    endpoints = Endpoints(tf.Module(), {})
+    _add(endpoints, ("serve", "serve_uint8"), functions.serve, [[floats], [bytes_]])
+    for name, quantity in quantities.items():
+        _add(endpoints, (name,), functions.gradient_of(quantity), labelled)
+    _add(endpoints, ("attack",), functions.attack, [[*specs, *scalars] for specs in labelled])
     if encoded:
-        _add(
-            found,
-            ("serve_encoded",),
-            subject.serve_encoded,
-            [[tf.TensorSpec([None], tf.string, "encoded")]],
-        )
-    return found
+        strings = tf.TensorSpec([None], tf.string, "encoded")
+        _add(endpoints, ("serve_encoded",), functions.serve_encoded, [[strings]])
+    return endpoints
 
 
-def _gradient_names(of: str) -> dict[str, str]:
-    """Endpoints of input gradients and what each is of."""
+def _gradient_quantities(of: str) -> dict[str, str]:
+    """What each endpoint of input gradients is of, by its name."""
     if of not in EXPORT_GRADIENTS:
         raise InputError(f"gradients: expected one of {', '.join(EXPORT_GRADIENTS)}, got {of!r}")
-    return (
-        {"input_gradient": "softmax", "input_gradient_xent": "xent"}
-        if of == "both"
-        else {"input_gradient": of}
-    )
+    if of == "both":
+        return {"input_gradient": "softmax", "input_gradient_xent": "xent"}
+    return {"input_gradient": of}
 
 
 def _add(
-    found: Endpoints, names: Sequence[str], function: Callable[..., Any], variants: Sequence[Any]
+    endpoints: Endpoints,
+    names: Sequence[str],
+    function: Callable[..., Any],
+    variants: Sequence[Any],
 ) -> None:
-    """Traces a function for each variant of its inputs; the first ones have signatures, by the
-    names.
-    """
+    """Traces a function for each variant of its inputs; each name is a variant's signature."""
     compiled = tf.function(function, autograph=False)
-    setattr(found.module, names[0], compiled)
+    setattr(endpoints.module, names[0], compiled)
     traces = [compiled.get_concrete_function(*specs) for specs in variants]
-    found.signatures.update(zip(names, traces, strict=False))
+    endpoints.signatures.update(zip(names, traces, strict=False))
 
 
 def _traced(function: Callable[..., Any], *specs: tf.TensorSpec) -> Callable[..., Any]:
     return tf.function(function, autograph=False).get_concrete_function(*specs)
 
 
-class _Subject:
-    """A model's endpoints as Python functions. What is costly to trace is traced here, once, and
-    called by every variant.
+class _Functions:
+    """The endpoints of a model as Python functions.
+
+    The costly parts are traced once, and every variant of the inputs calls these traces.
     """
 
     def __init__(self, model: keras.Model, bounds: Bounds, statistics: str) -> None:
@@ -147,10 +138,10 @@ class _Subject:
         return self._answers(self._scaled(decoded))
 
     def gradient_of(self, quantity: str) -> Callable[..., dict[str, tf.Tensor]]:
-        def of(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        def gradient(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
             return gradients.input_gradient(self.model, images, labels, quantity, self.statistics)
 
-        traced = _traced(of, self.images, self.labels[0])
+        traced = _traced(gradient, self.images, self.labels[0])
 
         def input_gradient(images: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
             with tf.control_dependencies(self._label_checks(labels)):
@@ -198,7 +189,7 @@ class _Subject:
         steps: tf.Tensor,
         seed: tf.Tensor,
     ) -> tf.Tensor:
-        wrapped = tf.bitwise.bitwise_and(seed, 2**31 - 1)  # as `randomness.restart_seed` has it
+        wrapped = tf.bitwise.bitwise_and(seed, 2**31 - 1)  # as `randomness.restart_seed` does
         start = images + epsilon * LINF.noise(images, wrapped, tf.range(tf.shape(images)[0]))
         last, _ = ascent.ascend(
             self._logits,
@@ -215,7 +206,7 @@ class _Subject:
         return last
 
     def _scaled(self, eight_bit: tf.Tensor) -> tf.Tensor:
-        """0 .. 255 onto the model's range."""
+        """0 to 255 onto the model's range."""
         return eight_bit * (self.bounds.range / 255) + self.bounds.low
 
     def _decoded(self, text: tf.Tensor) -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""A model to disk: as a SavedModel, a `.keras` file or weights, checked, whole or not at all."""
+"""Writes a model as a SavedModel, a `.keras` file or weights: checked, complete or not at all."""
 
 import dataclasses
 import json
@@ -27,8 +27,13 @@ TOLERANCE = 1e-5  # relative l2, between a model's logits and its SavedModel's
 
 @dataclasses.dataclass(frozen=True)
 class Exported:
-    """What was written: the place, and its metadata (with `endpoints`, of a SavedModel: inputs and
-    outputs by signature).
+    """What was written.
+
+    Attributes:
+      out: the directory or file.
+      format: `"savedmodel"`, `"keras"` or `"weights"`.
+      metadata: as `igam_tf.export.metadata.describe`; of a SavedModel also `gradients` and
+        `endpoints`, the type and shape of every signature's inputs and outputs.
     """
 
     out: pathlib.Path
@@ -51,28 +56,27 @@ def export(
 ) -> Exported:
     """Writes a model for use elsewhere.
 
-    A SavedModel has the endpoints of `igam_tf.export.endpoints.build` and needs TensorFlow alone;
-    before it gets its place it is loaded, and its logits on random images are compared with the
-    model's. `.keras` and `.weights.h5` files are for Python with igam_tf. The metadata
-    (`metadata.describe`) is the asset `metadata.json` of a SavedModel
-    (`loaded.metadata.asset_path`), and the file `OUT.json` beside the others.
+    A SavedModel has the endpoints of `igam_tf.export.endpoints.build` and needs TensorFlow alone.
+    Before it reaches `out` it is loaded, and its logits on random images are compared with the
+    model's. `.keras` and `.weights.h5` files are for Python with igam_tf. A SavedModel has its
+    metadata as the asset `metadata.json` (`loaded.metadata.asset_path`), the other formats in the
+    file `OUT.json` beside them.
 
     Args:
-      model: a Keras model, images [B, H, W, C] of a known size to logits [B, classes]. What is
-        random in training only (`Pad(size, "random")`) lies still: such an adapter pads at the
-        centre, as in evaluations.
+      model: a Keras model, images [B, H, W, C] of a known size to logits [B, classes]. A random
+        pad in it pads at the centre, as in evaluations.
       out: a directory; with `format="keras"` a file `*.keras`, with `"weights"` a file
         `*.weights.h5`.
       gradients, statistics, encoded: see `endpoints.build`. In the other formats the BatchNorm mode
         is only recorded.
-      bounds: pixel range, `Bounds` or (low, high); None asks the model.
+      bounds: pixel range, `Bounds` or (low, high); by default the model's.
       class_names: one per class, for the metadata.
       origin: where the model comes from, for the metadata.
       overwrite: replace an export of the same format at `out`.
 
     Raises:
-      InputError: unknown settings, a model of another sort, a mode that it cannot run in, `out`
-        taken, or logits that do not survive. Nothing is written then.
+      InputError: unknown settings, a model of another sort or without this BatchNorm mode, an
+        `out` that exists, or a SavedModel with other logits. Nothing is written then.
     """
     if format not in EXPORT_FORMATS:
         raise InputError(f"format: expected one of {', '.join(EXPORT_FORMATS)}, got {format!r}")
@@ -81,26 +85,26 @@ def export(
             f"format: {format} has no endpoints; gradients and encoded are for savedmodel"
         )
     target = _named(pathlib.Path(out), format)
-    targets = (
-        [target] if format == "savedmodel" else [target.with_name(target.name + ".json"), target]
-    )
-    is_ours = (
-        (target / "saved_model.pb").is_file()
-        if format == "savedmodel"
-        else not any(t.is_dir() for t in targets)
-    )
-    require_free(targets, overwrite, is_ours)
+    if format == "savedmodel":
+        targets = [target]
+        is_export = (target / "saved_model.pb").is_file()
+    else:
+        targets = [target.with_name(target.name + ".json"), target]
+        is_export = not any(path.is_dir() for path in targets)
+    require_free(targets, overwrite, is_export)
     limits = _checked(model, bounds, statistics)
-    said = metadata.describe(model, limits, statistics, class_names, origin or metadata.Origin())
+    description = metadata.describe(
+        model, limits, statistics, class_names, origin or metadata.Origin()
+    )
     if format != "savedmodel":
-        _write_keras(model, targets, said)
-        return Exported(target, format, said)
+        _write_keras(model, targets, description)
+        return Exported(target, format, description)
     traced = endpoints.build(model, limits, gradients, statistics, encoded)
-    said = {**said, "endpoints": _shapes(traced), "gradients": gradients}
+    description = {**description, "endpoints": _shapes(traced), "gradients": gradients}
     with replacing(targets) as temporary:
-        _save(traced, temporary, target.name, said)
+        _save(traced, temporary, target.name, description)
         _verify(model, temporary / target.name, limits, statistics)
-    return Exported(target, format, said)
+    return Exported(target, format, description)
 
 
 def export_from(
@@ -117,21 +121,22 @@ def export_from(
     checkpoint.
 
     Args:
+      source: the directory or file.
+      out: as for `export`.
       kind: of a checkpoint that holds several networks.
-      adapter, image_shape: parts (`igam_tf.adapters.parse`) to put before the model, and the images
-        that they take, in [0, 255] or the bounds that are given. For checkpoints, which hold no
-        adapter; a fine-tuned run has its own.
+      adapter: parts (`igam_tf.adapters.parse`) to put before the model. For checkpoints, which hold
+        no adapter; a fine-tuned run has its own.
+      image_shape: of the images that the adapter takes; their range is `bounds`, by default
+        [0, 255].
       records: evaluation records for the metadata, beside those in a run directory.
       settings: as for `export`.
 
     Raises:
-      InputError: as `export`; also where there is no such model, or the adapter does not fit it.
+      InputError: as `export`; there is no such model, or the adapter does not fit it.
     """
     model = trained.load_model(source, kind)
     if bool(adapter) != (image_shape is not None):
-        raise InputError(
-            "adapter: it needs image_shape, the images that it takes, and the other way round"
-        )
+        raise InputError("adapter: it needs image_shape, the size of its images, and the reverse")
     if image_shape is not None:
         bounds = PIXELS if settings.get("bounds") is None else as_bounds(settings["bounds"])
         model = models.adapted(model, adapters.parse(adapter), image_shape, bounds)
@@ -145,18 +150,20 @@ def _named(target: pathlib.Path, format: str) -> pathlib.Path:
         raise InputError(f"{target}: expected a file *{suffix} for format {format}")
     if not suffix and target.name.endswith((*_SUFFIXES.values(), ".h5", ".pb")):
         raise InputError(
-            f"{target}: a SavedModel is a directory; for a file choose another format (keras or weights)"
+            f"{target}: a SavedModel is a directory; for a file choose another format "
+            "(keras or weights)"
         )
     return target
 
 
 def _checked(model: keras.Model, bounds: Any, statistics: str) -> Bounds:
     """The pixel range of a model that can be exported."""
-    taken, given = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
-    if not isinstance(model, keras.Model) or not _is_known(taken, 4) or not _is_known(given, 2):
+    shapes = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
+    if not isinstance(model, keras.Model) or not all(map(_is_known, shapes, (4, 2))):
         raise InputError(
-            f"{getattr(model, 'name', model)}: expected a Keras model of images [B, height, width, channels] of a known size "
-            f"to logits [B, classes], got {taken} to {given}"
+            f"{getattr(model, 'name', model)}: expected a Keras model of images "
+            "[B, height, width, channels] of a known size to logits [B, classes], "
+            f"got {shapes[0]} to {shapes[1]}"
         )
     limits = bounds_of(model) if bounds is None else as_bounds(bounds)
     try:
@@ -177,22 +184,24 @@ def _sample(model: keras.Model, bounds: Bounds) -> tuple[np.ndarray, np.ndarray]
     return images.astype(np.float32), np.zeros(4, np.int64)
 
 
-def _write_keras(model: keras.Model, targets: Sequence[pathlib.Path], said: dict[str, Any]) -> None:
+def _write_keras(
+    model: keras.Model, targets: Sequence[pathlib.Path], description: dict[str, Any]
+) -> None:
     with replacing(targets) as temporary:
         sidecar, file = (temporary / target.name for target in targets)
         if file.name.endswith(".weights.h5"):
             model.save_weights(file)
         else:
             model.save(file)
-        sidecar.write_text(json.dumps(said, indent=1) + "\n")
+        sidecar.write_text(json.dumps(description, indent=1) + "\n")
 
 
 def _save(
-    traced: endpoints.Endpoints, temporary: pathlib.Path, name: str, said: dict[str, Any]
+    traced: endpoints.Endpoints, temporary: pathlib.Path, name: str, description: dict[str, Any]
 ) -> None:
-    """What keras.export.ExportArchive does, which takes no assets and one type for each input."""
+    """As keras.export.ExportArchive, which takes no assets and only one type for each input."""
     asset = temporary / "metadata.json"
-    asset.write_text(json.dumps(said, indent=1) + "\n")
+    asset.write_text(json.dumps(description, indent=1) + "\n")
     module, signatures = traced.module, traced.signatures
     used = {
         id(variable): variable
@@ -210,12 +219,13 @@ def _save(
 def _verify(model: keras.Model, path: pathlib.Path, bounds: Bounds, statistics: str) -> None:
     images, _ = _sample(model, bounds)
     expected = programs.logits(model, images, statistics)
-    loaded = tf.saved_model.load(str(path))  # to be held: its functions do not keep its variables
-    found = loaded.serve(tf.constant(images))["logits"].numpy()
-    error = float(np.linalg.norm(found - expected) / max(float(np.linalg.norm(expected)), 1e-12))
+    loaded = tf.saved_model.load(str(path))  # a name of its own: functions do not keep variables
+    logits = loaded.serve(tf.constant(images))["logits"].numpy()
+    error = float(np.linalg.norm(logits - expected) / max(float(np.linalg.norm(expected)), 1e-12))
     if not error <= TOLERANCE:
         raise InputError(
-            f"{model.name}: its logits do not survive the export (relative error {error:g}); is it random at inference?"
+            f"{model.name}: its logits do not survive the export (relative error {error:g}); "
+            "is it random at inference?"
         )
 
 

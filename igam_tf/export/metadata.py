@@ -1,4 +1,4 @@
-"""What is said beside an exported model: plain data, the same for every format."""
+"""The description beside an exported model: plain data, the same for every format."""
 
 import dataclasses
 import inspect
@@ -46,18 +46,15 @@ def origin_of(
       records: further evaluation records of it, as `bin/evaluate --output` writes them.
 
     Raises:
-      InputError: there is no such model, or a file is no evaluation record or no JSON.
+      InputError: there is no such model, or a file is not an evaluation record or not JSON.
     """
     weights = trained.weights(path, kind)
     source = {"path": str(path), "sha256": weights.sha256, "kind": kind}
     place = pathlib.Path(path)
     directory = place.parent if place.name == "model.keras" else place
-    found = [
-        file
-        for pattern in ("evaluation-*.json", "strong-*.json")
-        for file in sorted(directory.glob(pattern))
-    ]
-    evaluations = {file.name: _record(file) for file in [*found, *map(pathlib.Path, records)]}
+    patterns = ("evaluation-*.json", "strong-*.json")
+    own = [file for pattern in patterns for file in sorted(directory.glob(pattern))]
+    evaluations = {file.name: _record(file) for file in [*own, *map(pathlib.Path, records)]}
     return Origin(
         source,
         _optional(directory / "config.json"),
@@ -73,7 +70,7 @@ def describe(
     class_names: Sequence[str] | None,
     origin: Origin,
 ) -> dict[str, Any]:
-    """Everything that a user of the model elsewhere may ask, as plain data.
+    """The model's inputs, classes, normalisation, adapter, origin and architecture as plain data.
 
     Raises:
       InputError: not one name per class.
@@ -100,9 +97,7 @@ def describe(
 
 
 def _normalization(model: keras.Model) -> str | None:
-    """Of the input, by the names of `igam_tf.layers.normalization`; None where the model has none
-    of these.
-    """
+    """The name of the input normalisation; None for a model without one of the three."""
     for layer in walk(model):
         if isinstance(layer, PerImageStandardization):
             return "per_image"

@@ -1,4 +1,4 @@
-"""Files and directories that reach their place whole or not at all."""
+"""Files and directories that reach their place complete or not at all."""
 
 import contextlib
 import os
@@ -10,28 +10,29 @@ from collections.abc import Iterator, Sequence
 from igam_tf.core.errors import InputError
 
 
-def require_free(targets: Sequence[pathlib.Path], overwrite: bool, is_ours: bool) -> None:
-    """Refuses to replace anything unless asked to, and to replace what is no export even then.
+def require_free(targets: Sequence[pathlib.Path], overwrite: bool, is_export: bool) -> None:
+    """Checks that the targets are free, or exports that may be replaced.
 
     Args:
-      is_ours: whether what is there now is of the sort that would be written.
+      is_export: whether the targets, where they exist, are an export of the same format.
 
     Raises:
-      InputError: names what is in the way.
+      InputError: a target exists, and `overwrite` is off or it is no such export.
     """
-    there = [target for target in targets if os.path.lexists(target)]
-    if there and not overwrite:
-        raise InputError(f"{there[0]}: is there already; --overwrite replaces it")
-    if there and not is_ours:
-        raise InputError(f"{there[0]}: is no such export and is not replaced; choose another OUT")
+    existing = [target for target in targets if os.path.lexists(target)]
+    if existing and not overwrite:
+        raise InputError(f"{existing[0]}: is there already; --overwrite replaces it")
+    if existing and not is_export:
+        raise InputError(
+            f"{existing[0]}: is no such export and is not replaced; choose another OUT"
+        )
 
 
 @contextlib.contextmanager
 def replacing(targets: Sequence[pathlib.Path]) -> Iterator[pathlib.Path]:
-    """A temporary directory beside the targets; what lies there at the end by their names takes
-    their places.
+    """A temporary directory beside the targets, whose files of their names replace them at the end.
 
-    Nothing is changed if the block raises, nor if a rename fails: what was there is put back.
+    If the block raises or a rename fails, the targets are as they were before.
     """
     parent = targets[0].parent
     parent.mkdir(parents=True, exist_ok=True)
@@ -44,15 +45,15 @@ def replacing(targets: Sequence[pathlib.Path]) -> Iterator[pathlib.Path]:
 
 
 def _swap(targets: Sequence[pathlib.Path], new: pathlib.Path, old: pathlib.Path) -> None:
-    begun = []
+    moved = []
     try:
         for target in targets:
             if os.path.lexists(target):
                 os.rename(target, old / target.name)
-            begun.append(target)
+            moved.append(target)
             os.rename(new / target.name, target)
     except BaseException:
-        for target in begun:
+        for target in moved:
             if os.path.lexists(target):
                 os.rename(target, new / target.name)
             if os.path.lexists(old / target.name):

@@ -1,6 +1,4 @@
-"""Custom gradients in a SavedModel: those that TensorFlow saves, and marks of those that it does
-not.
-"""
+"""Removes marks of custom gradients that TensorFlow did not save in a SavedModel."""
 
 import pathlib
 
@@ -10,25 +8,23 @@ _MARK = "_gradient_op_type"
 
 
 def drop_unsaved(path: pathlib.Path) -> None:
-    """Takes the marks of custom gradients that were not saved from a SavedModel; changes nothing
-    where all were.
+    """Removes the marks of unsaved custom gradients; writes nothing if all were saved.
 
-    TensorFlow saves the custom gradients of what is in a graph, but not those of the gradients
-    themselves (a BatchNorm with second derivatives of its own), and every load would warn of each.
-    Without its mark an operation has TensorFlow's own derivative.
+    TensorFlow saves the custom gradients of a graph's operations, but not those of the gradients
+    themselves (a BatchNorm with second derivatives of its own), and each load would warn of each.
+    An operation without a mark has TensorFlow's own derivative.
     """
     file = path / "saved_model.pb"
     saved = saved_model_pb2.SavedModel.FromString(file.read_bytes())
     marked = []
     for graph in saved.meta_graphs:
         library = graph.graph_def.library
-        known = {gradient.registered_op_type.encode() for gradient in library.registered_gradients}
+        saved_ops = {each.registered_op_type.encode() for each in library.registered_gradients}
         nodes = [node for function in library.function for node in function.node_def]
-        marked += [node for node in nodes if _MARK in node.attr and node.attr[_MARK].s not in known]
+        marked += [n for n in nodes if _MARK in n.attr and n.attr[_MARK].s not in saved_ops]
     for node in marked:
         del node.attr[_MARK]
     if marked:
         file.write_bytes(saved.SerializeToString(deterministic=True))
-        (path / "fingerprint.pb").unlink(
-            missing_ok=True
-        )  # of another content; loading does not need it
+        # The fingerprint is that of the old content, and loading does not need one.
+        (path / "fingerprint.pb").unlink(missing_ok=True)

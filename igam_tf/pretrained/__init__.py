@@ -1,16 +1,15 @@
-"""Small trained models that come with the package, to try attacks, exports and reports on in
-seconds.
+"""Small trained models in the package, to try attacks, exports and reports on in seconds.
 
-Each is a run directory of Table 1 at the preset `demo`, seed 0, on embedded data: its
-configuration, what it was made with, and its weights. Examples to try commands on; as evidence they
-are worth what README says of the demo.
+Each is a run directory of Table 1 at the preset `demo`, seed 0, on embedded data: configuration,
+environment and weights. They are examples; the README says what the demo's numbers are worth.
 
-    source      the robust teacher on `shapes28`, before its new head
-    teacher     the same behind its adapter with a head for `shapes32`: takes [B, 32, 32, 3] in [0,
-      255]
+    source      the robust model on `shapes28`, [B, 28, 28, 1] in [0, 1]
+    teacher     the source behind its adapter, with a head for `shapes32`
     standard    the student's network, plainly trained
     igam        the student
     pgd7        the student's network, adversarially trained
+
+All but `source` take [B, 32, 32, 3] in [0, 255].
 """
 
 import pathlib
@@ -28,7 +27,7 @@ def path(name: str) -> pathlib.Path:
     """The run directory of a model, for every command and function that takes one.
 
     Raises:
-      InputError: no such model.
+      InputError: an unknown name.
     """
     if name not in NAMES:
         raise InputError(f"pretrained: expected one of {', '.join(NAMES)}, got {name!r}")
@@ -36,11 +35,10 @@ def path(name: str) -> pathlib.Path:
 
 
 def load(name: str) -> "keras.Model":
-    """A model, from images [B, H, W, C] in the pixel range that it carries to logits; starts
-    TensorFlow.
+    """A model of images [B, H, W, C] in its pixel range (`layers.bounds_of`) to logits.
 
     Raises:
-      InputError: no such model.
+      InputError: an unknown name.
     """
     from igam_tf.experiments import trained
 

@@ -133,7 +133,7 @@ def finetune(
         num_classes, bounds = num_classes or data.num_classes, data.bounds
     num_classes = num_classes or int(split.labels.max()) + 1
     trainer = finetune_trainer(
-        teacher, num_classes, adapter, split.images.shape[1:], bounds, statistics=statistics
+        teacher, num_classes, adapter, split.image_shape, bounds, statistics=statistics
     )
     # TensorFlow 1's epsilon.
     trainer.compile(optimizer or keras.optimizers.Adam(0.001, epsilon=1e-8))

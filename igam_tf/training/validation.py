@@ -31,8 +31,8 @@ class RobustValidation(keras.callbacks.Callback):
 
     Args:
       data: held-out images in the model's pixel range and integer labels, in any form that
-        `igam_tf.evaluation.evaluate` takes; of a `Dataset` the test split. Report results on other
-        images than these.
+        `igam_tf.evaluation.evaluate` takes. A `Dataset` gives its validation split, or its test
+        split where it has none. Report results on other images than these.
       attack: a name such as `"pgd10"`, or an attack (`igam_tf.attacks.resolve`).
       epsilon, step_size: of an attack by name, as attacks take them.
       num_examples: the first so many are attacked; None for all.
@@ -61,7 +61,7 @@ class RobustValidation(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self.attack = attacks.resolve(attack, epsilon, step_size)
-        self._split = split_of(data, num_examples)
+        self._split = split_of(data, num_examples, "validation")
         self._settings: dict[str, Any] = {
             "batch_size": batch_size,
             "bounds": bounds,

@@ -1,6 +1,4 @@
-"""The contenders are given the same task and must solve it; who cannot is named with the reason. No
-test depends on a time.
-"""
+"""Contenders solve the same task, or are absent with a reason. No test depends on a time."""
 
 import dataclasses
 import importlib.util
@@ -46,14 +44,14 @@ def fake(
     return run
 
 
-def test_the_task_is_that_of_the_protocol(task: Task) -> None:
+def test_the_task_is_reproducible(task: Task) -> None:
     assert task.images.shape == (3, 32, 32, 3)
     assert task.images.dtype == np.float32
     assert task.labels.dtype == np.int64
     assert (task.epsilon, task.step_size, task.batch_size) == (8, 2, 2)
-    again = random_task(1, 1, batch_size=2, images=3)
-    assert tiny.equal(tiny.values(again.model), tiny.values(task.model))
-    np.testing.assert_array_equal(again.images, task.images)
+    repeated = random_task(1, 1, batch_size=2, images=3)
+    assert tiny.equal(tiny.values(repeated.model), tiny.values(task.model))
+    np.testing.assert_array_equal(repeated.images, task.images)
 
 
 def test_batches_are_put_together_again(task: Task) -> None:
@@ -68,11 +66,11 @@ def test_batches_are_put_together_again(task: Task) -> None:
 
 
 def test_ours_is_the_products_attack(task: Task) -> None:
-    found = attack_speed.ours(task)((1, 2))
+    adversarial = attack_speed.ours(task)((1, 2))
     settings = {"epsilon": 8, "step_size": 2, "steps": 2, "seed": 0}
     expected = [product.pgd(task.model, x, y, **settings) for x, y in _batches(task)]
-    np.testing.assert_array_equal(found, np.concatenate(expected))
-    attack_speed.require_attacked(task, found)
+    np.testing.assert_array_equal(adversarial, np.concatenate(expected))
+    attack_speed.require_attacked(task, adversarial)
 
 
 def _batches(task: Task) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -89,16 +87,16 @@ def test_the_floor_is_gradients_of_the_images(task: Task, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(attack_speed.gradients, "input_gradient", counted)
     run = attack_speed.gradients_alone(task)
-    found = run((1, 3))
+    result = run((1, 3))
     run((5,))
     assert len(traced) == 2  # one for each size of batch
-    for (x, y), part in zip(_batches(task), (found[:2], found[2:]), strict=True):
+    for (x, y), part in zip(_batches(task), (result[:2], result[2:]), strict=True):
         expected = original(task.model, x, y, "xent")
         assert tiny.relative(part, expected) < 1e-5
 
 
 @pytest.mark.parametrize("name", peers.PEERS)
-def test_a_peer_attacks_or_says_why_not(name: str, task: Task) -> None:
+def test_a_peer_attacks_or_is_absent_with_a_reason(name: str, task: Task) -> None:
     measured = attack_speed.measure(task, (2,), attack_speed.prepare(task, [name]), rounds=1)
     if name in measured.absent:
         assert importlib.util.find_spec(name) is None, measured.absent[name]
@@ -140,8 +138,9 @@ def test_ratios_order_and_counts(stand_in: Task) -> None:
     assert lines[0].startswith("PGD of 2, 5 steps of 2, linf, eps 8/255 (8 of [0, 255]); ")
     assert lines[0].endswith("n = 5 in batches of 5")
     assert lines[3].split() == [
-        "ours-set", "60.00", "2.000", "2.000..9.000", "2.5", "2.00", "5", f"{measured.losses['ours']:.2f}",
-    ]  # fmt: skip
+        *["ours-set", "60.00", "2.000", "2.000..9.000", "2.5", "2.00", "5"],
+        f"{measured.losses['ours']:.2f}",
+    ]
     assert "foolbox     not measured: not installed" in lines
     assert lines[-1] == "ours is faster than art 4.00x, cleverhans 3.00x, fastest peer 3.00x"
 
@@ -165,10 +164,12 @@ def test_without_floor_or_ours_there_are_no_ratios(stand_in: Task) -> None:
         (np.nan, "it moved a pixel by nan, more than 8"),
     ],
 )
-def test_what_is_no_attack_has_no_figures(by: float, message: str, stand_in: Task) -> None:
+def test_a_contender_that_does_not_attack_has_no_times(
+    by: float, message: str, stand_in: Task
+) -> None:
     clock = FakeClock()
-    found = stand_in.images + np.float32(by)
-    bad = fake(stand_in, clock, "art", 1, returns=found)
+    images = stand_in.images + np.float32(by)
+    bad = fake(stand_in, clock, "art", 1, returns=images)
     good = fake(stand_in, clock, "cleverhans", 1)
     measured = attack_speed.measure(stand_in, (5,), {"art": bad, "cleverhans": good}, 1, clock)
     assert list(measured.timings) == ["cleverhans"]
@@ -177,7 +178,7 @@ def test_what_is_no_attack_has_no_figures(by: float, message: str, stand_in: Tas
         attack_speed.measure(stand_in, (5,), {"ours": bad}, 1, clock)
 
 
-def test_other_results_that_are_no_attack(stand_in: Task) -> None:
+def test_images_of_another_shape_or_range_are_no_attack(stand_in: Task) -> None:
     with pytest.raises(peers.Unusable, match=r"it returned the shape \(4, 8, 8, 3\)"):
         attack_speed.require_attacked(stand_in, stand_in.images[:4])
     high = dataclasses.replace(stand_in, images=np.full_like(stand_in.images, 250))
@@ -201,7 +202,7 @@ def test_a_peer_that_fails_is_reported_in_one_line(
 
 
 @pytest.mark.parametrize("name", peers.PEERS)
-def test_a_peer_that_is_not_there(
+def test_a_peer_that_is_not_installed(
     name: str, stand_in: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(peers, "version", lambda _: None)
@@ -210,7 +211,7 @@ def test_a_peer_that_is_not_there(
     assert str(error) == "not installed"
 
 
-def test_our_own_mistakes_are_not_reported_as_absence(stand_in: Task) -> None:
+def test_errors_of_this_library_are_raised(stand_in: Task) -> None:
     def broken(_: object) -> object:
         raise ZeroDivisionError
 

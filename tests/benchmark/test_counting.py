@@ -1,4 +1,4 @@
-"""Operations and bytes, against the same counted by hand and by TensorFlow's own profiler."""
+"""Operations and bytes, against counts by hand and those of TensorFlow's graph."""
 
 import keras
 import pytest
@@ -15,9 +15,9 @@ def test_a_network_of_two_layers() -> None:
     x = keras.layers.Conv2D(4, 3, 2, "same")(inputs)  # 4 x 3 places
     model = keras.Model(inputs, keras.layers.Dense(5)(keras.layers.Flatten()(x)))
     assert counting.forward_flops(model) == 2 * (12 * 27 * 4) + 2 * (48 * 5)
-    found = NetworkSize.of(model)
-    assert found.variables == 4 * (27 * 4 + 4 + 48 * 5 + 5)
-    assert found.outputs == 4 * (48 + 48 + 5)
+    size = NetworkSize.of(model)
+    assert size.variables == 4 * (27 * 4 + 4 + 48 * 5 + 5)
+    assert size.outputs == 4 * (48 + 48 + 5)
 
 
 @pytest.mark.parametrize(
@@ -52,9 +52,7 @@ def _multiplications(operation: tf.Operation) -> int:
         return (
             operation.outputs[0].shape.num_elements() * operation.inputs[1].shape[:3].num_elements()
         )
-    if (
-        operation.type == "Conv2DBackpropInput"
-    ):  # a transposed convolution: from its input, through the whole kernel
+    if operation.type == "Conv2DBackpropInput":  # a transposed convolution: its whole kernel
         return (
             operation.inputs[2].shape[1:3].num_elements() * operation.inputs[1].shape.num_elements()
         )

@@ -1,4 +1,4 @@
-"""Who is called when, and what is made of the times."""
+"""The order of calls, and the figures that follow from their times."""
 
 import itertools
 from collections.abc import Callable
@@ -19,23 +19,23 @@ class FakeClock:
         return self.now
 
     def contender(self, name: str, *seconds: float) -> Callable[[], str]:
-        """Takes these times in turn, over and over."""
-        left = itertools.cycle(seconds)
+        """A call that takes these times in turn, again and again."""
+        durations = itertools.cycle(seconds)
 
         def call() -> str:
             self.called.append(name)
-            self.now += next(left)
+            self.now += next(durations)
             return name
 
         return call
 
 
-def test_a_call_is_timed_and_its_result_kept() -> None:
+def test_a_call_is_timed_and_its_result_returned() -> None:
     clock = FakeClock()
     assert timing.timed(clock.contender("a", 2.5), clock) == (2.5, "a")
 
 
-def test_contenders_take_turns_and_nobody_always_follows_the_same() -> None:
+def test_contenders_take_turns_in_an_order_that_shifts() -> None:
     clock = FakeClock()
     calls = {
         "a": clock.contender("a", 1),
@@ -47,15 +47,15 @@ def test_contenders_take_turns_and_nobody_always_follows_the_same() -> None:
 
 
 @pytest.mark.parametrize("rounds", [0, 3])
-def test_nobody_to_be_timed(rounds: int) -> None:
+def test_no_contenders(rounds: int) -> None:
     assert timing.alternate({}, rounds) == {}
 
 
 def test_a_contenders_times() -> None:
-    found = timing.Timing(9.0, (4.0, 1.0, 2.0, 8.0), images=12)
-    assert found.median == 3
-    assert found.images_per_second == 4
-    assert found.record() == {
+    times = timing.Timing(9.0, (4.0, 1.0, 2.0, 8.0), images=12)
+    assert times.median == 3
+    assert times.images_per_second == 4
+    assert times.record() == {
         "first_s": 9,
         "rounds_s": [4, 1, 2, 8],
         "median_s": 3,

@@ -83,9 +83,12 @@ def test_keras_own_callbacks_can_monitor_it(tmp_path: Any) -> None:
     [
         Split(*HELD_OUT),
         Dataset("task", Split(X, Y), Split(*HELD_OUT), tiny.CLASSES, PIXELS),
+        Dataset(
+            "task", Split(X, Y), Split(X, Y), tiny.CLASSES, PIXELS, validation=Split(*HELD_OUT)
+        ),
         tf.data.Dataset.from_tensor_slices(HELD_OUT).batch(7),
     ],
-    ids=["split", "data set", "tf.data"],
+    ids=["split", "test split", "validation split", "tf.data"],
 )
 def test_the_same_accuracy_from_every_form_of_data(data: Any) -> None:
     model, logs = tiny.classifier(), {}
