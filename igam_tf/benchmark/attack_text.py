@@ -23,7 +23,7 @@ def table(measured: AttackTimes) -> str:
     """A line for each contender, the reasons of absent ones, and the speedups over the peers."""
     to_floor = timing.ratios(measured.timings, FLOOR)
     is_set = len(measured.steps) > 1
-    rows = [_HEAD]
+    rows: list[tuple[str, ...]] = [_HEAD]
     for name, times in measured.timings.items():
         rows.append(
             (

@@ -20,7 +20,7 @@ def title(measured: TrainingTimes) -> str:
 
 def table(measured: TrainingTimes) -> str:
     """A line for each contender; the convolutions' peak, iterations of IGAM, ratios below."""
-    rows = [_HEAD]
+    rows: list[tuple[str, ...]] = [_HEAD]
     for name, times in measured.timings.items():
         cost = measured.costs[name]
         rows.append(
