@@ -1,4 +1,4 @@
-"""Checkpoint to Keras model."""
+"""Loads a network of a checkpoint as a Keras model."""
 
 import os
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""From what a user names (a directory, a prefix, one of the files) to a checkpoint's prefix."""
+"""The prefix of a checkpoint, by its directory, its prefix or one of its files."""
 
 import os
 import pathlib
@@ -14,10 +14,9 @@ _NEWEST = re.compile(r'^\s*model_checkpoint_path:\s*"([^"]+)"', re.MULTILINE)
 def prefix_of(path: str | os.PathLike[str]) -> str:
     """The prefix of the checkpoint at `path`.
 
-    Of a directory, that is the checkpoint which its `checkpoint` file calls newest. The entry may
-    be an
-    absolute path of another machine: only its base name counts. Without that file the directory
-    must hold one checkpoint.
+    In a directory it is the newest by the file `checkpoint`, whose entry may be an absolute path of
+    another machine: only its base name counts. Without that file the directory must hold one
+    checkpoint.
 
     Raises:
       CheckpointError: there is no checkpoint, or several and no `checkpoint` file.

@@ -1,8 +1,8 @@
 """Reads TensorFlow 1 checkpoints (`PREFIX.index`, `PREFIX.data-NNNNN-of-NNNNN`).
 
-TensorFlow does the reading. It verifies the CRC-32C of each block of the index and of each tensor
-that it returns. It leaves out, without an error, the variables of a damaged block of an index of
-several blocks. The sizes of the data files reveal that, so they are compared here.
+TensorFlow's reader verifies the CRC-32C of each block of the index and of each tensor that it
+returns. It omits, without an error, the variables of a damaged block in an index of several blocks;
+the sizes of the data files, which are compared here, reveal that.
 """
 
 import collections
@@ -114,7 +114,7 @@ class Checkpoint(Mapping[str, Array]):
 
 
 def _check_prefix(prefix: str) -> None:
-    """Refuses what TensorFlow's reader may not be given."""
+    """Raises CheckpointError for an index or a path that TensorFlow's reader cannot take."""
     if os.path.getsize(f"{prefix}.index") > _MAX_INDEX_BYTES:
         raise CheckpointError(f"{prefix}.index: larger than 1 MiB; a network's index has kilobytes")
     for character in {"[", "\\"} - {os.sep}:  # parts of a pattern
@@ -142,10 +142,9 @@ def read(path: Path) -> dict[str, Array]:
     """Every variable of a TensorFlow 1 checkpoint by name, optimiser slots included.
 
     Args:
-      path: a prefix (`.../checkpoint-70000`), one of its files, or a directory. Of a directory, the
-        checkpoint is read that its `checkpoint` file calls newest. Entries there may be absolute
-        paths
-        of another machine: only their base names count.
+      path: a prefix (`.../checkpoint-70000`), one of its files, or a directory: then its newest
+        checkpoint by the file `checkpoint`. Entries of that file may be absolute paths of another
+        machine; only their base names count.
 
     Raises:
       CheckpointError: there is no checkpoint, or one of its files is missing, truncated, damaged or

@@ -1,4 +1,4 @@
-"""Keras model to checkpoint."""
+"""Writes a Keras model as a TensorFlow 1 checkpoint."""
 
 import os
 import pathlib

@@ -82,7 +82,7 @@ def test_inspect_a_release_file(tmp_path, capsys):
     assert lines[-1] == "checksums: right for every variable"
 
 
-def test_inspect_what_it_does_not_know(tmp_path, capsys):
+def test_inspect_unknown_variables(tmp_path, capsys):
     values = samples.arrays("igam_discriminator")
     del values["discriminator/logit/DW"]
     text = "\n".join(_lines(capsys, "inspect", samples.save(values, tmp_path / "c")))
@@ -159,7 +159,7 @@ def test_the_script_works_anywhere_and_reports_like_the_command(tmp_path):
     assert result.stderr.count("\n") == 1
 
 
-def test_a_reader_that_has_seen_enough(tmp_path):
+def test_a_closed_pipe_ends_the_command_quietly(tmp_path):
     prefix = samples.save(samples.release_file(), tmp_path / "c")
     with subprocess.Popen(
         [sys.executable, "-m", "madry_checkpoints", "inspect", prefix],

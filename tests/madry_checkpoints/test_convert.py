@@ -62,7 +62,7 @@ def test_what_cannot_be_converted_writes_nothing(tmp_path, source, out, argument
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_overwrites_when_asked(tmp_path):
+def test_overwrite_replaces_the_target(tmp_path):
     samples.save(samples.arrays("mnist_challenge"), tmp_path / "c")
     (tmp_path / "x.keras").touch()
     convert(tmp_path / "c", tmp_path / "x.keras", overwrite=True)

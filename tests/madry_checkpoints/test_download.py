@@ -18,7 +18,7 @@ def server():
 
 @pytest.mark.parametrize("ranges", [True, False])
 @pytest.mark.parametrize("breaks", [[], [300_000], [300_000, 10], [0, 1]])
-def test_goes_on_where_it_broke_off(server, tmp_path, breaks, ranges):
+def test_an_interrupted_download_resumes(server, tmp_path, breaks, ranges):
     server.breaks, server.ranges = list(breaks), ranges
     download(server.url, tmp_path / "part")
     assert (tmp_path / "part").read_bytes() == CONTENTS
@@ -27,7 +27,7 @@ def test_goes_on_where_it_broke_off(server, tmp_path, breaks, ranges):
         assert server.requests == [None, "bytes=300000-", "bytes=300010-"]
 
 
-def test_goes_on_in_the_next_call(server, tmp_path):
+def test_the_next_call_resumes(server, tmp_path):
     server.breaks = [100_000, 100_000, 100_000]
     with pytest.raises(
         CheckpointError, match=r"300000 of 700000 bytes.*run the same command again"
@@ -45,7 +45,7 @@ def test_a_part_that_is_whole_or_too_long(server, tmp_path, part):
     assert (tmp_path / "part").read_bytes() == CONTENTS
 
 
-def test_what_cannot_be_reached(server, tmp_path):
+def test_an_unreachable_server(server, tmp_path):
     with pytest.raises(Unreachable, match="404"):
         download(server.url.replace("file", "other"), tmp_path / "part")
     with pytest.raises(Unreachable, match="refused"):

@@ -115,9 +115,10 @@ def test_a_page_instead_of_an_archive(server, tmp_path):
     assert os.listdir(tmp_path / "d") == []
 
 
-def test_offline_says_what_to_put_where(tmp_path, server):
+def test_offline_the_message_says_what_to_download_and_to_where(tmp_path, server):
     entry = {"one": PublishedArchive("mnist_challenge", "http://127.0.0.1:1/natural.zip")}
-    message = f"get http://127.0.0.1:1/natural.zip by other means, save it as {tmp_path}/d/one.zip, and run the same command"
+    source, target = "http://127.0.0.1:1/natural.zip", f"{tmp_path}/d/one.zip"
+    message = f"get {source} by other means, save it as {target}, and run the same command"
     with pytest.raises(CheckpointError, match=message) as excinfo:
         fetch("one", tmp_path / "d", published=entry)
     assert "\n" not in str(excinfo.value)
@@ -125,7 +126,7 @@ def test_offline_says_what_to_put_where(tmp_path, server):
     assert fetch("one", tmp_path / "d", published=entry) == tmp_path / "d/one/models/natural"
 
 
-def test_by_hand(tmp_path, server):
+def test_an_archive_downloaded_by_hand(tmp_path, server):
     entry = {"one": PublishedArchive(None, "https://example.org/folder", manual=True)}
     with pytest.raises(
         CheckpointError,
@@ -136,7 +137,7 @@ def test_by_hand(tmp_path, server):
     assert fetch("one", tmp_path, published=entry).name == "natural"
 
 
-def test_a_bad_archive_put_there_by_the_user_is_left_alone(tmp_path):
+def test_a_bad_archive_of_the_user_is_not_deleted(tmp_path):
     (tmp_path / "one.zip").write_bytes(b"something")
     with pytest.raises(CheckpointError, match="not a zip archive"):
         fetch("one", tmp_path, published={"one": PublishedArchive(None, "https://example.org")})

@@ -34,7 +34,7 @@ def test_detects_all_that_a_release_file_holds(tmp_path):
         samples.arrays("cifar10_challenge", classes=100),
     ],
 )
-def test_detects_nothing_in_others(values):
+def test_other_checkpoints_have_no_kind(values):
     assert madry_checkpoints.detect(values) == set()
 
 
@@ -57,14 +57,18 @@ def test_slots(name, slot):
     assert kinds.is_slot(name) is slot
 
 
-def test_an_audit_names_what_is_wrong():
+def test_an_audit_names_the_problems():
     weights = samples.arrays("igam_student")
-    gone = "classifier/unit_last/BatchNorm/gamma"
+    missing = "classifier/unit_last/BatchNorm/gamma"
     odd = "classifier/unit_2_0/sub2/conv2/DW"
-    values = {name: value for name, value in weights.items() if name != gone}
-    values |= {odd: weights[odd][..., :-1], "classifier/new": weights[gone], "other": weights[gone]}
+    values = {name: value for name, value in weights.items() if name != missing}
+    values |= {
+        odd: weights[odd][..., :-1],
+        "classifier/new": weights[missing],
+        "other": weights[missing],
+    }
     audit = kinds.audit(kinds.KINDS["igam_student"], specs_of(values))
-    assert audit.missing == (gone,)
+    assert audit.missing == (missing,)
     assert audit.unused == ("classifier/new",)
     assert audit.misshaped == (f"{odd} (float32 [3, 3, 64, 63], expected float32 [3, 3, 64, 64])",)
     assert len(audit.problems()) == 3

@@ -219,7 +219,8 @@ def test_the_wide_network_loads_within_ten_seconds_and_twice_its_size(tmp_path):
 import json, sys, time
 import tensorflow, igam_tf.models, madry_checkpoints
 def peak():
-    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM")) / 1e3
+    lines = open("/proc/self/status").read().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1e3
 before, start = peak(), time.monotonic()
 model = madry_checkpoints.load_model(sys.argv[1])
 print(json.dumps([time.monotonic() - start, peak() - before, model.count_params()]))

@@ -45,7 +45,11 @@ def test_one_checkpoint_needs_no_state_file(folder):
         ("", None, "no 'checkpoint' file, and checkpoint-5, checkpoint-70000 in it; name one"),
         ("checkpoint", b"", "expected a line"),
         ("checkpoint", b"\xff\x00\x80", "expected a line"),
-        ("checkpoint", b'model_checkpoint_path: "checkpoint-9"', "names checkpoint-9, but .* holds checkpoint-5, ch"),
+        (
+            "checkpoint",
+            b'model_checkpoint_path: "checkpoint-9"',
+            "names checkpoint-9, but .* holds checkpoint-5, ch",
+        ),
         ("nothing", None, "no checkpoint here"),
         ("a.keras", b"PK\x03\x04....", "zip archive"),
         ("a.weights.h5", b"\x89HDF....", "HDF5"),
@@ -54,7 +58,7 @@ def test_one_checkpoint_needs_no_state_file(folder):
         ("model.ckpt-1", bytes(60) + b"\x57\xfb\x80\x8b\x24\x75\x47\xdb", "V1-format"),
     ],
 )  # fmt: skip
-def test_what_is_no_checkpoint(folder, name, contents, message):
+def test_paths_without_a_checkpoint_are_refused(folder, name, contents, message):
     if contents is not None:
         (folder / name).write_bytes(contents)
     with pytest.raises(CheckpointError, match=message):

@@ -126,7 +126,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("case", REFUSALS)
-def test_what_is_not_read_says_so(tmp_path, case):
+def test_unreadable_checkpoints_are_one_clear_error(tmp_path, case):
     save, message = REFUSALS[case]
     save(tmp_path / "c")
     with pytest.raises(CheckpointError, match=message):
@@ -193,7 +193,7 @@ def test_damage_is_an_error_or_harmless(tmp_path, damage):
 
 
 def test_damage_to_one_block_of_the_index_loses_no_variable(tmp_path):
-    """TensorFlow's reader skips a damaged block: without a check of its own, `read` returned fewer."""
+    """TensorFlow's reader alone would skip the damaged block and return fewer variables."""
     shape = (1,) * 60  # for a long entry: a block takes 256 KiB
     values = {f"v/{i}": np.full(shape, i, np.float32) for i in range(3000)}
     prefix = samples.save(values, tmp_path / "c")
