@@ -1,6 +1,4 @@
-"""Questions for `alone.py` about exported models, and its answers beside what the models themselves
-say.
-"""
+"""Questions for `alone.py` about exported models, and its answers beside the models' own."""
 
 import pathlib
 import subprocess
@@ -16,8 +14,6 @@ from igam_tf.layers import bounds_of
 from .. import tiny
 
 SCRIPT = pathlib.Path(__file__).with_name("alone.py")
-
-
 STEPS, SEED = 10, 5
 
 
@@ -31,8 +27,8 @@ def ask(
     """Writes the questions about uint8 images to the SavedModel `where/name`; returns what `check`
     needs.
 
-    Labels are the model's own answers, so that the attack begins with everything right, and its
-    radius fools some.
+    Labels are the model's own answers, so that all are right before the attack; its radius is such
+    that the attack fools some.
     """
     limits, count = bounds_of(model), len(eight_bit)
     x = (eight_bit * np.float32(limits.range / 255) + np.float32(limits.low)).astype(np.float32)
@@ -62,17 +58,17 @@ def number_fooled(model: keras.Model, images: np.ndarray, y: np.ndarray, statist
 
 
 def answer(where: pathlib.Path, python: str = sys.executable) -> None:
-    """Lets a process without igam_tf answer."""
-    done = subprocess.run(
+    """Answers the questions in a process without igam_tf."""
+    process = subprocess.run(
         [python, "-I", SCRIPT, where], capture_output=True, text=True, check=False, cwd=where
     )
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert "unsaved custom gradients" not in done.stderr
+    assert process.returncode == 0, process.stderr[-3000:]
+    assert "unsaved custom gradients" not in process.stderr
 
 
-def check(model: keras.Model, where: pathlib.Path, name: str, asked: dict[str, Any]) -> None:
-    """The answers are the model's own; how nearly, is printed (`pytest -s`)."""
-    x, y, statistics = asked["x"], asked["y"], asked["statistics"]
+def check(model: keras.Model, where: pathlib.Path, name: str, questions: dict[str, Any]) -> None:
+    """Compares the answers with the model's own and prints the errors (`pytest -s`)."""
+    x, y, statistics = questions["x"], questions["y"], questions["statistics"]
     logits = np.asarray(gradients.logits_of(model, x, statistics))
     expected = {"logits": logits, "logits of bytes": logits}
     for of, place in (
@@ -81,17 +77,19 @@ def check(model: keras.Model, where: pathlib.Path, name: str, asked: dict[str, A
         ("xent", "gradient_xent"),
     ):
         expected[place] = gradients.input_gradient(model, x, y, of, statistics)
-    with np.load(where / f"{name}.answers.npz") as found:
-        errors = {place: tiny.relative(found[place], value) for place, value in expected.items()}
+    with np.load(where / f"{name}.answers.npz") as answers:
+        errors = {place: tiny.relative(answers[place], value) for place, value in expected.items()}
         assert max(errors.values()) <= 1e-5, errors
-        np.testing.assert_allclose(found["probabilities"].sum(-1), 1, rtol=1e-5)
-        np.testing.assert_array_equal(found["probabilities"].argmax(-1), y)
-        np.testing.assert_array_equal(found["labels"], y)
-        theirs = found["adversarial"]
-    ours, epsilon = asked["ours"], asked["epsilon"]
-    fooled, as_often = (number_fooled(model, images, y, statistics) for images in (ours, theirs))
-    print(f"{name}: {errors}, epsilon {epsilon:g}: {as_often} of {len(y)} fooled, by ours {fooled}")
-    assert 0 < fooled == as_often < len(y)
-    assert np.abs(theirs - x).max() <= epsilon * (1 + 1e-5)
+        np.testing.assert_allclose(answers["probabilities"].sum(-1), 1, rtol=1e-5)
+        np.testing.assert_array_equal(answers["probabilities"].argmax(-1), y)
+        np.testing.assert_array_equal(answers["labels"], y)
+        adversarial = answers["adversarial"]
+    ours, epsilon = questions["ours"], questions["epsilon"]
+    fooled, fooled_alone = (
+        number_fooled(model, images, y, statistics) for images in (ours, adversarial)
+    )
+    print(f"{name}: {errors}, epsilon {epsilon:g}: {fooled_alone} and {fooled} of {len(y)} fooled")
+    assert 0 < fooled == fooled_alone < len(y)
+    assert np.abs(adversarial - x).max() <= epsilon * (1 + 1e-5)
     # The same trajectory; a gradient of nearly 0 may take the other sign.
-    assert np.mean(np.abs(theirs - ours) > 1e-3 * epsilon) <= 0.01
+    assert np.mean(np.abs(adversarial - ours) > 1e-3 * epsilon) <= 0.01

@@ -21,6 +21,10 @@ from .. import tiny
 from . import asking
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+SIGNATURES = (
+    *("serve", "serve_uint8", "serve_encoded"),
+    *("input_gradient", "input_gradient_xent", "attack"),
+)
 
 
 def padded() -> keras.Model:
@@ -30,15 +34,15 @@ def padded() -> keras.Model:
 
 
 def test_of_a_tiny_model(tmp_path: pathlib.Path) -> None:
-    """With everything that could go amiss: a batch's statistics, a random adapter, both gradients."""
+    """With batch statistics, a random adapter and both gradients."""
     model = padded()
     export.export(model, tmp_path / "tiny", statistics="batch", gradients="both")
     noise = np.random.default_rng(0).integers(0, 256, (12, *tiny.SHAPE), np.uint8)
-    asked = asking.ask(model, tmp_path, "tiny", noise, "batch")
+    questions = asking.ask(model, tmp_path, "tiny", noise, "batch")
     asking.answer(tmp_path)
-    asking.check(model, tmp_path, "tiny", asked)
-    with np.load(tmp_path / "tiny.answers.npz") as found:
-        (adapter,) = json.loads(str(found["metadata"]))["adapter"]
+    asking.check(model, tmp_path, "tiny", questions)
+    with np.load(tmp_path / "tiny.answers.npz") as answers:
+        (adapter,) = json.loads(str(answers["metadata"]))["adapter"]
     assert (adapter["part"], adapter["place"], adapter["size"]) == ("Pad", "random", 12)
 
 
@@ -55,9 +59,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 
 def demo(where: pathlib.Path) -> dict[str, pathlib.Path]:
-    """The demo's path in a few steps: run directories of the fine-tuned teacher with its adapter,
-    and of the student.
-    """
+    """Run directories of a fine-tuned teacher and a student, trained as the demo's in few steps."""
     common = ["--train_size=64", "--batch_size=16", "--noaugmented"]
     robust, teacher, student = (str(where / name) for name in ("robust", "teacher", "student"))
     small = [
@@ -87,56 +89,44 @@ def demo(where: pathlib.Path) -> dict[str, pathlib.Path]:
 
 @pytest.mark.slow
 def test_of_networks_in_use(elsewhere: pathlib.Path, tmp_path: pathlib.Path) -> None:
-    """The demo's student, the MNIST teacher with its adapter, a wide network from a TensorFlow 1
-    checkpoint.
-    """
+    """A student, an adapted MNIST teacher and a wide network of a TensorFlow 1 checkpoint."""
     sources = demo(tmp_path) | {"checkpoint": tmp_path / "tf1"}
     wide = tiny.shaken(models.wide_resnet(10, 2, 1, normalization="per_image"))
     madry_checkpoints.write(wide, "cifar10_challenge", sources["checkpoint"])
     where = tmp_path / "exported"
-    asked, drawn = (
-        {},
-        data.load("shapes32", train_size=1, test_size=24).test.pixels().astype(np.uint8),
-    )
+    task = data.load("shapes32", train_size=1, test_size=24)
+    images, questions = task.test.pixels().astype(np.uint8), {}
     for name, source in sources.items():
         assert (
             export_model.main([str(source), str(where / name), "--gradients=both", "--encoded"])
             == 0
         )
-        asked[name] = asking.ask(trained.load_model(source), where, name, drawn)
+        questions[name] = asking.ask(trained.load_model(source), where, name, images)
     asking.answer(where, str(elsewhere / "python"))
     for name, source in sources.items():
-        asking.check(trained.load_model(source), where, name, asked[name])
-        shown = subprocess.run(
+        asking.check(trained.load_model(source), where, name, questions[name])
+        listing = subprocess.run(
             [elsewhere / "saved_model_cli", "show", "--dir", where / name, "--all"],
             capture_output=True,
             text=True,
             check=True,
         ).stdout
-        for signature in (
-            "serve",
-            "serve_uint8",
-            "serve_encoded",
-            "input_gradient",
-            "input_gradient_xent",
-            "attack",
-        ):
-            assert f"signature_def['{signature}']:" in shown
-    images = tmp_path / "images"
-    images.mkdir()
-    with np.load(where / "student.npz") as questions:
-        for index, pixels in enumerate(questions["bytes"]):
-            (images / f"{index:02}.png").write_bytes(tf.io.encode_png(pixels).numpy())
+        for signature in SIGNATURES:
+            assert f"signature_def['{signature}']:" in listing
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for index, pixels in enumerate(images):
+        (folder / f"{index:02}.png").write_bytes(tf.io.encode_png(pixels).numpy())
     line = [
         elsewhere / "python",
         "-I",
         ROOT / "examples/serve_folder.py",
         where / "student",
-        images,
+        folder,
     ]
     served = subprocess.run(line, capture_output=True, text=True, check=True, cwd=tmp_path).stdout
     assert [row.split("\t")[:2] for row in served.splitlines()] == [
-        [f"{index:02}.png", str(label)] for index, label in enumerate(asked["student"]["y"])
+        [f"{index:02}.png", str(label)] for index, label in enumerate(questions["student"]["y"])
     ]
 
 
@@ -145,8 +135,8 @@ from igam_tf import adapters, export, models
 import keras
 import numpy as np
 x = np.load("x.npy")
-for name, model in {"keras": keras.saving.load_model("m.keras"), "weights": export.load_weights("m.weights.h5")}.items():
-    np.save(f"{name}.npy", model(x, training=False))
+np.save("keras.npy", keras.saving.load_model("m.keras")(x, training=False))
+np.save("weights.npy", export.load_weights("m.weights.h5")(x, training=False))
 """
 
 
@@ -154,12 +144,12 @@ for name, model in {"keras": keras.saving.load_model("m.keras"), "weights": expo
 def test_keras_files_and_weights_in_a_fresh_process(tmp_path: pathlib.Path) -> None:
     model = padded()
     for name, format in (("m.keras", "keras"), ("m.weights.h5", "weights")):
-        done = export.export(model, tmp_path / name, format=format)
-        assert done.metadata == json.loads((tmp_path / f"{name}.json").read_text())
+        exported = export.export(model, tmp_path / name, format=format)
+        assert exported.metadata == json.loads((tmp_path / f"{name}.json").read_text())
     x, _ = tiny.batch()
     np.save(tmp_path / "x.npy", x)
     line = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{LOADS}"]
-    ended = subprocess.run(line, capture_output=True, text=True, check=False, cwd=tmp_path)
-    assert (ended.returncode, ended.stderr) == (0, "")
+    process = subprocess.run(line, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (process.returncode, process.stderr) == (0, "")
     for name in ("keras", "weights"):
         np.testing.assert_array_equal(np.load(tmp_path / f"{name}.npy"), model(x, training=False))

@@ -1,6 +1,4 @@
-"""A custom gradient with a custom gradient of its own: no load warns, and both derivatives are
-right.
-"""
+"""A custom gradient of a custom gradient: loading does not warn, and both derivatives are right."""
 
 import logging
 import pathlib
