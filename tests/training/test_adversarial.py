@@ -1,4 +1,4 @@
-"""Adversarial training: its inner attack, its ramp, its update; without an attack, plain training."""
+"""Adversarial training: its attack, ramp and update; without attack steps, plain training."""
 
 import keras
 import numpy as np
@@ -13,10 +13,10 @@ from igam_tf.training import AdversarialTrainer, Momentum
 from .. import tiny
 
 
-def trainer(rate: float = 0.1, **settings: float) -> AdversarialTrainer:
-    found = AdversarialTrainer(tiny.classifier(), **settings)
-    found.compile(Momentum(rate))
-    return found
+def build(rate: float = 0.1, **settings: float) -> AdversarialTrainer:
+    trainer = AdversarialTrainer(tiny.classifier(), **settings)
+    trainer.compile(Momentum(rate))
+    return trainer
 
 
 def test_without_an_attack_a_step_is_plain_training() -> None:
@@ -26,15 +26,15 @@ def test_without_an_attack_a_step_is_plain_training() -> None:
         keras.optimizers.SGD(0.1), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     )
     plain.train_on_batch(x, y)
-    found = trainer(weight_decay=0.0)
-    logs = found.train_on_batch(x, y.astype(np.uint8), return_dict=True)
-    assert tiny.relative(tiny.values(found.model), tiny.values(plain)) < 1e-6
+    trainer = build(weight_decay=0.0)
+    logs = trainer.train_on_batch(x, y.astype(np.uint8), return_dict=True)
+    assert tiny.relative(tiny.values(trainer.model), tiny.values(plain)) < 1e-6
     assert float(logs["loss"]) == float(logs["xent"])
 
 
 def test_weight_decay_shrinks_the_kernels() -> None:
     x, y = tiny.batch()
-    without, decayed = trainer(weight_decay=0.0), trainer(weight_decay=0.5)
+    without, decayed = build(weight_decay=0.0), build(weight_decay=0.5)
     kernel = without.model.layers[-1].kernel.numpy()
     penalty = 0.5 * float(losses.weight_decay(decayed.model))
     logs = decayed.train_on_batch(x, y, return_dict=True)
@@ -46,40 +46,40 @@ def test_weight_decay_shrinks_the_kernels() -> None:
 
 def test_the_attack_raises_the_loss_within_ball_and_range() -> None:
     x, y = tiny.batch(32)
-    found = trainer(epsilon=8, step_size=2, steps=7)
-    before = tiny.values(found.model)
-    adversarial = found._adversarial(x, y).numpy()
-    assert tiny.equal(tiny.values(found.model), before)
+    trainer = build(epsilon=8, step_size=2, steps=7)
+    before = tiny.values(trainer.model)
+    adversarial = trainer._adversarial(x, y).numpy()
+    assert tiny.equal(tiny.values(trainer.model), before)
     assert 7.9 < np.abs(adversarial - x).max() <= 8 + 1e-4
     assert 0 <= adversarial.min() < adversarial.max() <= 255
     clean, attacked = (
-        np.mean(losses.cross_entropy(y, found.model(images))) for images in (x, adversarial)
+        np.mean(losses.cross_entropy(y, trainer.model(images))) for images in (x, adversarial)
     )
     assert attacked > clean + 0.01
 
 
 def test_the_ramp_ends_at_the_full_radius() -> None:
     x, y = tiny.batch()
-    found = trainer(0.0, epsilon=8, step_size=8, steps=1, ramp_steps=4)
+    trainer = build(0.0, epsilon=8, step_size=8, steps=1, ramp_steps=4)
     radii = []
     for _ in range(6):
-        radii.append(float(np.abs(found._adversarial(x, y) - x).max()))
-        found.train_on_batch(x, y)
+        radii.append(float(np.abs(trainer._adversarial(x, y) - x).max()))
+        trainer.train_on_batch(x, y)
     assert radii == pytest.approx([2, 4, 6, 8, 8, 8], abs=0.01)
 
 
 def test_the_moving_averages_see_one_forward_pass_a_step() -> None:
     x, y = tiny.batch()
-    found = trainer(0.0, epsilon=1e-6, step_size=1e-6, steps=3)
+    trainer = build(0.0, epsilon=1e-6, step_size=1e-6, steps=3)
     expected = tiny.classifier()
     expected(x, training=True)
-    found.train_on_batch(x, y)
-    assert tiny.relative(tiny.values(found.model), tiny.values(expected)) < 1e-6
+    trainer.train_on_batch(x, y)
+    assert tiny.relative(tiny.values(trainer.model), tiny.values(expected)) < 1e-6
 
 
-def test_steps_without_a_radius_are_no_plain_training() -> None:
+def test_attack_steps_without_a_radius_are_refused() -> None:
     with pytest.raises(InputError, match=r"^adversarial training: 7 steps need an epsilon above 0"):
-        trainer(steps=7, step_size=2)
+        build(steps=7, step_size=2)
 
 
 def test_more_than_one_device_is_refused() -> None:
@@ -91,13 +91,13 @@ def test_more_than_one_device_is_refused() -> None:
             InputError,
             match=r"^compile: adversarial_trainer trains on one device, got a strategy of 2",
         ):
-            trainer()
+            build()
 
 
 def test_the_start_has_a_key_of_its_own() -> None:
-    """It was drawn by the key of the same step's augmentation."""
+    """The attack's start and the step's augmentation are independent."""
     x, y = np.full((6, *tiny.SHAPE), 128, np.float32), np.zeros(6, int)
-    model = trainer(seed=3, epsilon=8, step_size=0, steps=1)
+    model = build(seed=3, epsilon=8, step_size=0, steps=1)
     noise = (model._adversarial(tf.constant(x), tf.constant(y)) - x).numpy() / 8
 
     def draws(purpose: str) -> np.ndarray:
@@ -113,7 +113,7 @@ def test_the_start_has_a_key_of_its_own() -> None:
 def test_the_seed_decides(seed: int, same: bool) -> None:
     x, y = tiny.batch()
     settings = {"epsilon": 8, "step_size": 2, "steps": 2}
-    first, second = trainer(seed=0, **settings), trainer(seed=seed, **settings)
+    first, second = build(seed=0, **settings), build(seed=seed, **settings)
     for _ in range(2):
         first.train_on_batch(x, y)
         second.train_on_batch(x, y)
@@ -130,7 +130,8 @@ def test_the_seed_decides(seed: int, same: bool) -> None:
         *(
             (
                 {name: value},
-                rf"^{name}: expected 0 to 255, the width of the pixel range \[0, 255\], got {value}$",
+                rf"^{name}: expected 0 to 255, the width of the pixel range \[0, 255\], "
+                rf"got {value}$",
             )
             for name in ("epsilon", "step_size")
             for value in (-1, 256, "300/255")
@@ -159,14 +160,14 @@ def test_a_model_without_bounds() -> None:
         AdversarialTrainer(keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]))
 
 
-def test_the_attacks_loop_leaves_nothing_behind() -> None:
+def test_the_attacks_loop_stores_no_activations() -> None:
     """A loop that is differentiated keeps every step's activations in lists that grow; the weights'
     tape begins after it.
     """
     x, y = tiny.batch()
-    found = trainer(epsilon=8, step_size=2, steps=50)
+    trainer = build(epsilon=8, step_size=2, steps=50)
     step = tf.function(
-        lambda x, y: found.train_step((x, y)), autograph=False
+        lambda x, y: trainer.train_step((x, y)), autograph=False
     ).get_concrete_function(x, y)
     functions = step.graph.as_graph_def().library.function
     operations = {node.op for function in functions for node in function.node_def} | {
@@ -183,12 +184,12 @@ def test_the_attacks_loop_leaves_nothing_behind() -> None:
             )
 
     grows = tf.function(differentiated, autograph=False).get_concrete_function(tf.constant([2.0]))
-    kept = {
+    operations = {
         node.op
         for function in grows.graph.as_graph_def().library.function
         for node in function.node_def
     }
-    assert "TensorListPushBack" in kept  # what the test above would see
+    assert "TensorListPushBack" in operations  # as a differentiated loop has
 
 
 def test_a_model_with_a_random_pad_has_one_place_at_every_iteration() -> None:

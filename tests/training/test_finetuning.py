@@ -1,4 +1,4 @@
-"""Phase 1: the new head learns, and a learned adapter, and nothing else moves."""
+"""Phase 1: the new head and a learned adapter are trained, and nothing else is."""
 
 import dataclasses
 import pathlib
@@ -102,8 +102,8 @@ def test_random_pads_draw_a_place_at_every_step() -> None:
     for step in range(4):
         x, y = tiny.batch(seed=step)
         with modes.in_mode(step=step):
-            seen = pad(x)
-        logits = gradients.logits_of(model.layers[-1], seen, "batch")
+            padded = pad(x)
+        logits = gradients.logits_of(model.layers[-1], padded, "batch")
         expected = float(np.mean(losses.cross_entropy(y, logits)))
         trainer.reset_metrics()
         logs = trainer.train_on_batch(x, y, return_dict=True)

@@ -1,4 +1,4 @@
-"""Momentum in TensorFlow 1's form and the release's schedule, against sequences computed by hand."""
+"""TensorFlow 1's momentum and the release's schedule, against sequences computed by hand."""
 
 import keras
 import numpy as np
@@ -15,21 +15,21 @@ RATES = (0.1, 0.1, 0.01, 0.01)
 
 def by_hand() -> list[float]:
     """a = 0.9 a + g; w -= lr a."""
-    weight, accumulator, found = 1.0, 0.0, []
+    weight, accumulator, weights = 1.0, 0.0, []
     for gradient, rate in zip(GRADIENTS, RATES, strict=True):
         accumulator = 0.9 * accumulator + gradient
         weight -= rate * accumulator
-        found.append(weight)
-    return found
+        weights.append(weight)
+    return weights
 
 
 def run(optimizer: keras.optimizers.Optimizer) -> list[float]:
     variable = keras.Variable([1.0])
-    found = []
+    weights = []
     for gradient in GRADIENTS:
         optimizer.apply([np.float32([gradient])], [variable])
-        found.append(float(variable[0]))
-    return found
+        weights.append(float(variable[0]))
+    return weights
 
 
 def test_momentum_across_a_boundary() -> None:
@@ -38,9 +38,9 @@ def test_momentum_across_a_boundary() -> None:
 
 
 def test_keras_sgd_carries_the_old_rate_in_its_velocity() -> None:
-    found = run(keras.optimizers.SGD(SteppedSchedule([0.1, 0.01], [1]), momentum=0.9))
-    assert found[:2] == pytest.approx(by_hand()[:2], rel=1e-6)
-    assert abs(found[2] - by_hand()[2]) > 0.05
+    weights = run(keras.optimizers.SGD(SteppedSchedule([0.1, 0.01], [1]), momentum=0.9))
+    assert weights[:2] == pytest.approx(by_hand()[:2], rel=1e-6)
+    assert abs(weights[2] - by_hand()[2]) > 0.05
 
 
 def test_momentum_takes_a_rate_set_between_steps() -> None:

@@ -1,6 +1,4 @@
-"""Theorem 6.1 on a discrete case: against the best discriminator, L_adv is least, -log 4, where
-student and teacher agree.
-"""
+"""Theorem 6.1, discrete: L_adv against the best discriminator is least, -log 4, at the teacher."""
 
 import numpy as np
 import pytest
@@ -40,10 +38,10 @@ def jensen_shannon(p: np.ndarray, q: np.ndarray) -> float:
 
 @pytest.mark.parametrize("student", STUDENTS.values(), ids=STUDENTS)
 def test_value_against_the_best_discriminator(student: np.ndarray) -> None:
-    found = float(adversarial(student, TEACHER, best(student, TEACHER)))
+    value = float(adversarial(student, TEACHER, best(student, TEACHER)))
     divergence = jensen_shannon(student / PARTS, TEACHER / PARTS)
-    assert found == pytest.approx(-np.log(4) + 2 * divergence, abs=1e-5)
-    assert (found < -np.log(4) + 1e-5) == (student is TEACHER)
+    assert value == pytest.approx(-np.log(4) + 2 * divergence, abs=1e-5)
+    assert (value < -np.log(4) + 1e-5) == (student is TEACHER)
 
 
 @pytest.mark.parametrize("student", [STUDENTS["near"], STUDENTS["far"]], ids=["near", "far"])

@@ -14,7 +14,7 @@ from igam_tf.data import Dataset, Split
 from igam_tf.training import BestWeights, RobustValidation
 
 from .. import tiny
-from .test_keras import KINDS, X, Y, all_kinds, fit
+from .trainers import KINDS, X, Y, all_kinds, fit
 
 HELD_OUT = tiny.batch(24, seed=5)
 AMOUNTS: dict[str, Any] = {"epsilon": "2/255", "step_size": "1/255"}
