@@ -14,12 +14,6 @@ theirs thought told took wanted watched wished worn
 """
 # Folders that do not comply yet.
 PENDING = """
-igam_tf/benchmark
-igam_tf/export
-tests/benchmark
-tests/export
-tests/madry_checkpoints
-tests/training
 """
 FILES = [
     file

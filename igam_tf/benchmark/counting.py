@@ -10,7 +10,8 @@ a step's share of the convolution peak shows what they cost. In units:
 * a PGD-k step is k input gradients and a plain step: 2k + 3;
 * the student's part of an IGAM step is 6: forward; J_s (inputs); backwards through J_s, whose
   convolutions have two operands each, the weights (weights) and the gradient from above (as
-  forward); backwards through the forward pass (inputs, weights). The teacher's J_t adds 2 of its own units;
+  forward); backwards through the forward pass (inputs, weights). The teacher's J_t adds 2 of its
+  own units;
 * the discriminator takes two gradients for each image: forward and inputs in the student's step;
   forward, inputs and weights in its own. There the release also computes J_s once more (2 of the
   student's units).
@@ -92,8 +93,8 @@ class StepCost:
     Attributes:
       flops: operations.
       memory: the most bytes of its tensors, by this model: a trained network's variables count
-        three times, with their momentum and gradients. Every layer's output counts once for each pass
-        that is differentiated: the forward pass of a plain step; forward pass and J_s of an IGAM
+        three times, with their momentum and gradients. Every layer's output counts once for each
+        pass that is differentiated: the forward pass of a plain step; forward pass and J_s of an IGAM
         step. J_t's forward pass is added, for the graph may run it beside the student's.
         Short-lived tensors, workspaces of convolutions, gaps of the allocator and the process
         itself are not counted.

@@ -26,8 +26,8 @@ def split_of(
       InputError: another form, or a pair of different lengths.
     """
     if isinstance(data, Dataset):
-        chosen = getattr(data, part)
-        data = data.test if chosen is None else chosen
+        split = getattr(data, part)
+        data = data.test if split is None else split
     if isinstance(data, tf.data.Dataset):
         data = _gathered(data, num_examples)
     if isinstance(data, (tuple, list)) and len(data) == 2:
