@@ -94,8 +94,8 @@ class StepCost:
       flops: operations.
       memory: the most bytes of its tensors, by this model: a trained network's variables count
         three times, with their momentum and gradients. Every layer's output counts once for each
-        pass that is differentiated: the forward pass of a plain step; forward pass and J_s of an IGAM
-        step. J_t's forward pass is added, for the graph may run it beside the student's.
+        pass that is differentiated: the forward pass of a plain step; forward pass and J_s of an
+        IGAM step. J_t's forward pass is added, for the graph may run it beside the student's.
         Short-lived tensors, workspaces of convolutions, gaps of the allocator and the process
         itself are not counted.
     """
