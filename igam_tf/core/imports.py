@@ -45,11 +45,16 @@ def call(function: Callable[[], Any], path: str, setting: str) -> Any:
         raise InputError(f"{setting}: {path} failed ({type(error).__name__}: {error})") from error
 
 
+def make_importable() -> None:
+    """Makes modules in the working directory importable."""
+    if "" not in sys.path and str(pathlib.Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(pathlib.Path.cwd()))
+
+
 def _module(name: str, path: str, setting: str) -> Any:
     if name.endswith(".py"):
         return call(lambda: _from_file(pathlib.Path(name), setting), path, setting)
-    if "" not in sys.path and str(pathlib.Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(pathlib.Path.cwd()))
+    make_importable()
     return call(lambda: importlib.import_module(name), path, setting)
 
 

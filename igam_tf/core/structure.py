@@ -37,3 +37,8 @@ def last_layers(model: Any) -> Iterator[Any]:
     while getattr(model, "layers", None):
         model = model.layers[-1]
         yield model
+
+
+def is_graph(model: Any) -> bool:
+    """Whether a model is functional or sequential, so that Keras can copy and cut it."""
+    return isinstance(model, keras.Sequential) or bool(getattr(model, "operations", None))

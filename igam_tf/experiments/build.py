@@ -60,8 +60,16 @@ def network(config: Network, dataset: Dataset) -> keras.Model:
             dataset.image_shape,
             config.normalization,
         )
-    else:
+    elif config.kind == "mnist_cnn":
         model = models.mnist_cnn(dataset.num_classes, config.channels, config.hidden)
+    else:
+        return models.user_network(
+            config.kind,
+            dataset.image_shape,
+            dataset.num_classes,
+            dataset.bounds,
+            config.initial_weights,
+        )
     if tuple(model.input_shape[1:]) != dataset.image_shape:
         raise InputError(
             f"network: {config.kind} takes {model.input_shape[1:]}, "

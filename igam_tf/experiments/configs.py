@@ -6,7 +6,14 @@ from typing import Annotated
 
 from igam_tf.core.bounds import Amount
 from igam_tf.core.settings import Setting, Settings
-from igam_tf.core.settings.choices import MODES, NETWORKS, NORMALIZATIONS, OPTIMIZERS, PRECISIONS
+from igam_tf.core.settings.choices import (
+    INITIAL_WEIGHTS,
+    MODES,
+    NETWORKS,
+    NORMALIZATIONS,
+    OPTIMIZERS,
+    PRECISIONS,
+)
 from igam_tf.core.settings.datasets import DatasetName, SourceSettings
 from igam_tf.core.settings.training import Adversary as Adversary
 from igam_tf.core.settings.training import FinetuneSettings, IgamSettings, PlainSettings
@@ -39,11 +46,17 @@ class Data(SourceSettings):
     ] = 0.0
 
 
+_NETWORK = (
+    f"The classifier: {', '.join(NETWORKS)}, PATH.keras, keras:NAME of keras.applications, or "
+    "package.module:function (docs/networks.md)."
+)
+
+
 @dataclasses.dataclass(frozen=True)
 class Network(Settings):
-    """A classifier."""
+    """A classifier (`igam_tf.models`)."""
 
-    kind: Annotated[str, Setting("The classifier.", choices=NETWORKS, flag="network")]
+    kind: Annotated[str, Setting(_NETWORK, flag="network")]
     width: Annotated[
         int, Setting("WRN: factor on the channels 16, 32, 64 (the paper: 10).", at_least=1)
     ] = 10
@@ -60,14 +73,19 @@ class Network(Settings):
         tuple[int, int], Setting("MNIST CNN: channels of its two convolutions.", at_least=1)
     ] = (32, 64)
     hidden: Annotated[int, Setting("MNIST CNN: units of its hidden layer.", at_least=1)] = 1024
+    initial_weights: Annotated[
+        str,
+        Setting(
+            "Of PATH.keras: fresh ones, or its own.", choices=INITIAL_WEIGHTS, identity="if set"
+        ),
+    ] = "fresh"
 
     def canonical(self) -> "Network":
         """The same network with defaults in the fields that its kind ignores: one digest each."""
-        fields = (
-            ("channels", "hidden")
-            if self.kind == "mnist_cnn"
-            else ("width", "blocks", "normalization")
-        )
+        fields = {
+            "mnist_cnn": ("channels", "hidden"),
+            "wide_resnet": ("width", "blocks", "normalization"),
+        }.get(self.kind, ("initial_weights",))
         return Network(self.kind, **{name: getattr(self, name) for name in fields})
 
 

@@ -14,16 +14,19 @@ import sys
 from typing import Any
 
 import keras
+import numpy as np
 
 from igam_tf import data
 from igam_tf.core import files, runtime, settings
 from igam_tf.core.errors import InputError
 from igam_tf.core.settings import values_of
+from igam_tf.core.settings.choices import NETWORKS
 from igam_tf.core.settings.datasets import SourceSettings
 from igam_tf.experiments import build, trained
-from igam_tf.experiments.configs import VERBS, RobustRun, Run, Weights, verb_of
+from igam_tf.experiments.configs import VERBS, RobustRun, Run, StudentRun, Weights, verb_of
 from igam_tf.experiments.options import Options
 from igam_tf.training.callbacks import TrainingMonitor, TrainingState
+from igam_tf.training.derivatives import check_derivatives
 
 
 def directory_of(run: Run, options: Options) -> pathlib.Path:
@@ -75,6 +78,10 @@ def train(run: Run, directory: pathlib.Path, options: Options, resume: bool = Fa
     steps_per_pass = data.steps_per_pass(dataset.train, run.schedule.batch_size)
     runtime.set_seed(run.seed, options.deterministic)
     setup = build.build(run, dataset, teacher, options.jit)
+    if is_new and isinstance(run, StudentRun) and run.network.kind not in NETWORKS:
+        images, labels = dataset.train.select(np.arange(min(4, len(dataset.train))))
+        check = check_derivatives(setup.products["model"], images, labels, run.seed)
+        options.log(f"{run.network.kind}: {check.status}: {check.text}")
     if is_new:
         directory.mkdir(parents=True, exist_ok=True)
         environment = json.dumps(runtime.environment(), indent=1)

@@ -1,6 +1,7 @@
 """Trained models on disk: finished runs, `.keras` files and TensorFlow 1 checkpoints."""
 
 import hashlib
+import json
 import pathlib
 from collections.abc import Iterator
 
@@ -8,6 +9,7 @@ import keras
 
 import madry_checkpoints
 from igam_tf import adapters, layers, models
+from igam_tf.core import imports
 from igam_tf.core.errors import InputError
 from igam_tf.data import Dataset
 from igam_tf.experiments.configs import Weights
@@ -31,10 +33,31 @@ def load_model(path: pathlib.Path | str, kind: str | None = None) -> keras.Model
     file = _keras_file(path)
     if file is None:
         return madry_checkpoints.load_model(path, kind)
+    _import_networks(pathlib.Path(path))
     try:
         return keras.saving.load_model(file, compile=False)
     except Exception as error:  # Keras raises whatever the damaged part raised
         raise InputError(f"{file}: not a readable Keras model ({type(error).__name__})") from error
+
+
+def _import_networks(directory: pathlib.Path) -> None:
+    """Imports the modules of a run's own networks, and of its teachers', whose classes Keras needs.
+
+    Without a run's configuration the working directory is importable.
+    """
+    imports.make_importable()
+    file = directory / "config.json"
+    try:
+        config = json.loads(file.read_text("utf-8"))
+        while isinstance(config, dict):
+            source = str(config.get("network", {}).get("kind", ""))
+            if ":" in source and not source.startswith("keras:"):
+                imports.load(source, "network")
+            config = config.get("teacher")
+            if isinstance(config, dict) and "path" in config:
+                _import_networks(pathlib.Path(str(config["path"])))
+    except (OSError, ValueError, AttributeError):
+        return
 
 
 def load_for(dataset: Dataset, path: pathlib.Path | str, kind: str | None = None) -> keras.Model:

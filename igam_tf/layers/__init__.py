@@ -9,10 +9,16 @@ from igam_tf.layers.batch_norm import (
     BatchNorm,
     batch_norms,
     check_statistics,
-    exact_batchnorm,
     stock_batchnorms,
 )
 from igam_tf.layers.blocks import LeakyReLU, PaddedShortcut
+from igam_tf.layers.channels import AffineChannels
+from igam_tf.layers.conversion import (
+    convert_normalizations,
+    exact_batchnorm,
+    stock_normalizations,
+)
+from igam_tf.layers.exact_norms import GroupNorm, LayerNorm
 from igam_tf.layers.normalization import (
     PerImageStandardization,
     UnitNorm,
@@ -23,7 +29,10 @@ from igam_tf.layers.pixels import PixelRange, bounds_of
 __all__ = [
     "NORMALIZATIONS",
     "STATISTICS",
+    "AffineChannels",
     "BatchNorm",
+    "GroupNorm",
+    "LayerNorm",
     "LeakyReLU",
     "PaddedShortcut",
     "PerImageStandardization",
@@ -32,7 +41,9 @@ __all__ = [
     "batch_norms",
     "bounds_of",
     "check_statistics",
+    "convert_normalizations",
     "exact_batchnorm",
     "normalization",
     "stock_batchnorms",
+    "stock_normalizations",
 ]

@@ -52,6 +52,7 @@ class BatchNorm(keras.layers.Layer):
     Args:
       momentum: decay of the moving averages.
       epsilon: added to the variance.
+      scale, center: False for layers without gamma or beta.
       moving_averages: False for networks whose checkpoint has none.
 
     Raises:
@@ -63,12 +64,15 @@ class BatchNorm(keras.layers.Layer):
         momentum: float = 0.9,
         epsilon: float = 1e-3,
         moving_averages: bool = True,
+        scale: bool = True,
+        center: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.momentum = float(momentum)
         self.epsilon = float(epsilon)
         self.moving_averages = bool(moving_averages)
+        self.scale, self.center = bool(scale), bool(center)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         # autocast=False keeps statistics and parameters in float32 under mixed precision.
@@ -81,8 +85,8 @@ class BatchNorm(keras.layers.Layer):
                 autocast=False,
             )
 
-        self.gamma = weight("gamma", "ones", True)
-        self.beta = weight("beta", "zeros", True)
+        self.gamma = weight("gamma", "ones", True) if self.scale else None
+        self.beta = weight("beta", "zeros", True) if self.center else None
         if self.moving_averages:
             self.moving_mean = weight("moving_mean", "zeros", False)
             self.moving_variance = weight("moving_variance", "ones", False)
@@ -90,8 +94,12 @@ class BatchNorm(keras.layers.Layer):
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return input_shape
 
-    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
-        gamma, beta = tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta)
+    def call(
+        self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        if mask is not None:
+            raise InputError(f"{self.name}: BatchNorm takes images, not sequences with a mask")
+        gamma, beta = self._affine(inputs)
         if not training and not modes.current_mode().batch_statistics:
             return self._normalize_by_moving_averages(inputs, gamma, beta)
         is_fusable = inputs.shape.rank == 4 and gamma.dtype == tf.float32
@@ -103,6 +111,15 @@ class BatchNorm(keras.layers.Layer):
             for average, value in ((self.moving_mean, mean), (self.moving_variance, unbiased)):
                 average.assign_sub((average - tf.stop_gradient(value)) * (1.0 - self.momentum))
         return outputs
+
+    def _affine(self, inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Gamma and beta; ones and zeros where the layer has none."""
+        dtype = self.variable_dtype
+        shape = inputs.shape[-1:]
+        return (
+            tf.ones(shape, dtype) if self.gamma is None else tf.convert_to_tensor(self.gamma),
+            tf.zeros(shape, dtype) if self.beta is None else tf.convert_to_tensor(self.beta),
+        )
 
     def _normalize_by_moving_averages(
         self, inputs: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor
@@ -125,6 +142,8 @@ class BatchNorm(keras.layers.Layer):
             "momentum": self.momentum,
             "epsilon": self.epsilon,
             "moving_averages": self.moving_averages,
+            "scale": self.scale,
+            "center": self.center,
         }
 
 
@@ -151,30 +170,3 @@ def stock_batchnorms(model: Any) -> list[str]:
     """Names of a model's stock BatchNormalization layers, including nested ones."""
     stock = keras.layers.BatchNormalization
     return [layer.name for layer in walk(model) if isinstance(layer, stock)]
-
-
-def exact_batchnorm(model: keras.Model) -> keras.Model:
-    """A copy of a model, with equal weights, whose stock BatchNormalization layers are `BatchNorm`.
-
-    Inference is unchanged. In training the moving variance receives the unbiased variance.
-
-    Args:
-      model: a functional or sequential Keras model; nested models are converted too.
-
-    Raises:
-      InputError: a stock layer without gamma or beta, or over another axis than the last.
-    """
-
-    def clone(layer: Any) -> Any:
-        if not isinstance(layer, keras.layers.BatchNormalization):
-            return layer.__class__.from_config(layer.get_config())
-        if layer.axis not in (-1, len(layer.input.shape) - 1) or not (layer.scale and layer.center):
-            raise InputError(
-                f"{layer.name}: only BatchNormalization of the last axis with scale and center "
-                "is converted"
-            )
-        return BatchNorm(layer.momentum, layer.epsilon, name=layer.name, dtype=layer.dtype_policy)
-
-    copy = keras.models.clone_model(model, clone_function=clone, recursive=True)
-    copy.set_weights(model.get_weights())
-    return copy

@@ -9,7 +9,9 @@ from igam_tf import layers
 from igam_tf.core.bounds import Bounds
 from igam_tf.core.errors import InputError
 from igam_tf.core.precision import full_precision
+from igam_tf.core.structure import is_graph, walk
 from igam_tf.layers import PixelRange
+from igam_tf.models.heads import features_of
 
 
 @keras.saving.register_keras_serializable("igam_tf")
@@ -44,10 +46,15 @@ def with_new_head(model: keras.Model, num_classes: int) -> keras.Model:
     The new head is the layer `logits`, and a copy of the old one the layer `source_logits`. All
     other layers are shared with `model`.
 
+    A model may end in another one, behind layers in a row. A subclassed model there needs a last
+    Dense layer that gives its logits.
+
     Raises:
       InputError: not a functional model with one output that ends in a dense layer.
     """
     head = model.layers[-1] if getattr(model, "layers", None) else None
+    if isinstance(head, keras.Model):
+        return _with_new_head_inside(model, head, num_classes)
     outputs = getattr(model, "outputs", [])
     if len(outputs) != 1 or not isinstance(head, (keras.layers.Dense, TargetHead)):
         raise InputError(
@@ -61,6 +68,24 @@ def with_new_head(model: keras.Model, num_classes: int) -> keras.Model:
     source.bias.assign(head.bias)
     target = TargetHead(num_classes, name="logits", dtype=full_precision())
     return keras.Model(model.input, target([features, source_logits]), name=model.name)
+
+
+def _with_new_head_inside(model: keras.Model, inner: keras.Model, num_classes: int) -> keras.Model:
+    """The same for the model that `model` ends in."""
+    x = model.input
+    for layer in model.layers[1:-1]:
+        x = layer(x)
+    if is_graph(inner):
+        return keras.Model(model.input, with_new_head(inner, num_classes)(x), name=model.name)
+    features, logits = features_of(inner, x)
+    source_logits = keras.layers.Identity(name="source_logits", dtype=full_precision())(logits)
+    target = TargetHead(num_classes, name="logits", dtype=full_precision())
+    return keras.Model(model.input, target([features, source_logits]), name=model.name)
+
+
+def target_head(model: keras.Model) -> TargetHead:
+    """The new logit layer of a model that `with_new_head` gave."""
+    return next(layer for layer in walk(model) if isinstance(layer, TargetHead))
 
 
 def source_view(model: keras.Model) -> keras.Model:

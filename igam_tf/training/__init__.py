@@ -9,6 +9,7 @@ Behind each name: what it trains, its command, and its configuration in `igam_tf
 
 from igam_tf.core.settings.training import PROTOCOLS, Protocol
 from igam_tf.training.adversarial import AdversarialTrainer
+from igam_tf.training.derivatives import DerivativeCheck, check_derivatives
 from igam_tf.training.finetuning import FinetuneTrainer, finetune
 from igam_tf.training.igam import Igam
 from igam_tf.training.optimizers import Momentum, SteppedSchedule
@@ -18,11 +19,13 @@ __all__ = [
     "PROTOCOLS",
     "AdversarialTrainer",
     "BestWeights",
+    "DerivativeCheck",
     "FinetuneTrainer",
     "Igam",
     "Momentum",
     "Protocol",
     "RobustValidation",
     "SteppedSchedule",
+    "check_derivatives",
     "finetune",
 ]

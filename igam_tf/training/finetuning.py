@@ -82,7 +82,7 @@ def finetune_trainer(
     """
     body = models.with_new_head(teacher, num_classes)
     model = models.adapted(body, adapter, image_shape, bounds)
-    head = [body.get_layer("logits"), *([adapter] if adapter is not None else [])]
+    head = [models.target_head(body), *([adapter] if adapter is not None else [])]
     return FinetuneTrainer(model, head, **settings)
 
 

@@ -261,7 +261,7 @@ def test_exact_batchnorm_keeps_the_function_and_the_weights() -> None:
     assert (norm.momentum, norm.epsilon) == (0.7, 0.02)
 
 
-def test_exact_batchnorm_refuses_a_layer_without_gamma() -> None:
-    model = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.BatchNormalization(scale=False)])
+def test_exact_batchnorm_refuses_another_axis_than_the_last() -> None:
+    model = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.BatchNormalization(axis=1)])
     with pytest.raises(InputError, match="only BatchNormalization of the last axis"):
         layers.exact_batchnorm(model)

@@ -8,6 +8,7 @@ EXPORT_GRADIENTS = (*GRADIENTS_OF, "both")
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}  # Keras' policy by precision
 PRECISIONS = tuple(POLICIES)
 NETWORKS = ("wide_resnet", "mnist_cnn")
+INITIAL_WEIGHTS = ("fresh", "keep")  # of a saved network
 OPTIMIZERS = ("momentum", "keras_momentum", "adam")
 MATCHED_TO = ("teacher", "other_images", "zero")
 REPORT_FORMATS = ("text", "md", "json", "html")
