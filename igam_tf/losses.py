@@ -48,11 +48,18 @@ def dlr(labels: Any, logits: Any) -> tf.Tensor:
 def targeted_dlr(labels: Any, targets: Any, logits: Any) -> tf.Tensor:
     """DLR towards target classes [B]: target's logit minus the labelled one, over their spread.
 
-    The spread is that of the top four logits, so at least four classes are needed.
+    The spread is that of the top four logits. AutoAttack has no loss for fewer classes: here three
+    classes have the spread of DLR (first minus third logit), and two have none.
     """
     logits = tf.convert_to_tensor(logits)
     ordered = tf.sort(logits, -1, "DESCENDING")
-    spread = ordered[:, 0] - 0.5 * (ordered[:, 2] + ordered[:, 3]) + 1e-12
+    match logits.shape[-1]:
+        case 2:
+            spread = tf.ones_like(ordered[:, 0])
+        case 3:
+            spread = ordered[:, 0] - ordered[:, 2] + 1e-12
+        case _:
+            spread = ordered[:, 0] - 0.5 * (ordered[:, 2] + ordered[:, 3]) + 1e-12
     target, true = (
         tf.gather(logits, tf.cast(classes, tf.int32), batch_dims=1) for classes in (targets, labels)
     )

@@ -105,3 +105,17 @@ def test_the_discriminators_first_half_is_the_students() -> None:
     assert float(losses.discriminator_loss(logits)) == pytest.approx(
         (2 * chance + student + teacher) / 4, rel=1e-6
     )
+
+
+@pytest.mark.parametrize(
+    ("logits", "expected"),
+    [
+        ((1.0, 4.0), -3.0),
+        ((1.0, 4.0, 2.0), -3.0 / (4 - 1)),
+        ((1.0, 4.0, 2.0, 0.0), -3.0 / (4 - 0.5)),
+        ((1.0, 4.0, 2.0, 0.0, -9.0), -3.0 / (4 - 0.5)),
+    ],
+)
+def test_targeted_dlr_by_number_of_classes(logits: tuple[float, ...], expected: float) -> None:
+    (loss,) = losses.targeted_dlr([1], [0], np.array([logits], np.float32))
+    np.testing.assert_allclose(loss, expected, rtol=1e-6)

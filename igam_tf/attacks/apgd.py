@@ -24,7 +24,7 @@ from igam_tf.core.errors import InputError
 from igam_tf.losses import AttackLoss
 
 # The least number of classes for which a loss means something.
-_CLASSES = {"xent": 2, "dlr": 3, "targeted_dlr": 4}
+_CLASSES = {"xent": 2, "dlr": 3, "targeted_dlr": 2}
 _SUFFIXES = {"xent": "ce", "dlr": "dlr", "targeted_dlr": "t"}
 
 
