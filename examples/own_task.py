@@ -68,7 +68,7 @@ def main(folder: str, results: str, steps: int = 300, num_examples: int = 100) -
 def fit(trainer: keras.Model, task: data.Dataset, steps: int) -> None:
     """One epoch of `steps` augmented batches."""
     stream = data.training_batches(task.train, 32, seed=0, bounds=task.bounds)
-    trainer.fit(stream, steps_per_epoch=steps, verbose=2)
+    trainer.fit(stream, steps_per_epoch=steps, shuffle=False, verbose=2)
 
 
 if __name__ == "__main__":
