@@ -116,7 +116,8 @@ class APGD(Attack):
         ranked = np.argsort(-logits, 1, kind="stable")[:, 1 : num_targets + 1]
         x_adv, highest = inputs.images.copy(), np.full(len(inputs), -np.inf, np.float32)
         survivors = logits.argmax(1) == inputs.labels
-        for number, (_, targets) in enumerate(itertools.product(range(self.restarts), ranked.T)):
+        runs = list(itertools.product(range(self.restarts), ranked.T))
+        for number, (_, targets) in enumerate(runs):
             if not survivors.any():
                 break
             places = inputs.places_to_attack(survivors)
@@ -132,6 +133,7 @@ class APGD(Attack):
             x_adv[places[better]] = images.numpy()[better]
             highest[places[better]] = loss[better]
             survivors[places] &= correct
+            inputs.on_share((number + 1) / len(runs))
         return x_adv
 
     @property

@@ -73,13 +73,16 @@ class Chain(Attack):
 
     def generate(self, inputs: AttackInputs) -> np.ndarray:
         def run_stage(stage: Attack, places: np.ndarray) -> AttackResult:
-            return stage.run_group([stage], inputs.select(places))[0]
+            part = dataclasses.replace(inputs.select(places), on_share=lambda share: None)
+            return stage.run_group([stage], part)[0]
 
         x_adv, correct = inputs.images.copy(), inputs.correct(inputs.images)
         keep_all = inputs.statistics == "batch"
-        for places, survivors, result in self.in_turn(correct, keep_all, run_stage):
+        stages = self.in_turn(correct, keep_all, run_stage)
+        for number, (places, survivors, result) in enumerate(stages, 1):
             if result is not None:
                 x_adv[places[survivors]] = result.x_adv[survivors]
+            inputs.on_share(number / len(self.stages))
         return x_adv
 
     @property

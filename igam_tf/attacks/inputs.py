@@ -34,6 +34,7 @@ class AttackInputs:
       indices: int32 [B], the examples' own numbers. A draw depends on (seed, number) alone, so
         that no result depends on how examples are batched.
       targets: int64 [B], the classes of a targeted attack; None for an untargeted one.
+      on_share: attacks of several program calls report to it the share of their work that is done.
     """
 
     model: Any
@@ -44,6 +45,7 @@ class AttackInputs:
     seed: int
     indices: np.ndarray
     targets: np.ndarray | None = None
+    on_share: Callable[[float], None] = lambda share: None
 
     @classmethod
     def of(

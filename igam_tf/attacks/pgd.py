@@ -198,6 +198,7 @@ class PGD(Attack):
             clean[places] &= correct_clean
             last[:, places] &= correct
             never_fooled[:, places] &= np.logical_and.accumulate(correct, 0) & correct_clean
+            inputs.on_share((restart + 1) / self.restarts)
         return Curve(
             {k: last[k] for k in record_steps},
             {k: never_fooled[k] for k in record_steps},

@@ -110,6 +110,7 @@ class Square(Attack):
             if not survivors.any():
                 break
             query(block, sides[first : first + BLOCK], stripes=block == 0)
+            inputs.on_share(min(first + BLOCK, self.queries) / self.queries)
         return best
 
 

@@ -3,6 +3,6 @@
 from igam_tf.core.settings.choices import HEADS, MODES
 from igam_tf.evaluation.evaluate import evaluate
 from igam_tf.evaluation.records import Count, EvalRecord
-from igam_tf.evaluation.running import Progress
+from igam_tf.evaluation.stages import Progress
 
 __all__ = ["HEADS", "MODES", "Count", "EvalRecord", "Progress", "evaluate"]

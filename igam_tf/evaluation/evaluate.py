@@ -25,7 +25,8 @@ from igam_tf.evaluation.preconditions import (
     require_settings,
 )
 from igam_tf.evaluation.records import EvalRecord, packed
-from igam_tf.evaluation.running import Evaluation, ModeRun, Outcomes, Progress, count_names
+from igam_tf.evaluation.running import Evaluation, ModeRun, Outcomes, count_names
+from igam_tf.evaluation.stages import Progress
 from igam_tf.models import source_view
 
 
@@ -74,7 +75,7 @@ def evaluate(
       attack_head: `"target"`; or `"source"`, as the release attacks fine-tuned teachers: every
         attack is computed on the frozen source head's logits with the target's labels, and judged
         by the target head.
-      progress: called after every part.
+      progress: called after every part; `igam_tf.report.progress` also shows the work inside one.
       parts_dir: stores finished parts until the record is complete. An evaluation with the same
         settings resumes from them.
       images: filled with the adversarial images, float32 [N, H, W, C], by `mode/attack`; of attacks

@@ -12,9 +12,7 @@ from igam_tf.core.bounds import Bounds
 from igam_tf.data.splits import Split
 from igam_tf.evaluation.ledger import Ledger
 from igam_tf.evaluation.records import Count
-
-# Mode and attack, examples done, examples in all, accuracy under that attack.
-Progress = Callable[[str, int, int, float], None]
+from igam_tf.evaluation.stages import OnExamples, Progress, stage
 
 
 class Outcome(NamedTuple):
@@ -109,15 +107,17 @@ class ModeRun:
     ) -> dict[str, AttackResult]:
         """Results by name on the examples at those places; images are those of the last attack."""
         parts: list[dict[str, np.ndarray]] = []
-        progress = self.evaluation.progress
+        progress, title = self.evaluation.progress, f"{self.mode}, {label}"
         done = correct = 0
-        for number, batch in enumerate(self._batches(places)):
-            compute = functools.partial(self._part, group, batch)
-            parts.append(self.evaluation.ledger.part(f"{self.mode}-{label}-{number}", compute))
-            done += len(batch)
-            correct += int(parts[-1][f"correct {group[-1].name}"].sum())
-            if progress:
-                progress(f"{self.mode}, {label}", done, len(places), correct / done)
+        with stage(progress, title, len(places)) as on_examples:
+            for number, batch in enumerate(self._batches(places)):
+                on_share = functools.partial(_report_share, on_examples, done, len(batch))
+                compute = functools.partial(self._part, group, batch, on_share)
+                parts.append(self.evaluation.ledger.part(f"{self.mode}-{label}-{number}", compute))
+                done += len(batch)
+                correct += int(parts[-1][f"correct {group[-1].name}"].sum())
+                if progress:
+                    progress(title, done, len(places), correct / done)
         arrays = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
         x_adv = arrays.get("images", np.empty(0, np.float32))
         return {
@@ -127,9 +127,12 @@ class ModeRun:
             for attack in group
         }
 
-    def _part(self, group: Sequence[Attack], places: np.ndarray) -> dict[str, np.ndarray]:
+    def _part(
+        self, group: Sequence[Attack], places: np.ndarray, on_share: Callable[[float], None]
+    ) -> dict[str, np.ndarray]:
         """One batch's results as arrays to store, with images if the evaluation returns them."""
-        results = group[-1].run_group(group, self._inputs(places))
+        inputs = dataclasses.replace(self._inputs(places), on_share=on_share)
+        results = group[-1].run_group(group, inputs)
         arrays: dict[str, np.ndarray] = {}
         for attack, result in zip(group, results, strict=True):
             arrays[f"correct {attack.name}"] = result.correct
@@ -161,6 +164,10 @@ class ModeRun:
     def _batches(self, places: np.ndarray) -> list[np.ndarray]:
         size = self.evaluation.batch_size
         return [places[start : start + size] for start in range(0, len(places), size)]
+
+
+def _report_share(on_examples: OnExamples, done: int, batch_size: int, share: float) -> None:
+    on_examples(done + share * batch_size)
 
 
 def count_names(attack: Attack) -> list[str]:

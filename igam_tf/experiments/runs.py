@@ -19,13 +19,14 @@ import numpy as np
 from igam_tf import data
 from igam_tf.core import files, runtime, settings
 from igam_tf.core.errors import InputError
+from igam_tf.core.progress_bar import ProgressDisplay
 from igam_tf.core.settings import values_of
 from igam_tf.core.settings.choices import NETWORKS
 from igam_tf.core.settings.datasets import SourceSettings
 from igam_tf.experiments import build, trained
 from igam_tf.experiments.configs import VERBS, RobustRun, Run, StudentRun, Weights, verb_of
 from igam_tf.experiments.options import Options
-from igam_tf.training.callbacks import TrainingMonitor, TrainingState
+from igam_tf.training.callbacks import RunProgress, TrainingMonitor, TrainingState
 from igam_tf.training.derivatives import check_derivatives
 
 
@@ -105,10 +106,11 @@ def _fit(
     """Trains from the last saved state to the end: whole epochs, then the remaining steps."""
     # The teacher is no part of the state: it is loaded anew and never written to.
     state = TrainingState(directory / "state", **setup.products, **setup.progress)
-    epoch = state.restore()
+    epoch, total = state.restore(), run.schedule.steps
+    iteration = min(epoch * epoch_steps, total)
     options.log(
-        f"{directory.name}: {verb_of(run)} on {run.data.dataset}, {run.schedule.steps} iterations"
-        + (f", resumed at {epoch * epoch_steps}" if epoch else "")
+        f"{directory.name}: {verb_of(run)} on {run.data.dataset}, {total} iterations"
+        + (f", resumed at {iteration}" if epoch else "")
     )
     callbacks: list[Any] = [
         TrainingMonitor(state, directory / "history.csv", setup.trainer.trainable_weights)
@@ -117,28 +119,36 @@ def _fit(
         callbacks.append(
             keras.callbacks.TensorBoard(str(directory / "tensorboard"), write_graph=False)
         )
-    whole, rest = divmod(run.schedule.steps, epoch_steps)
-    for first, last, steps in ((epoch, whole, epoch_steps), (max(epoch, whole), whole + 1, rest)):
-        if first < last and steps:
-            stream = data.training_batches(
-                dataset.train,
-                run.schedule.batch_size,
-                run.seed,
-                dataset.bounds,
-                start=first * epoch_steps,
-                augmented=run.data.augmented,
-                pixel_noise=run.data.pixel_noise,
-            )
-            with runtime.repeatable_graphs():
-                setup.trainer.fit(
-                    stream,
-                    initial_epoch=first,
-                    epochs=last,
-                    steps_per_epoch=steps,
-                    callbacks=callbacks,
-                    shuffle=False,
-                    verbose=1 if sys.stdout.isatty() else 2,
-                )
+    whole, rest = divmod(total, epoch_steps)
+    parts = ((epoch, whole, epoch_steps), (max(epoch, whole), whole + 1, rest))
+    display = ProgressDisplay(sys.stdout)
+    with display.bar(directory.name, total, iteration, unit="iterations", last_line=True) as bar:
+        for first, last, steps in parts:
+            if first < last and steps:
+                stream = _stream(run, dataset, first * epoch_steps)
+                with runtime.repeatable_graphs():
+                    setup.trainer.fit(
+                        stream,
+                        initial_epoch=first,
+                        epochs=last,
+                        steps_per_epoch=steps,
+                        callbacks=[*callbacks, RunProgress(bar)],
+                        shuffle=False,
+                        verbose=0,
+                    )
+
+
+def _stream(run: Run, dataset: data.Dataset, start: int) -> Any:
+    """The run's training batches from iteration `start` on."""
+    return data.training_batches(
+        dataset.train,
+        run.schedule.batch_size,
+        run.seed,
+        dataset.bounds,
+        start=start,
+        augmented=run.data.augmented,
+        pixel_noise=run.data.pixel_noise,
+    )
 
 
 def read_config(directory: pathlib.Path) -> Run:

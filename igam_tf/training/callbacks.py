@@ -1,4 +1,4 @@
-"""Callbacks of every training run: resumable state, history, a stop at the first NaN."""
+"""Callbacks of every training run: resumable state, history, progress, a stop at the first NaN."""
 
 import csv
 import io
@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from igam_tf.core import files
 from igam_tf.core.errors import DivergedError
+from igam_tf.core.progress_bar import ProgressBar
 
 
 class TrainingState:
@@ -77,6 +78,27 @@ class TrainingMonitor(keras.callbacks.Callback):
         saved = int(self._state.epoch.numpy())
         remains = f"the state after epoch {saved} is kept" if saved else "no epoch was saved"
         return DivergedError(f"training diverged: {reason}; {remains}")
+
+
+class RunProgress(keras.callbacks.Callback):
+    """Shows iterations and main metrics on one bar for a whole run, in however many calls of `fit`.
+
+    Args:
+      bar: in iterations, beginning where the run begins.
+    """
+
+    METRICS = ("loss", "accuracy", "disc_accuracy")  # means over the epoch
+
+    def __init__(self, bar: ProgressBar) -> None:
+        super().__init__()
+        self._bar, self._iterations_before = bar, bar.done
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._iterations_before = self._bar.done
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        metrics = {name: logs[name] for name in self.METRICS if name in logs} if logs else {}
+        self._bar.report(self._iterations_before + batch + 1, metrics)
 
 
 def append_history(path: pathlib.Path, row: dict[str, float]) -> None:

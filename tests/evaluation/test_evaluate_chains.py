@@ -1,5 +1,7 @@
 """Chains in `evaluate`: the stages in turn, their counts and images."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from .samples import (
     FIVE,
     RANGE,
     SIZE,
+    SMALL,
     STAGES,
     X,
     chain,
@@ -60,9 +63,9 @@ def test_a_chain_is_its_stages_in_turn(monkeypatch: pytest.MonkeyPatch, statisti
     y = FIVE if moving else predictions(subject, X, statistics)
     compute, sizes = ModeRun._part, dict.fromkeys(STAGES, 0)
 
-    def counting(run: ModeRun, group: Any, places: np.ndarray) -> Any:
+    def counting(run: ModeRun, group: Any, places: np.ndarray, *rest: Any) -> Any:
         sizes[group[0].name] += len(places)
-        return compute(run, group, places)
+        return compute(run, group, places, *rest)
 
     monkeypatch.setattr(ModeRun, "_part", counting)
     images: dict[str, np.ndarray] = {}
@@ -98,3 +101,37 @@ def test_images_of_a_chain_begin_as_the_clean_ones(labels: np.ndarray) -> None:
     wrong = ~record.right()
     assert wrong.any()
     np.testing.assert_array_equal(images["moving/strong"][wrong], X[wrong])
+
+
+class RecordedStages:
+    """A progress callback that records what it hears."""
+
+    def __init__(self) -> None:
+        self.stages: dict[str, list[float]] = {}
+
+    @contextlib.contextmanager
+    def stage(self, label: str, total: int) -> Iterator[Any]:
+        self.current = self.stages.setdefault(label, [])
+        yield self.current.append
+
+    def __call__(self, label: str, done: int, total: int, accuracy: float) -> None:
+        self.current.append(done)
+
+
+def test_long_attacks_report_inside_a_batch() -> None:
+    """Restarts, blocks of queries, targets and stages count as examples done."""
+    progress, stages = RecordedStages(), ("square150", "apgd2-t", "pgd2")
+    weak = attacks.Chain(label="weak", stages=tuple(attacks.resolve(s, 1e-4) for s in stages))
+    several = (
+        "pgd2-x3",
+        attacks.Transfer(attack=weak, surrogate=five),
+        weak,
+    )
+    evaluate(five, (X[3:], FIVE[3:]), attacks=several, progress=progress, **SMALL)
+    assert progress.stages == {
+        "moving, pgd2-x3": pytest.approx([20 / 3, 40 / 3, 20, 20]),
+        "moving, transfer-weak": pytest.approx([20 / 3, 40 / 3, 20, 20]),
+        "moving, weak-square150": pytest.approx([40 / 3, 20, 20]),
+        "moving, weak-apgd2-t": [5, 10, 15, 20, 20],
+        "moving, weak-pgd2": [20, 20],
+    }

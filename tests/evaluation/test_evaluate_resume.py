@@ -47,9 +47,9 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[int]]]:
     """Attack and examples of every part that is computed."""
     compute, parts = ModeRun._part, []
 
-    def counting(run: ModeRun, group: Any, places: np.ndarray) -> Any:
+    def counting(run: ModeRun, group: Any, places: np.ndarray, *rest: Any) -> Any:
         parts.append((group[0].name, places.tolist()))
-        return compute(run, group, places)
+        return compute(run, group, places, *rest)
 
     monkeypatch.setattr(ModeRun, "_part", counting)
     return parts

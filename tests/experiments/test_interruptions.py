@@ -110,6 +110,7 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(
     finished: Options,
     tmp_path: pathlib.Path,
     monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
     kind: str,
     moment: str,
 ) -> None:
@@ -129,7 +130,9 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(
     assert small.contents(tmp_path) == before
 
     messages: list[str] = []
+    capsys.readouterr()
     runs.train(run, tmp_path, dataclasses.replace(finished, log=messages.append), resume=True)
+    assert capsys.readouterr().out.startswith(f"{tmp_path.name}: 7 of 7 iterations, ")
     resumed_at = {"mid-epoch": 3, "between history and state": 3, "last epoch": 6}
     if moment in resumed_at:
         assert messages[0].endswith(f", resumed at {resumed_at[moment]}")

@@ -1,10 +1,6 @@
 """Records as text, exactly as a reader sees them."""
 
 import dataclasses
-import io
-import sys
-
-import pytest
 
 from igam_tf import attacks, report
 from igam_tf.core.bounds import Bounds
@@ -117,25 +113,6 @@ def test_a_table_of_which_nothing_ran() -> None:
     assert lines[0] == "Table ours: a title"
     assert lines[-2].split(maxsplit=1) == ["Standard", "not run: why"]
     assert lines[-1].split(maxsplit=1) == ["IGAM", "not run: not asked for (--rows)"]
-
-
-class _Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def test_progress_is_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stderr", io.StringIO())
-    assert report.progress("x") is None
-    monkeypatch.setattr(sys, "stderr", _Terminal())
-    show = report.progress("a model")
-    assert show is not None
-    show("moving", 50, 100, 0.5)
-    show("moving", 100, 100, 0.25)
-    assert (
-        sys.stderr.getvalue()
-        == "\ra model (moving): 50/100, 50.0 %\ra model (moving): 100/100, 25.0 %\n"
-    )
 
 
 def test_claims_stand_under_the_table() -> None:

@@ -1,7 +1,9 @@
 """State on disk, history, and the stop at the first loss or weight that is not finite."""
 
 import csv
+import io
 import pathlib
+import re
 
 import keras
 import numpy as np
@@ -9,7 +11,13 @@ import pytest
 import tensorflow as tf
 
 from igam_tf.core.errors import DivergedError
-from igam_tf.training.callbacks import TrainingMonitor, TrainingState, append_history
+from igam_tf.core.progress_bar import ProgressDisplay
+from igam_tf.training.callbacks import (
+    RunProgress,
+    TrainingMonitor,
+    TrainingState,
+    append_history,
+)
 
 
 def rows(path: pathlib.Path) -> list[dict[str, str]]:
@@ -136,3 +144,35 @@ def test_the_loss_is_checked_at_every_so_many_iterations(tmp_path: pathlib.Path)
     monitor.on_train_batch_end(19, {"loss": float("nan")})
     with pytest.raises(DivergedError, match="the loss is nan at iteration 20 of epoch"):
         monitor.on_train_batch_end(20, {"loss": float("nan")})
+
+
+@pytest.mark.parametrize("steps_per_execution", [1, 2])
+def test_one_bar_shows_a_whole_run(steps_per_execution: int) -> None:
+    """Over several epochs and calls of `fit`, from where the run begins."""
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(
+        "sgd",
+        loss,
+        metrics=["accuracy", "sparse_top_k_categorical_accuracy"],
+        steps_per_execution=steps_per_execution,
+    )
+    stream = tf.data.Dataset.from_tensors((np.ones((4, 2)), np.ones(4))).repeat()
+    output, done = io.StringIO(), []
+    display = ProgressDisplay(output)
+    with display.bar("a run", 15, 5, unit="iterations", last_line=True) as bar:
+        note = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: done.append(bar.done))
+        for first, last, steps in ((1, 3, 4), (3, 4, 2)):
+            model.fit(
+                stream,
+                initial_epoch=first,
+                epochs=last,
+                steps_per_epoch=steps,
+                callbacks=[RunProgress(bar), note],
+                shuffle=False,
+                verbose=0,
+            )
+    assert done == [9, 13, 15]
+    assert re.fullmatch(
+        r"a run: 15 of 15 iterations, .* left, loss=[\d.]+, accuracy=[\d.]+\n", output.getvalue()
+    )

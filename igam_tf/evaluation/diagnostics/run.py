@@ -14,7 +14,8 @@ from igam_tf.evaluation.diagnostics.alignment import Alignment
 from igam_tf.evaluation.diagnostics.clean_statistics import clean_statistics
 from igam_tf.evaluation.diagnostics.diagnosis import Diagnosis
 from igam_tf.evaluation.diagnostics.outcomes import attack_outcomes, other_mode
-from igam_tf.evaluation.diagnostics.subject import Progress, Subject, connected
+from igam_tf.evaluation.diagnostics.subject import Subject, connected
+from igam_tf.evaluation.stages import Progress
 from igam_tf.layers import check_statistics
 
 

@@ -11,10 +11,7 @@ import tensorflow as tf
 from igam_tf import attacks
 from igam_tf.core.bounds import Bounds
 from igam_tf.data.splits import Split
-
-# Arguments as of `igam_tf.report.progress`: the probe, the examples done, all examples, and the
-# accuracy on those done.
-Progress = Callable[[str, int, int, float], None]
+from igam_tf.evaluation.stages import Progress, stage
 
 
 class Batch(NamedTuple):
@@ -68,13 +65,14 @@ class Subject:
         """
         parts: list[np.ndarray] = []
         total, correct = len(self.split), 0.0
-        for start in range(0, total, self.batch_size):
-            done = min(start + self.batch_size, total)
-            x, y = self.split.pixels(start, done), self.split.labels[start:done]
-            parts.append(np.asarray(probe(Batch(x, y, np.arange(start, done)))))
-            correct += np.atleast_2d(parts[-1])[-1].sum()
-            if self.progress:
-                self.progress(name, done, total, float(correct / done))
+        with stage(self.progress, name, total):
+            for start in range(0, total, self.batch_size):
+                done = min(start + self.batch_size, total)
+                x, y = self.split.pixels(start, done), self.split.labels[start:done]
+                parts.append(np.asarray(probe(Batch(x, y, np.arange(start, done)))))
+                correct += np.atleast_2d(parts[-1])[-1].sum()
+                if self.progress:
+                    self.progress(name, done, total, float(correct / done))
         return np.concatenate(parts, -1)
 
 
