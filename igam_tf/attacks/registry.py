@@ -24,18 +24,22 @@ FAMILIES: tuple[Any, ...] = (FGSM, PGD, APGD, Square)
 _TRANSFER = "transfer-"
 
 
-def _strong(epsilon: Amount) -> Chain:
-    """AutoAttack's attacks without FAB, APGD-T on up to nine targets. It is not AutoAttack."""
+def strong(epsilon: Amount = "8/255", queries: int | None = None) -> Chain:
+    """AutoAttack's attacks without FAB, APGD-T on up to nine targets. It is not AutoAttack.
+
+    Args:
+      queries: of Square; None for its default, 5000.
+    """
     stages = (
         APGD(epsilon=epsilon),
         APGD(epsilon=epsilon, loss="targeted_dlr"),
-        Square(epsilon=epsilon),
+        Square(epsilon=epsilon, queries=queries or Square.queries),
     )
     return Chain(label="strong", stages=stages)
 
 
 # Chains by name, as functions of the radius.
-SUITES: dict[str, Callable[[Amount], Chain]] = {"strong": _strong}
+SUITES: dict[str, Callable[[Amount], Chain]] = {"strong": strong}
 
 
 def resolve(

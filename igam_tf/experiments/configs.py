@@ -242,6 +242,10 @@ class Scoring(Settings):
             identity="never",
         ),
     ] = None
+    strong_queries: Annotated[
+        int | None,
+        Setting("Queries of Square in `strong`; 5000 by default.", at_least=1, identity="never"),
+    ] = None
 
 
 @dataclasses.dataclass(frozen=True)

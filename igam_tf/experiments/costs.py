@@ -12,6 +12,7 @@ from collections.abc import Hashable, Mapping
 
 from igam_tf import data
 from igam_tf.attacks import Attack, Chain, resolve
+from igam_tf.attacks.registry import strong
 from igam_tf.experiments.configs import (
     FinetuneRun,
     Network,
@@ -87,7 +88,8 @@ def of_scoring(run: Run | Weights, scoring: Scoring) -> RunCost:
     if not scoring.strong_examples:
         return cost
     images = min(scoring.strong_examples, scoring.num_examples)
-    return cost + _evaluation(run, [resolve("strong", scoring.epsilon)], scoring.dataset, images)
+    chain = strong(scoring.epsilon, scoring.strong_queries)
+    return cost + _evaluation(run, [chain], scoring.dataset, images)
 
 
 def _evaluation(run: Run | Weights, attacks: list[Attack], dataset: str, images: int) -> RunCost:

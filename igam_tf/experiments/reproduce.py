@@ -11,7 +11,7 @@ from igam_tf.core.errors import DivergedError, InputError
 from igam_tf.experiments import runs
 from igam_tf.experiments.configs import Absent, Run, Scoring, Table, Weights
 from igam_tf.experiments.options import Options
-from igam_tf.experiments.scoring import is_scored, score, score_strongly
+from igam_tf.experiments.scoring import is_scored, score
 
 NOT_REQUESTED = "not asked for (--rows)"
 
@@ -86,9 +86,7 @@ def _result(
         if not is_scored(directory, scoring):  # finished records do not need the trained model
             runs.ensure(model, options)
         path, kind = str(directory), None
-    on_progress = progress(row)
-    record = score(directory, path, scoring, options, on_progress, kind)
-    strong = score_strongly(directory, path, scoring, options, on_progress, kind)
+    record, strong = score(directory, path, scoring, options, progress(row), kind)
     note = f"weights: {path}" if isinstance(model, Weights) else ""
     return Result(record, note, directory, strong)
 

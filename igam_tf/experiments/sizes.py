@@ -65,6 +65,7 @@ class Sizes:
       settings: settings of all students that replace the published ones.
       row_settings: the same for single rows.
       num_examples, strong_examples: numbers of test images, for all attacks and for `strong`.
+      strong_queries: of Square in `strong`, where they are not 5000.
     """
 
     sources: Mapping[str, Source]
@@ -79,6 +80,7 @@ class Sizes:
     row_settings: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     num_examples: int
     strong_examples: int | None = None
+    strong_queries: int | None = None
 
     def path(self) -> str:
         """The data sets that the table goes from and to, for its title."""

@@ -84,7 +84,8 @@ SIZES = {
             "disc_every": 5,
         },
         num_examples=500,
-        strong_examples=50,
+        strong_examples=20,  # `make demo` takes minutes
+        strong_queries=1000,
     ),
     # The student's rates and lambda_diff are those that worked in a first trial.
     "cpu": Sizes(
@@ -175,5 +176,6 @@ def declare(preset: str, seed: int, teacher: Weights | None) -> Table:
         ("fgsm", "pgd5", "pgd10", "pgd20"),
         seed=seed,
         strong_examples=sizes.strong_examples,
+        strong_queries=sizes.strong_queries,
     )
     return Table("1", preset, f"upwards transfer, {sizes.path()}", rows, scoring, PUBLISHED)

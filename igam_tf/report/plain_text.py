@@ -120,12 +120,14 @@ def conditions(document: Document, place: str = "Below") -> list[str]:
 
 def strong_words(document: Document) -> tuple[str, str] | None:
     """Two lines that explain the column `strong`; None if no row has it."""
-    n = next((row.strong.n for row in document.rows if row.strong), None)
-    if n is None:
+    record = next((row.strong for row in document.rows if row.strong), None)
+    if record is None:
         return None
+    queries = next((each["queries"] for each in record.attacks.values() if "queries" in each), 5000)
+    square = "Square" if queries == 5000 else f"Square ({queries} queries, not 5000)"
     return (
-        "strong: APGD on cross-entropy, APGD on targeted DLR, Square, each on what is left of the "
-        f"first {n} images",
+        f"strong: APGD on cross-entropy, APGD on targeted DLR, {square}, each on what is left of "
+        f"the first {record.n} images",
         "AutoAttack's line without FAB",
     )
 

@@ -74,11 +74,15 @@ def test_scoring(attacks: tuple[str, ...], gradients: int, queries: int) -> None
     assert dict(cost.passes) == {OWN: 20 * (2 * gradients + queries + 1)}
 
 
-def test_strong_attacks_add_their_most_in_one_mode() -> None:
-    cost = costs.of_scoring(ROBUST, Scoring("shapes28", 10, ("pgd20",), strong_examples=4))
+@pytest.mark.parametrize(("strong_queries", "queries"), [(None, 5000), (300, 300)])
+def test_strong_attacks_add_their_most_in_one_mode(
+    strong_queries: int | None, queries: int
+) -> None:
+    settings = {"strong_examples": 4, "strong_queries": strong_queries}
+    cost = costs.of_scoring(ROBUST, Scoring("shapes28", 10, ("pgd20",), **settings))
     assert cost.images == 24
     assert cost.gradients == 20 * 20 + 4 * 1000
-    assert dict(cost.passes) == {OWN: 20 * 41 + 4 * (2 * 1000 + 5000 + 1)}
+    assert dict(cost.passes) == {OWN: 20 * 41 + 4 * (2 * 1000 + queries + 1)}
 
 
 def test_weights_on_disk_are_their_own_network() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from igam_tf.experiments import costs, plan, reproduce, runs, trained
+from igam_tf.experiments import costs, plan, reproduce, runs, scoring, trained
 from igam_tf.experiments.configs import Absent, Scoring, Table
 from igam_tf.report.plans import list_text, plan_text
 
@@ -84,6 +84,20 @@ def test_another_scoring_is_left_to_do(tmp_path: pathlib.Path) -> None:
     )
     unfinished = plan.plan(other, options(tmp_path), rows=["Standard"]).unfinished
     assert [step.action for step in unfinished] == ["score"]
+
+
+def test_strong_settings_name_the_strong_record_alone(tmp_path: pathlib.Path) -> None:
+    def names(**settings: int) -> list[str]:
+        scored = dataclasses.replace(TABLE.scoring, **settings)
+        return [path.name for path in scoring.record_paths(tmp_path, scored)]
+
+    (plain,), (_, default), few = (
+        names(),
+        names(strong_examples=2),
+        names(strong_examples=2, strong_queries=10),
+    )
+    assert few[0] == plain
+    assert few[1] != default
 
 
 def test_weights_on_disk_are_scored_alone(tmp_path: pathlib.Path) -> None:

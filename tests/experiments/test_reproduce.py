@@ -176,13 +176,15 @@ class TestOnFinishedRuns:
     def test_strong_attacks_and_diagnosis_stand_beside(
         self, results: dict[str, Result], options: Options, tmp_path: pathlib.Path
     ) -> None:
-        scoring = dataclasses.replace(TABLE.scoring, strong_examples=4, attacks=("fgsm",))
+        settings = {"strong_examples": 4, "strong_queries": 50, "attacks": ("fgsm",)}
+        scoring = dataclasses.replace(TABLE.scoring, **settings)
         table = dataclasses.replace(TABLE, scoring=scoring)
         calls: list[object] = []
         result = reproduce.reproduce(
             table, options, ("FT",), progress=lambda row: lambda *call: calls.append(call)
         )["FT"]
         assert result.strong.n == 4
+        assert list(result.strong.attacks) == ["apgd-ce", "apgd-t", "square50"]
         assert list(result.strong.results["moving"]) == [
             "clean",
             "strong: apgd-ce",
@@ -193,6 +195,7 @@ class TestOnFinishedRuns:
         text = report.table_text(table, {"FT": result})
         assert re.search(r"^ +Clean +FGSM +strong$", text, re.M)
         assert re.search(r"^  FT: (PASS|WARN)", text, re.M)
+        assert "Square (50 queries, not 5000), each on what is left of the first 4 images" in text
         del calls[:]
         reread = reproduce.reproduce(
             table, options, ("FT",), progress=lambda row: lambda *call: calls.append(call)
