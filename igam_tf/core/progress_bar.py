@@ -5,6 +5,7 @@ elsewhere it prints a line every `LINE_SECONDS`.
 """
 
 import contextlib
+import shutil
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,7 @@ from tqdm import tqdm
 
 REDRAW_SECONDS = 0.5
 LINE_SECONDS = 30.0
+REDRAWN_LINE = "{desc} {n_fmt}/{total_fmt} {bar} {remaining} left{postfix}"
 LINE = "{desc}: {n_fmt} of {total_fmt}{unit}, {elapsed} elapsed, {remaining} left{postfix}"
 
 
@@ -39,8 +41,9 @@ class ProgressBar(tqdm):
             file=stream,
             mininterval=0,
             miniters=0,
-            dynamic_ncols=terminal,
-            bar_format=None if terminal else LINE,
+            nrows=shutil.get_terminal_size().lines,
+            ncols=_columns() if terminal else None,
+            bar_format=REDRAWN_LINE if terminal else LINE,
             gui=not terminal,  # tqdm's word for an output of another kind than a terminal
         )
 
@@ -54,6 +57,8 @@ class ProgressBar(tqdm):
             for name, value in self.metrics.items()
         }
         self.set_postfix(figures, refresh=False)
+        if not self.gui:
+            self.ncols = _columns()
         if self.done > self.n:
             self.update(self.done - self.n)
         else:  # the rate is that of the last progress
@@ -64,6 +69,11 @@ class ProgressBar(tqdm):
             print(self, file=self.fp, flush=True)
         else:
             super().display(msg, pos)
+
+
+def _columns() -> int:
+    """The terminal's width without its last column, 79 where it does not say."""
+    return shutil.get_terminal_size().columns - 1
 
 
 class ProgressDisplay:

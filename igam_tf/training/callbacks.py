@@ -87,7 +87,7 @@ class RunProgress(keras.callbacks.Callback):
       bar: in iterations, beginning where the run begins.
     """
 
-    METRICS = ("loss", "accuracy", "disc_accuracy")  # means over the epoch
+    METRICS = ("loss", "disc_accuracy", "accuracy")  # means over the epoch so far
 
     def __init__(self, bar: ProgressBar) -> None:
         super().__init__()
