@@ -125,7 +125,13 @@ def test_the_larger_target_counts_colour_and_brightness_too() -> None:
     assert np.mean((high < -low) == (split.labels % 10 >= 5)) > 0.9
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name in ("shapes64", "shapes100")))
+        for name in NAMES
+    ],
+)
 def test_the_label_can_be_seen(name: str) -> None:
     """By the nearest mean of a blurred distance from grey, which is far from the best: 10 % (5 %)
     is chance.

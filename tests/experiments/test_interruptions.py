@@ -102,8 +102,8 @@ MOMENTS = {
         ("robust", "before the model is saved"),
         ("finetuned", "mid-epoch"),
         ("student", "mid-epoch"),
-        ("student", "last epoch"),
-        ("student", "between the two models"),
+        pytest.param("student", "last epoch", marks=pytest.mark.slow),
+        pytest.param("student", "between the two models", marks=pytest.mark.slow),
     ],
 )
 def test_an_interrupted_run_ends_like_an_uninterrupted_one(

@@ -70,7 +70,7 @@ def unit(array: np.ndarray) -> np.ndarray:
     return array / np.linalg.norm(array)
 
 
-@pytest.mark.parametrize("mode", ["training", "moving"])
+@pytest.mark.parametrize("mode", ["training", pytest.param("moving", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("net", NETS)
 def test_derivatives_agree_with_central_differences(net: str, mode: str) -> None:
     with tiny.precision("float64"):

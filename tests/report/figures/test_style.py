@@ -31,6 +31,7 @@ def titled(width: float = 1.0) -> Figure:
     return figure
 
 
+@pytest.mark.slow
 def test_same_picture_same_bytes_in_every_process(tmp_path) -> None:
     subprocess.run(
         [sys.executable, "-c", DRAW, str(tmp_path / "a")],
