@@ -18,7 +18,18 @@ def cross_entropy(labels: Any, logits: Any) -> tf.Tensor:
 
 def mean_cross_entropy(labels: Any, logits: Any, weights: tf.Tensor | None = None) -> tf.Tensor:
     """The mean over the batch of cross-entropies, each times its weight [B] if given."""
-    return tf.reduce_mean(_weighted(cross_entropy(labels, logits), weights))
+    return weighted_mean(cross_entropy(labels, logits), weights)
+
+
+def kl_divergence(reference: Any, logits: Any) -> tf.Tensor:
+    """KL(softmax(reference) || softmax(logits)) [B] of logits [B, K], at least in float32."""
+    expected, actual = (tf.nn.log_softmax(_wide(values)) for values in (reference, logits))
+    return tf.reduce_sum(tf.exp(expected) * (expected - actual), -1)
+
+
+def weighted_mean(values: tf.Tensor, weights: tf.Tensor | None = None) -> tf.Tensor:
+    """The mean over the batch of values [B], each times its weight [B] if given."""
+    return tf.reduce_mean(_weighted(values, weights))
 
 
 def true_class_probability(labels: Any, logits: Any) -> tf.Tensor:

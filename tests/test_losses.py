@@ -28,6 +28,19 @@ def test_classification_losses(loss: object, expected: np.ndarray, kind: type) -
     np.testing.assert_allclose(loss(LABELS.astype(kind), LOGITS), expected, rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.parametrize("scale", [1, 50])
+def test_kl_divergence(scale: float) -> None:
+    others = scale * LOGITS[::-1].astype(np.float64)
+    p, q = (np.exp(z) / np.exp(z).sum(1, keepdims=True) for z in (scale * LOGITS, others))
+    expected = [
+        sum(a * (np.log(a) - np.log(b)) for a, b in zip(*rows, strict=True) if a > 0)
+        for rows in zip(p, q, strict=True)
+    ]
+    values = losses.kl_divergence(scale * LOGITS, others.astype(np.float32))
+    np.testing.assert_allclose(values, expected, rtol=1e-5)
+    np.testing.assert_array_equal(losses.kl_divergence(LOGITS, LOGITS), np.zeros(4))
+
+
 LOGITS_OF_FIVE = np.random.default_rng(0).normal(size=(40, 5)).astype(np.float32)
 LABELS_OF_FIVE, TARGETS_OF_FIVE = np.arange(40) % 5, (np.arange(40) // 8 + np.arange(40) + 1) % 5
 

@@ -22,6 +22,7 @@ PURPOSES = (
     "square",
     "stripes",
     "place",  # of a random pad
+    "trades_start",  # of the attack inside TRADES
 )
 
 

@@ -7,12 +7,21 @@ import keras
 
 from igam_tf import adapters, models, training
 from igam_tf.core import precision
+from igam_tf.core.bounds import Amount
 from igam_tf.core.errors import InputError
 from igam_tf.core.settings import values_of
-from igam_tf.core.settings.training import Adversary, FinetuneSettings, IgamSettings, PlainSettings
+from igam_tf.core.settings.training import (
+    Adversary,
+    FinalWeights,
+    FinetuneSettings,
+    IgamSettings,
+    PlainSettings,
+)
 from igam_tf.data import Dataset
 from igam_tf.experiments.configs import FinetuneRun, Network, RobustRun, Run, Schedule, StudentRun
 from igam_tf.training.finetuning import finetune_trainer
+
+_EPSILON: Amount = "8/255"  # of validation, where a run has no attack of its own
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,12 +31,16 @@ class TrainingSetup:
     Attributes:
       trainer: compiled, ready to fit.
       products: models that the finished run saves, by name.
-      progress: optimisers and counters that an interrupted run restores beside the models.
+      progress: optimisers, counters and more that an interrupted run restores beside the models.
+      callbacks: the run's own, in the order of `fit`.
+      best_weights: that one of them that restores the best epoch's weights; None for the last ones.
     """
 
     trainer: keras.Model
     products: dict[str, keras.Model]
     progress: dict[str, Any]
+    callbacks: tuple[keras.callbacks.Callback, ...] = ()
+    best_weights: training.BestWeights | None = None
 
 
 def build(
@@ -40,14 +53,16 @@ def build(
       jit: compile the step with XLA.
 
     Raises:
-      InputError: a network, an adapter or a teacher that does not fit the data.
+      InputError: a network, an adapter or a teacher that does not fit the data; best weights
+        without a validation split.
     """
     if isinstance(run, RobustRun):
-        return _robust(run, dataset, jit)
+        epsilon = run.adversary.epsilon if run.adversary else _EPSILON
+        return _with_final_weights(run, epsilon, dataset, _robust(run, dataset, jit))
     assert teacher is not None
     if isinstance(run, FinetuneRun):
         return _finetune(run, dataset, teacher, jit)
-    return _student(run, dataset, teacher, jit)
+    return _with_final_weights(run, _EPSILON, dataset, _student(run, dataset, teacher, jit))
 
 
 def network(config: Network, dataset: Dataset) -> keras.Model:
@@ -147,4 +162,42 @@ def _student(run: StudentRun, dataset: Dataset, teacher: keras.Model, jit: bool)
             "discriminator_optimizer": trainer.discriminator_optimizer,
             "iteration": trainer.iteration,
         },
+    )
+
+
+def _with_final_weights(
+    run: FinalWeights, epsilon: Amount, dataset: Dataset, setup: TrainingSetup
+) -> TrainingSetup:
+    """The setup with callbacks that average weights, validate, and record the best weights.
+
+    Their variables join `progress`, so that a resumed run has them.
+    """
+    callbacks: list[keras.callbacks.Callback] = []
+    progress, best = dict(setup.progress), None
+    if run.ema:
+        average = training.WeightAverage(run.ema)
+        average.set_model(setup.trainer)
+        callbacks.append(average)
+        progress["weight_average"] = average.state
+    if run.best_weights:
+        if dataset.validation is None:
+            raise InputError(
+                f"best_weights: {dataset.name} has no validation split; --validation=0.1 holds out "
+                "a tenth of its training images"
+            )
+        radius = run.validation_epsilon if run.validation_epsilon is not None else epsilon
+        amount = dataset.bounds.amount(radius, "validation_epsilon")
+        validation = training.RobustValidation(
+            dataset,
+            run.validation_attack,
+            epsilon=amount,
+            step_size=amount / 4,
+            num_examples=run.validation_examples,
+        )
+        best = training.BestWeights(f"val_{validation.attack.name}", restore_best_weights=False)
+        best.set_model(setup.trainer)
+        callbacks += [validation, best]
+        progress["best_weights"] = best.state
+    return dataclasses.replace(
+        setup, progress=progress, callbacks=tuple(callbacks), best_weights=best
     )

@@ -16,7 +16,12 @@ from igam_tf.core.settings.choices import (
 )
 from igam_tf.core.settings.datasets import DatasetName, SourceSettings
 from igam_tf.core.settings.training import Adversary as Adversary
-from igam_tf.core.settings.training import FinetuneSettings, IgamSettings, PlainSettings
+from igam_tf.core.settings.training import (
+    FinalWeights,
+    FinetuneSettings,
+    IgamSettings,
+    PlainSettings,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,7 +148,7 @@ _ADAPTER = (
 
 
 @dataclasses.dataclass(frozen=True)
-class RobustRun(RunSettings, PlainSettings):
+class RobustRun(FinalWeights, RunSettings, PlainSettings):
     """Adversarial training (`train_robust`); plain training without an adversary."""
 
     data: Data
@@ -186,7 +191,7 @@ class DiscriminatorSize(Settings):
 
 
 @dataclasses.dataclass(frozen=True)
-class StudentRun(RunSettings, IgamSettings, DiscriminatorSize):
+class StudentRun(FinalWeights, RunSettings, IgamSettings, DiscriminatorSize):
     """Phase 2 (`train_student`): IGAM."""
 
     data: Data

@@ -3,8 +3,9 @@
 The unit is the forward pass of one image. Its input gradient costs about one pass more, and its
 gradient with respect to input and weights two more. A step of IGAM costs the student 6 passes,
 since the input gradient inside its loss is itself differentiated, and the teacher 2. Every
-`disc_every`-th step computes both input gradients once more. Discriminators, optimisers, adapters
-and diagnostics are not counted.
+`disc_every`-th step computes both input gradients once more. TRADES trains on two images where PGD
+training has one, and its attack needs one forward pass more. Discriminators, optimisers, adapters,
+diagnostics and validation are not counted.
 """
 
 import dataclasses
@@ -61,7 +62,9 @@ def of_training(run: Run) -> RunCost:
     own = network_of(run)
     if isinstance(run, RobustRun):
         gradients = run.adversary.steps * images if run.adversary else 0
-        return RunCost(images, gradients, {own: 3 * images + 2 * gradients})
+        is_trades = run.adversary is not None and run.adversary.objective == "trades"
+        passes = (7 if is_trades else 3) * images + 2 * gradients
+        return RunCost(images, gradients, {own: passes})
     if isinstance(run, FinetuneRun):
         learned = any(part.startswith("transposed") for part in run.adapter)
         return RunCost(images, 0, {own: (2 if learned else 1) * images})

@@ -26,7 +26,12 @@ from igam_tf.core.settings.datasets import SourceSettings
 from igam_tf.experiments import build, trained
 from igam_tf.experiments.configs import VERBS, RobustRun, Run, StudentRun, Weights, verb_of
 from igam_tf.experiments.options import Options
-from igam_tf.training.callbacks import RunProgress, TrainingMonitor, TrainingState
+from igam_tf.training.callbacks import (
+    RunProgress,
+    TrainingMonitor,
+    TrainingRecord,
+    TrainingState,
+)
 from igam_tf.training.derivatives import check_derivatives
 
 
@@ -89,6 +94,12 @@ def train(run: Run, directory: pathlib.Path, options: Options, resume: bool = Fa
         files.write_text(directory / "environment.json", environment + "\n")
         files.write_text(directory / "config.json", settings.to_json(run) + "\n")
     _fit(run, directory, options, dataset, setup, min(run.schedule.steps, steps_per_pass))
+    if setup.best_weights is not None:
+        setup.best_weights.restore()
+        options.log(
+            f"{directory.name}: weights of epoch {setup.best_weights.epoch}, the best by "
+            f"{setup.best_weights.monitor} ({100 * setup.best_weights.value:.1f} %)"
+        )
     for name, model in reversed(setup.products.items()):
         with files.replacing(directory / f"{name}.keras") as file:
             model.save(file)
@@ -113,7 +124,9 @@ def _fit(
         + (f", resumed at {iteration}" if epoch else "")
     )
     callbacks: list[Any] = [
-        TrainingMonitor(state, directory / "history.csv", setup.trainer.trainable_weights)
+        TrainingMonitor(state, setup.trainer.trainable_weights),
+        *setup.callbacks,
+        TrainingRecord(state, directory / "history.csv"),
     ]
     if options.tensorboard:
         callbacks.append(

@@ -1,6 +1,6 @@
 """Trainers, each a Keras model that trains another in place.
 
-    AdversarialTrainer    robust models, PGD7 baselines, plain training: `train_robust`, `RobustRun`
+    AdversarialTrainer    robust models (PGD, TRADES), plain training: `train_robust`, `RobustRun`
     FinetuneTrainer       teachers' new heads: `finetune_teacher`, `FinetuneRun`
     Igam                  students: `train_student`, `StudentRun`
 
@@ -14,6 +14,7 @@ from igam_tf.training.finetuning import FinetuneTrainer, finetune
 from igam_tf.training.igam import Igam
 from igam_tf.training.optimizers import Momentum, SteppedSchedule
 from igam_tf.training.validation import BestWeights, RobustValidation
+from igam_tf.training.weight_average import WeightAverage
 
 __all__ = [
     "PROTOCOLS",
@@ -26,6 +27,7 @@ __all__ = [
     "Protocol",
     "RobustValidation",
     "SteppedSchedule",
+    "WeightAverage",
     "check_derivatives",
     "finetune",
 ]

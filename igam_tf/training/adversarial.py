@@ -1,4 +1,4 @@
-"""PGD adversarial training (Madry et al.) and, without attack steps, plain training."""
+"""Adversarial training (PGD, TRADES) and, without attack steps, plain training."""
 
 from typing import Any
 
@@ -19,16 +19,25 @@ from igam_tf.training.trainer import Parts, Trainer, regularized
 class AdversarialTrainer(Trainer):
     """Trains `model` in place on adversarial images, computed anew for every batch.
 
-    The trainer of the command `train_robust` (configuration: `RobustRun`): robust teachers, the
-    PGD7 baseline and, with `steps=0`, standard models.
+    The trainer of the command `train_robust` (configuration: `RobustRun`): robust teachers, robust
+    baselines and, with `steps=0`, standard models.
 
-    The attack: a uniform random start, then `steps` sign steps on the summed cross-entropy, with
-    the batch's BatchNorm statistics and without an update of the moving averages (MadryLab's code
-    attacks its training-mode graph, which updates them on each step too). The weights' update runs
-    in training mode.
+    `objective="pgd"` (Madry et al. 2018) trains on mean cross-entropy of adversarial images. The
+    attack is a uniform random start, then `steps` sign steps on the summed cross-entropy, with the
+    batch's BatchNorm statistics and without an update of the moving averages (MadryLab's code
+    attacks its training-mode graph, which updates them on each step too).
 
-    `loss`, `xent` and `accuracy` are of the adversarial images in training, of clean ones in
-    `evaluate` and `validation_data`; `RobustValidation` validates under an attack.
+    `objective="trades"` (Zhang et al. 2019) trains on mean cross-entropy of clean images x plus
+    `beta` times mean KL(f(x) || f(x')). The attack maximises that KL by `steps` sign steps from
+    x' = x + 0.001 * range * N(0, 1). As in the authors' code, it runs with the moving averages: the
+    batch's statistics would let each image's x' depend on the others. The loss runs in training
+    mode, first on x, then on x', and both passes update the moving averages (the authors' code
+    passes x a second time, which changes nothing but the moving averages).
+
+    The weights' update runs in training mode. `xent` and `accuracy` are of the images under the
+    cross-entropy, adversarial ones for pgd and clean ones for trades, which also reports `kl`. In
+    `evaluate` and `validation_data` all are of clean images, without the KL term;
+    `RobustValidation` validates under an attack. Sample weights multiply the KL too.
 
     Args:
       model: Keras model, images [B, H, W, C] in its bounds to logits.
@@ -40,8 +49,11 @@ class AdversarialTrainer(Trainer):
     """
 
     def __init__(self, model: keras.Model, **settings: Any) -> None:
-        super().__init__(model, ("loss", "xent"), "adversarial_trainer")
-        self.settings = AdversarialSettings(**settings)
+        checked = AdversarialSettings(**settings)
+        is_trades = checked.objective == "trades"
+        parts = ("loss", "xent", "kl") if is_trades else ("loss", "xent")
+        super().__init__(model, parts, "adversarial_trainer")
+        self.settings, self._is_trades = checked, is_trades
         self.bounds = bounds_of(model)
         self.epsilon = self.bounds.amount(self.settings.epsilon)
         self.step_size = self.bounds.amount(self.settings.step_size, "step_size")
@@ -50,15 +62,22 @@ class AdversarialTrainer(Trainer):
                 f"adversarial training: {self.settings.steps} steps need an epsilon above 0; "
                 "steps=0 trains plainly"
             )
+        if is_trades and not checked.steps:
+            raise InputError("objective: trades needs attack steps, got 0")
+        if not is_trades and checked.beta != AdversarialSettings.beta:
+            raise InputError(f"beta: it belongs to the objective trades, got {checked.objective}")
 
     def _train(
         self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None
     ) -> tuple[Parts, tf.Tensor]:
-        if self.settings.steps:
-            x = self._adversarial(x, y)
+        adversarial = self._adversarial(x, y) if self.settings.steps else x
         with tf.GradientTape() as tape:
-            logits = self.model(x, training=True)
+            logits = self.model(x if self._is_trades else adversarial, training=True)
             parts = self._objective(y, logits, weights)
+            if self._is_trades:
+                divergence = losses.kl_divergence(logits, self.model(adversarial, training=True))
+                kl = losses.weighted_mean(divergence, weights)
+                parts = {**parts, "loss": parts["loss"] + self.settings.beta * kl, "kl": kl}
             scaled = self.optimizer.scale_loss(parts["loss"])
         self.optimizer.apply(tape.gradient(scaled, self.trained_variables), self.trained_variables)
         return parts, logits
@@ -81,11 +100,10 @@ class AdversarialTrainer(Trainer):
             1.0, tf.cast(iteration + 1, tf.float32) / max(self.settings.ramp_steps, 1)
         )
         epsilon = share * self.epsilon
-        seed = randomness.key(self.settings.seed, "training_start", iteration)
-        start = x + epsilon * tf.random.stateless_uniform(tf.shape(x), seed, -1.0, 1.0)
+        start, loss, statistics = self._attack(x, epsilon, iteration)
         adversarial, _ = ascent.ascend(
-            lambda images: gradients.logits_of(self.model, images, "batch"),
-            losses.cross_entropy,
+            lambda images: gradients.logits_of(self.model, images, statistics),
+            loss,
             x,
             y,
             start,
@@ -96,3 +114,17 @@ class AdversarialTrainer(Trainer):
             high=self.bounds.high,
         )
         return tf.stop_gradient(adversarial)
+
+    def _attack(
+        self, x: tf.Tensor, epsilon: tf.Tensor, iteration: tf.Tensor
+    ) -> tuple[tf.Tensor, ascent.LossFn, str]:
+        """Start, loss and BatchNorm mode of the objective's attack."""
+        seed = self.settings.seed
+        if self._is_trades:
+            key = randomness.key(seed, "trades_start", iteration)
+            start = x + 0.001 * self.bounds.range * tf.random.stateless_normal(tf.shape(x), key)
+            clean = gradients.logits_of(self.model, x)
+            return start, lambda _, logits: losses.kl_divergence(clean, logits), "moving"
+        key = randomness.key(seed, "training_start", iteration)
+        start = x + epsilon * tf.random.stateless_uniform(tf.shape(x), key, -1.0, 1.0)
+        return start, losses.cross_entropy, "batch"

@@ -1,4 +1,4 @@
-"""Callbacks of every training run: resumable state, history, progress, a stop at the first NaN."""
+"""Callbacks of every training run: a stop at the first NaN, history, state, progress."""
 
 import csv
 import io
@@ -36,7 +36,7 @@ class TrainingState:
 
 
 class TrainingMonitor(keras.callbacks.Callback):
-    """After every epoch: checks loss and weights, appends to the history, saves the state.
+    """Checks loss and weights; stands before callbacks that use the weights.
 
     Raises:
       DivergedError: out of `fit`, when a weight, or the loss at every `check_every`-th iteration or
@@ -46,12 +46,11 @@ class TrainingMonitor(keras.callbacks.Callback):
     def __init__(
         self,
         state: TrainingState,
-        history: pathlib.Path,
         weights: list[Any],
         check_every: int = 50,
     ) -> None:
         super().__init__()
-        self._state, self._history, self._weights = state, history, weights
+        self._state, self._weights = state, weights
         self._check_every, self._epoch = check_every, 0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -63,12 +62,9 @@ class TrainingMonitor(keras.callbacks.Callback):
         self._epoch = epoch + 1
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        row = {name: float(value) for name, value in (logs or {}).items()}
-        self._require_finite(row["loss"], f"epoch {epoch + 1}")
+        self._require_finite(float((logs or {})["loss"]), f"epoch {epoch + 1}")
         if not all(np.isfinite(weight.numpy()).all() for weight in self._weights):
             raise self._diverged(f"a weight is not finite after epoch {epoch + 1}")
-        append_history(self._history, {"epoch": epoch + 1, **row})
-        self._state.save(epoch + 1)
 
     def _require_finite(self, loss: float, place: str) -> None:
         if not np.isfinite(loss):
@@ -78,6 +74,19 @@ class TrainingMonitor(keras.callbacks.Callback):
         saved = int(self._state.epoch.numpy())
         remains = f"the state after epoch {saved} is kept" if saved else "no epoch was saved"
         return DivergedError(f"training diverged: {reason}; {remains}")
+
+
+class TrainingRecord(keras.callbacks.Callback):
+    """Appends the logs of every epoch to the history, then saves the state."""
+
+    def __init__(self, state: TrainingState, history: pathlib.Path) -> None:
+        super().__init__()
+        self._state, self._history = state, history
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        row = {name: float(value) for name, value in (logs or {}).items()}
+        append_history(self._history, {"epoch": epoch + 1, **row})
+        self._state.save(epoch + 1)
 
 
 class RunProgress(keras.callbacks.Callback):

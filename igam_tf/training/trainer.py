@@ -55,6 +55,7 @@ class Trainer(keras.Model, abc.ABC):
         self.iteration = self.add_weight(
             shape=(), dtype="int64", initializer="zeros", trainable=False, name="iteration"
         )
+        self.weight_average: Any = None  # a `WeightAverage` sets itself
         self._trackers = {part: keras.metrics.Mean(part) for part in parts}
         self.built = True  # Keras saves no weights of a model that is not built
 
@@ -158,6 +159,8 @@ class Trainer(keras.Model, abc.ABC):
         with modes.in_mode(step=self.iteration):
             parts, logits = self._train(x, y, weights)
         self.iteration.assign_add(1)
+        if self.weight_average is not None:
+            self.weight_average.update()
         return self._report(parts, self._counts(parts), x, y, logits, weights)
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:

@@ -8,11 +8,11 @@ Robust accuracy on held-out images often falls again while clean accuracy and th
         training.BestWeights("val_pgd10")])
 """
 
-import sys
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from igam_tf import attacks
 from igam_tf.core.bounds import Amount
@@ -76,27 +76,77 @@ class RobustValidation(keras.callbacks.Callback):
             logs[f"val_{self.attack.name}"] = float(np.mean(result.correct))
 
 
-class BestWeights(keras.callbacks.EarlyStopping):
+class BestWeights(keras.callbacks.Callback):
     """Restores a trainer's weights of the best epoch when `fit` ends; never stops `fit`.
 
-    Only weights are restored, the iteration count included: the optimisers keep the momentum and
-    the update count of the last epoch. To go on training from the best epoch, or to keep its
-    weights on disk, use Keras' `ModelCheckpoint(save_best_only=True, save_weights_only=True)`.
+    Among equal epochs the first is the best. Only weights are restored, the iteration count
+    included: the optimisers keep the momentum and the update count of the last epoch. To go on
+    training from the best epoch, or to keep its weights on disk, use Keras' `ModelCheckpoint` with
+    `save_best_only=True, save_weights_only=True`.
 
     Args:
       monitor: the entry of the logs that is compared.
       mode: `"max"` or `"min"`.
+      restore_best_weights: False leaves the last weights at the end; `restore` gives the best.
+
+    Attributes:
+      state: the variables that a resumed training restores; complete after `set_model`.
 
     Raises:
-      InputError: out of `fit`, where the logs lack `monitor`: a misspelt name, or the callback that
-        adds it comes after this one.
+      InputError: another mode; out of `fit`, where the logs lack `monitor`: a misspelt name, or the
+        callback that adds it comes after this one.
     """
 
-    def __init__(self, monitor: str = "val_pgd10", mode: str = "max") -> None:
-        super().__init__(monitor, patience=sys.maxsize, mode=mode, restore_best_weights=True)
+    def __init__(
+        self, monitor: str = "val_pgd10", mode: str = "max", restore_best_weights: bool = True
+    ) -> None:
+        super().__init__()
+        if mode not in ("max", "min"):
+            raise InputError(f"mode: expected max or min, got {mode!r}")
+        self.monitor, self.mode = monitor, mode
+        self.restore_best_weights = restore_best_weights
+        self.state: dict[str, Any] = {}
+
+    @property
+    def epoch(self) -> int:
+        """The best epoch, counted from 1; 0 before the first."""
+        return int(self.state["epoch"].numpy())
+
+    @property
+    def value(self) -> float:
+        """The monitored value of the best epoch."""
+        return float(self.state["value"].numpy())
+
+    def set_model(self, model: keras.Model) -> None:
+        if model is self._model:
+            return
+        super().set_model(model)
+        worst = -np.inf if self.mode == "max" else np.inf
+        self.state = {
+            "epoch": tf.Variable(0, trainable=False),
+            "value": tf.Variable(worst, dtype=tf.float64, trainable=False),
+            "weights": [
+                tf.Variable(w.value, trainable=False, dtype=w.dtype) for w in model.weights
+            ],
+        }
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if self.monitor not in (logs or {}):
             names = ", ".join(logs or {})
             raise InputError(f"BestWeights: {self.monitor} is not in the logs of an epoch: {names}")
-        super().on_epoch_end(epoch, logs)
+        value = float((logs or {})[self.monitor])
+        if value > self.value if self.mode == "max" else value < self.value:
+            self.state["epoch"].assign(epoch + 1)
+            self.state["value"].assign(value)
+            for best, weight in zip(self.state["weights"], self.model.weights, strict=True):
+                best.assign(weight.value)
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        if self.restore_best_weights:
+            self.restore()
+
+    def restore(self) -> None:
+        """Gives the model the weights of the best epoch, if there is one."""
+        if self.epoch:
+            for weight, best in zip(self.model.weights, self.state["weights"], strict=True):
+                weight.assign(best)

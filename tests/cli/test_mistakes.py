@@ -66,6 +66,19 @@ TEACHER = f"--teacher={NOWHERE}"
             ["--network=mnist_cnn"],
             r"network: mnist_cnn takes \(28, 28, 1\), shapes32 has \(32, 32, 3\)",
         ),
+        ("train_robust", ["--objective=kl"], "objective: expected one of pgd, trades, got 'kl'"),
+        (
+            "train_robust",
+            ["--objective=trades", "--attack_steps=0"],
+            "objective: trades needs attack steps, got 0",
+        ),
+        ("train_robust", ["--beta=3"], "beta: it belongs to the objective trades, got pgd"),
+        ("train_robust", ["--ema=1"], "ema: expected a decay of at least 0 and below 1, got 1"),
+        (
+            "train_robust",
+            ["--best_weights"],
+            "best_weights: shapes32 has no validation split; --validation=0.1 holds out",
+        ),
         ("train_robust", ["--width=0"], "width: expected a whole number of at least 1, got '0'"),
         (
             "train_robust",

@@ -22,6 +22,10 @@ f171ee91c2 train_robust
   --noaugmented --pixel_noise=8
 9d24aaec1f train_robust --learning_rates=0.1,0.01,1 --boundaries=5,9 --steps=11 --batch_size=3
   --ramp_steps=4
+e58fbbe7bc train_robust --objective=trades --beta=4 --attack_steps=10
+030997c1fd train_robust --ema=0.99 --best_weights --validation=0.1 --validation_attack=pgd5
+  --validation_epsilon=4/255 --validation_examples=50
+3f897b6a04 train_student --teacher=x --ema=0.999 --best_weights --validation=0.1
 8b7d61478c finetune_teacher --teacher=x
 1a336b4cd1 finetune_teacher --teacher=x --kind=igam_teacher --adapter=mean,crop:28,scale:1/255
   --statistics=moving --normalization=l2 --seed=2

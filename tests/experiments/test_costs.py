@@ -22,6 +22,12 @@ def test_an_adversarial_step_has_the_attacks_gradients_too() -> None:
     assert (cost.images, cost.gradients, dict(cost.passes)) == (56, 112, {OWN: 3 * 56 + 2 * 112})
 
 
+def test_a_step_of_trades_trains_on_two_images_and_has_a_target_for_its_attack() -> None:
+    adversary = dataclasses.replace(ROBUST.adversary, objective="trades")
+    cost = costs.of_training(dataclasses.replace(ROBUST, adversary=adversary))
+    assert (cost.images, cost.gradients, dict(cost.passes)) == (56, 112, {OWN: 7 * 56 + 2 * 112})
+
+
 @pytest.mark.parametrize(
     ("adapter", "passes"), [((), 56), (("pad:32",), 56), (("transposed:32",), 112)]
 )

@@ -15,6 +15,7 @@ from igam_tf.core.progress_bar import ProgressDisplay
 from igam_tf.training.callbacks import (
     RunProgress,
     TrainingMonitor,
+    TrainingRecord,
     TrainingState,
     append_history,
 )
@@ -94,19 +95,15 @@ class RecordedState:
         self.saved.append(epoch)
 
 
-def monitored(
-    tmp_path: pathlib.Path, weight: float = 1.0, **settings: int
-) -> tuple[TrainingMonitor, RecordedState]:
-    state = RecordedState()
-    return TrainingMonitor(
-        state, tmp_path / "history.csv", [tf.Variable([0.0, weight])], **settings
-    ), state
+def monitored(weight: float = 1.0, **settings: int) -> TrainingMonitor:
+    return TrainingMonitor(RecordedState(), [tf.Variable([0.0, weight])], **settings)
 
 
 def test_an_epoch_is_written_and_saved(tmp_path: pathlib.Path) -> None:
-    monitor, state = monitored(tmp_path)
-    monitor.on_epoch_end(0, {"loss": np.float32(0.5), "accuracy": 1})
-    monitor.on_epoch_end(1, {"loss": 0.25, "accuracy": 1})
+    state = RecordedState()
+    record = TrainingRecord(state, tmp_path / "history.csv")
+    record.on_epoch_end(0, {"loss": np.float32(0.5), "accuracy": 1})
+    record.on_epoch_end(1, {"loss": 0.25, "accuracy": 1})
     assert state.saved == [1, 2]
     assert rows(tmp_path / "history.csv") == [
         {"epoch": "1", "loss": "0.5", "accuracy": "1.0"},
@@ -115,32 +112,24 @@ def test_an_epoch_is_written_and_saved(tmp_path: pathlib.Path) -> None:
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
-def test_a_loss_that_is_not_finite_stops_before_anything_is_written(
-    tmp_path: pathlib.Path, bad: float
-) -> None:
-    monitor, state = monitored(tmp_path)
+def test_a_loss_that_is_not_finite_stops(bad: float) -> None:
     with pytest.raises(
         DivergedError,
         match=f"^training diverged: the loss is {bad} at epoch 3; the state after epoch 2 is kept",
     ):
-        monitor.on_epoch_end(2, {"loss": bad})
-    assert not state.saved
-    assert not (tmp_path / "history.csv").exists()
+        monitored().on_epoch_end(2, {"loss": bad})
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_a_weight_that_is_not_finite_stops(tmp_path: pathlib.Path, bad: float) -> None:
-    monitor, state = monitored(tmp_path, weight=bad)
+def test_a_weight_that_is_not_finite_stops(bad: float) -> None:
     with pytest.raises(
         DivergedError, match=r"^training diverged: a weight is not finite after epoch 1"
     ):
-        monitor.on_epoch_end(0, {"loss": 0.5})
-    assert not state.saved
-    assert not (tmp_path / "history.csv").exists()
+        monitored(weight=bad).on_epoch_end(0, {"loss": 0.5})
 
 
-def test_the_loss_is_checked_at_every_so_many_iterations(tmp_path: pathlib.Path) -> None:
-    monitor, _ = monitored(tmp_path, check_every=10)
+def test_the_loss_is_checked_at_every_so_many_iterations() -> None:
+    monitor = monitored(check_every=10)
     monitor.on_train_batch_end(19, {"loss": float("nan")})
     with pytest.raises(DivergedError, match="the loss is nan at iteration 20 of epoch"):
         monitor.on_train_batch_end(20, {"loss": float("nan")})

@@ -9,6 +9,7 @@ POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}  # Keras' policy
 PRECISIONS = tuple(POLICIES)
 NETWORKS = ("wide_resnet", "mnist_cnn")
 INITIAL_WEIGHTS = ("fresh", "keep")  # of a saved network
+OBJECTIVES = ("pgd", "trades")  # of adversarial training
 OPTIMIZERS = ("momentum", "keras_momentum", "adam")
 MATCHED_TO = ("teacher", "other_images", "zero")
 REPORT_FORMATS = ("text", "md", "json", "html")

@@ -1,4 +1,4 @@
-"""The settings of the three trainers, and the two protocols."""
+"""The settings of the three trainers and of what their runs save, and the two protocols."""
 
 import dataclasses
 import types
@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 from igam_tf.core.bounds import Amount
-from igam_tf.core.settings.choices import GRADIENTS_OF, MATCHED_TO, STATISTICS
+from igam_tf.core.settings.choices import GRADIENTS_OF, MATCHED_TO, OBJECTIVES, STATISTICS
 from igam_tf.core.settings.fields import Setting, Settings, optional, values_of
 
 
 @dataclasses.dataclass(frozen=True)
 class Adversary(Settings):
-    """The PGD attack of adversarial training."""
+    """The objective of adversarial training, and the attack inside it."""
 
     epsilon: Annotated[
         Amount, Setting("Radius: n/255 of the pixel range, or a number in pixel units.")
@@ -20,7 +20,9 @@ class Adversary(Settings):
     step_size: Annotated[Amount, Setting("Step size of the attack, in the form of epsilon.")] = 0.0
     steps: Annotated[
         int,
-        Setting("PGD steps per image; 0 trains on clean images.", at_least=0, flag="attack_steps"),
+        Setting(
+            "Attack steps per image; 0 trains on clean images.", at_least=0, flag="attack_steps"
+        ),
     ] = 0
     ramp_steps: Annotated[
         int,
@@ -30,6 +32,62 @@ class Adversary(Settings):
             at_least=0,
         ),
     ] = 0
+    objective: Annotated[
+        str,
+        Setting(
+            "The loss: cross-entropy on adversarial images (pgd; Madry et al. 2018), or "
+            "cross-entropy on clean images plus beta times KL(clean || adversarial) (trades; Zhang "
+            "et al. 2019).",
+            choices=OBJECTIVES,
+            identity="if set",
+        ),
+    ] = "pgd"
+    beta: Annotated[
+        float, Setting("Weight of the KL term of trades.", at_least=0, identity="if set")
+    ] = 6.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FinalWeights(Settings):
+    """Which weights a training run saves; by default those of the last iteration."""
+
+    ema: Annotated[
+        float,
+        Setting(
+            "Decay of an exponential moving average of the trained network's weights, such as "
+            "0.999, which the run saves instead of them; 0 for none.",
+            at_least=0,
+            identity="if set",
+        ),
+    ] = 0.0
+    best_weights: Annotated[
+        bool,
+        Setting(
+            "Validate under an attack after every epoch, and save the weights of the best epoch. "
+            "Needs --validation or a data set with a validation split.",
+            identity="if set",
+        ),
+    ] = False
+    validation_attack: Annotated[
+        str, Setting("With --best_weights, the attack, by its name.", identity="if set")
+    ] = "pgd10"
+    validation_epsilon: Annotated[
+        Amount | None,
+        Setting(
+            "With --best_weights, the attack's radius, in the form of --epsilon; by default that "
+            "of the training attack, or 8/255 without one. Its step size is a quarter.",
+            identity="if set",
+        ),
+    ] = None
+    validation_examples: Annotated[
+        int | None,
+        Setting(
+            "With --best_weights, how many validation images are attacked, the first ones; empty "
+            "for all.",
+            at_least=1,
+            identity="if set",
+        ),
+    ] = 200
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -77,6 +77,7 @@ def test_the_form_is_plain_and_names_its_types() -> None:
     assert plain["teacher"]["type"] == "RobustRun"
     assert plain["teacher"]["adversary"] == {
         "type": "Adversary", "epsilon": "8/255", "step_size": 2.0, "steps": 7, "ramp_steps": 0,
+        "objective": "pgd", "beta": 6.0,
     }  # fmt: skip
     assert plain["adapter"] == ["mean", "crop:28"]
 

@@ -24,6 +24,7 @@ from igam_tf.core.settings.flags import flags_of
 from igam_tf.core.settings.training import (
     AdversarialSettings,
     Adversary,
+    FinalWeights,
     FinetuneSettings,
     IgamSettings,
     PlainSettings,
@@ -78,9 +79,9 @@ def test_an_unknown_keyword_is_named(settings: dict[str, Any]) -> None:
 
 RUNS = {train_robust: RobustRun, finetune_teacher: FinetuneRun, train_student: StudentRun}
 PARTS = {
-    StudentRun: (IgamSettings, Protocol),
+    StudentRun: (IgamSettings, Protocol, FinalWeights),
     FinetuneRun: (FinetuneSettings,),
-    RobustRun: (PlainSettings, Adversary),
+    RobustRun: (PlainSettings, Adversary, FinalWeights),
 }
 
 
