@@ -32,7 +32,7 @@ class AdversarialTrainer(Trainer):
     x' = x + 0.001 * range * N(0, 1). As in the authors' code, it runs with the moving averages: the
     batch's statistics would let each image's x' depend on the others. The loss runs in training
     mode, first on x, then on x', and both passes update the moving averages (the authors' code
-    passes x a second time, which changes nothing but the moving averages).
+    passes x a second time, which without dropout changes the moving averages alone).
 
     The weights' update runs in training mode. `xent` and `accuracy` are of the images under the
     cross-entropy, adversarial ones for pgd and clean ones for trades, which also reports `kl`. In
