@@ -179,6 +179,9 @@ def _with_final_weights(
         average.set_model(setup.trainer)
         callbacks.append(average)
         progress["weight_average"] = average.state
+    for name in ("validation_attack", "validation_epsilon", "validation_examples"):
+        if not run.best_weights and getattr(run, name) != getattr(FinalWeights, name):
+            raise InputError(f"{name}: it needs --best_weights")
     if run.best_weights:
         if dataset.validation is None:
             raise InputError(

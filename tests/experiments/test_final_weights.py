@@ -131,6 +131,8 @@ def test_the_attack_of_validation() -> None:
             robust(best_weights=True, validation_epsilon="300/255"),
             "validation_epsilon: expected 0 to 1, ",
         ),
+        (robust(validation_attack="pgd2"), "validation_attack: it needs --best_weights$"),
+        (robust(validation_examples=None), "validation_examples: it needs --best_weights$"),
         (robust(ema=1.0), "ema: expected a decay of at least 0 and below 1, got 1"),
         (
             robust(adversary=Adversary("8/255", "2/255", 0, objective="trades")),

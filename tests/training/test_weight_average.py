@@ -115,6 +115,13 @@ def test_training_continues_from_the_weights_themselves() -> None:
     assert average.state["updates"].numpy() == 6
 
 
+def test_a_trainer_whose_step_is_compiled_takes_the_callback_too() -> None:
+    trainer = KINDS["finetune"]()
+    fit(trainer)
+    initial, weights = trained(trainer), recorded(trainer, WeightAverage(0.9))
+    assert tiny.relative(trained(trainer), averaged(initial, weights, 0.9)) < 1e-6
+
+
 @pytest.mark.parametrize("decay", [1, -0.1, 1.5])
 def test_a_decay_out_of_range(decay: float) -> None:
     with pytest.raises(
