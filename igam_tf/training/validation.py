@@ -79,10 +79,10 @@ class RobustValidation(keras.callbacks.Callback):
 class BestWeights(keras.callbacks.Callback):
     """Restores a trainer's weights of the best epoch when `fit` ends; never stops `fit`.
 
-    Among equal epochs the first is the best. Only weights are restored, the iteration count
-    included: the optimisers keep the momentum and the update count of the last epoch. To go on
-    training from the best epoch, or to keep its weights on disk, use Keras' `ModelCheckpoint` with
-    `save_best_only=True, save_weights_only=True`.
+    Among equal epochs the first is the best, over all calls of `fit` with this callback. Only
+    weights are restored, the iteration count included: the optimisers keep the momentum and the
+    update count of the last epoch. To go on training from the best epoch, or to keep its weights on
+    disk, use Keras' `ModelCheckpoint(save_best_only=True, save_weights_only=True)`.
 
     Args:
       monitor: the entry of the logs that is compared.

@@ -39,6 +39,11 @@ def test_every_epoch_ends_with_an_attack(kind: str) -> None:
     assert [v.dtype for v in trainer.variables] == before
 
 
+def test_best_weights_need_a_direction() -> None:
+    with pytest.raises(InputError, match=r"^mode: expected max or min, got 'auto'$"):
+        BestWeights("val_pgd3", mode="auto")
+
+
 @pytest.mark.parametrize("order", [1, -1])
 def test_best_weights_need_what_they_monitor(order: int) -> None:
     callbacks = [RobustValidation(HELD_OUT, "pgd3", **AMOUNTS), BestWeights("val_pgd3")][::order]
