@@ -30,13 +30,13 @@ def test_classification_losses(loss: object, expected: np.ndarray, kind: type) -
 
 @pytest.mark.parametrize("scale", [1, 50])
 def test_kl_divergence(scale: float) -> None:
-    others = scale * LOGITS[::-1].astype(np.float64)
-    p, q = (np.exp(z) / np.exp(z).sum(1, keepdims=True) for z in (scale * LOGITS, others))
+    own, others = (scale * logits.astype(np.float64) for logits in (LOGITS, LOGITS[::-1]))
+    p, q = (np.exp(z) / np.exp(z).sum(1, keepdims=True) for z in (own, others))
     expected = [
         sum(a * (np.log(a) - np.log(b)) for a, b in zip(*rows, strict=True) if a > 0)
         for rows in zip(p, q, strict=True)
     ]
-    values = losses.kl_divergence(scale * LOGITS, others.astype(np.float32))
+    values = losses.kl_divergence(own.astype(np.float32), others.astype(np.float32))
     np.testing.assert_allclose(values, expected, rtol=1e-5)
     np.testing.assert_array_equal(losses.kl_divergence(LOGITS, LOGITS), np.zeros(4))
 
