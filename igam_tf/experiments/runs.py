@@ -31,8 +31,10 @@ from igam_tf.training.callbacks import (
     TrainingMonitor,
     TrainingRecord,
     TrainingState,
+    read_history,
 )
 from igam_tf.training.derivatives import check_derivatives
+from igam_tf.training.matching_monitor import MatchingMonitor
 
 
 def directory_of(run: Run, options: Options) -> pathlib.Path:
@@ -90,8 +92,11 @@ def train(run: Run, directory: pathlib.Path, options: Options, resume: bool = Fa
         options.log(f"{run.network.kind}: {check.status}: {check.text}")
     if is_new:
         directory.mkdir(parents=True, exist_ok=True)
-        environment = json.dumps(runtime.environment(), indent=1)
-        files.write_text(directory / "environment.json", environment + "\n")
+        environment = runtime.environment()
+        if dataset.class_names:
+            environment["class_names"] = list(dataset.class_names)
+        text = json.dumps(environment, indent=1)
+        files.write_text(directory / "environment.json", text + "\n")
         files.write_text(directory / "config.json", settings.to_json(run) + "\n")
     _fit(run, directory, options, dataset, setup, min(run.schedule.steps, steps_per_pass))
     if setup.best_weights is not None:
@@ -123,11 +128,14 @@ def _fit(
         f"{directory.name}: {verb_of(run)} on {run.data.dataset}, {total} iterations"
         + (f", resumed at {iteration}" if epoch else "")
     )
+    history = directory / "history.csv"
     callbacks: list[Any] = [
         TrainingMonitor(state, setup.trainer.trainable_weights),
         *setup.callbacks,
-        TrainingRecord(state, directory / "history.csv"),
+        TrainingRecord(state, history),
     ]
+    if isinstance(run, StudentRun):
+        callbacks.insert(0, MatchingMonitor(options.log, read_history(history, epoch)))
     if options.tensorboard:
         callbacks.append(
             keras.callbacks.TensorBoard(str(directory / "tensorboard"), write_graph=False)

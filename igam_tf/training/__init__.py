@@ -12,6 +12,7 @@ from igam_tf.training.adversarial import AdversarialTrainer
 from igam_tf.training.derivatives import DerivativeCheck, check_derivatives
 from igam_tf.training.finetuning import FinetuneTrainer, finetune
 from igam_tf.training.igam import Igam
+from igam_tf.training.matching_monitor import MatchingMonitor
 from igam_tf.training.optimizers import Momentum, SteppedSchedule
 from igam_tf.training.validation import BestWeights, RobustValidation
 from igam_tf.training.weight_average import WeightAverage
@@ -23,6 +24,7 @@ __all__ = [
     "DerivativeCheck",
     "FinetuneTrainer",
     "Igam",
+    "MatchingMonitor",
     "Momentum",
     "Protocol",
     "RobustValidation",

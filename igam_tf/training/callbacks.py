@@ -115,12 +115,16 @@ def append_history(path: pathlib.Path, row: dict[str, float]) -> None:
 
     A run that was interrupted between a line and its state trains that epoch again.
     """
-    rows: list[dict[str, Any]] = []
-    if path.exists():
-        with path.open(newline="") as stream:
-            rows = [r for r in csv.DictReader(stream) if int(r["epoch"]) < row["epoch"]]
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, fieldnames=list(row), lineterminator="\n")
     writer.writeheader()
-    writer.writerows([*rows, row])
+    writer.writerows([*read_history(path, int(row["epoch"]) - 1), row])
     files.write_text(path, text.getvalue())
+
+
+def read_history(path: pathlib.Path, epochs: int) -> list[dict[str, Any]]:
+    """The lines of the first `epochs` epochs, as text by column; none without a file."""
+    if not path.exists():
+        return []
+    with path.open(newline="") as stream:
+        return [row for row in csv.DictReader(stream) if int(row["epoch"]) <= epochs]
