@@ -7,6 +7,7 @@ that was killed continues where it stopped.
   evaluate runs/STUDENT --attacks=pgd20 --statistics=moving,batch
   evaluate runs/STUDENT --attacks=pgd20,strong --num_examples=200 --diagnose --output=student.json
   evaluate runs/STUDENT --attacks=my_attacks.py:momentum,my_package.attacks:mine
+  evaluate runs/STUDENT --attacks=fgsm,pgd5,pgd20 --diagnose --format=html --report=student.html
 
 Attacks:
   fgsm, pgdK        K steps; add -margin or -dlr for another loss, -l2 for the l2 ball,
@@ -22,16 +23,23 @@ Attacks:
 
 import dataclasses
 import pathlib
+import shlex
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from igam_tf.cli import shared
 from igam_tf.core.bounds import Amount
 from igam_tf.core.command import Command
 from igam_tf.core.settings import Setting, values_of
-from igam_tf.core.settings.choices import HEADS, MODES
+from igam_tf.core.settings.choices import HEADS, MODES, REPORT_FORMATS
 from igam_tf.core.settings.datasets import DatasetName, MemoryLimit, SourceSettings
+from igam_tf.core.settings.flags import arguments_of
 from igam_tf.experiments.options import DataDir
+
+if TYPE_CHECKING:
+    from igam_tf.attacks.suites import Suite
+    from igam_tf.data import Dataset
+    from igam_tf.evaluation.records import EvalRecord
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -76,6 +84,18 @@ class EvaluateFlags(SourceSettings):
     batch_size: Annotated[int, Setting("Images per batch.", at_least=1)] = 100
     seed: Annotated[int, Setting("Seed of the random starts.")] = 0
     output: Annotated[pathlib.Path | None, Setting("Write the record to this JSON file.")] = None
+    format: Annotated[
+        str,
+        Setting(
+            "The report as text, as Markdown, as JSON with accuracy by class, or as one HTML page "
+            "with pictures.",
+            choices=REPORT_FORMATS,
+        ),
+    ] = "text"
+    report: Annotated[
+        pathlib.Path | None,
+        Setting("The file of --format. The text is then printed, too."),
+    ] = None
     save_adversarial: Annotated[
         pathlib.Path | None, Setting("Write the adversarial images to this .npz file.")
     ] = None
@@ -96,6 +116,8 @@ def _run(flags: EvaluateFlags) -> None:
     from igam_tf.experiments import trained
     from igam_tf.experiments.scoring import CALIBRATION_SIZE
 
+    if flags.report:
+        files.require_place(flags.report, "report")
     suite = Suite(flags.dataset, flags.epsilon, flags.step_size, flags.attacks)
     if flags.suite == "madry":
         suite = madry_suite(tuple(trained.load_model(flags.model, flags.kind).input_shape[1:]))
@@ -114,7 +136,7 @@ def _run(flags: EvaluateFlags) -> None:
     images: dict[str, Any] | None = {} if flags.save_adversarial else None
     record = evaluation.evaluate(
         model,
-        dataset.test,
+        dataset,
         attacks=suite.attacks,
         epsilon=suite.epsilon,
         step_size=suite.step_size,
@@ -145,9 +167,36 @@ def _run(flags: EvaluateFlags) -> None:
         record = dataclasses.replace(record, diagnosis=diagnosis.to_dict())
         if output:
             files.write_text(output, record.to_json() + "\n")
-    print(report.record_text(record, _published(suite.dataset) if flags.suite else None))
+    text = report.record_text(record, _published(suite.dataset) if flags.suite else None)
+    if flags.report or flags.format == "text":
+        print(text)
+    content = text + "\n"
+    if flags.format != "text":
+        content = _report(flags, suite, record, model, dataset)
+    if flags.report:
+        files.write_text(flags.report, content)
+        print(f"written: {flags.report}")
+    elif flags.format != "text":
+        print(content, end="")
     if flags.save_adversarial and images is not None:
         files.write_arrays(flags.save_adversarial, images)
+
+
+def _report(
+    flags: EvaluateFlags, suite: "Suite", record: "EvalRecord", model: Any, dataset: "Dataset"
+) -> str:
+    """The report in a format other than text."""
+    from igam_tf.experiments.configs import Scoring
+    from igam_tf.report import model_report
+
+    settings = dataclasses.replace(
+        flags, format="text", output=None, report=None, save_adversarial=None
+    )
+    command = shlex.join(["bin/evaluate", *arguments_of(settings)])
+    scoring = Scoring(suite.dataset, record.n, (), suite.epsilon, suite.step_size)
+    return model_report.rendered(
+        record, flags.model, model, dataset, scoring, command, flags.format
+    )
 
 
 def _trained_mode(statistics: Sequence[str]) -> str:

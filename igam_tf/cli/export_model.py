@@ -73,7 +73,11 @@ class ExportModelFlags(Settings):
         Setting("HEIGHT,WIDTH,CHANNELS of the images before --adapter.", at_least=1),
     ] = None
     class_names: Annotated[
-        pathlib.Path | None, Setting("A text file with the name of one class per line.")
+        pathlib.Path | None,
+        Setting(
+            "A text file with the name of one class per line; by default the names of the data set "
+            "that a run directory was trained on, if it has any."
+        ),
     ] = None
     evaluations: Annotated[
         tuple[str, ...],

@@ -136,6 +136,7 @@ def evaluate(
             mode: {name: packed(outcome.correct) for name, outcome in by_name.items()}
             for mode, by_name in outcomes.items()
         },
+        class_names=list(dataset.class_names) if isinstance(dataset, Dataset) else [],
     )
 
 

@@ -48,6 +48,7 @@ class EvalRecord:
       doubts: settings that make an attack weaker than its radius says.
       flags: by mode and attack, which examples are correct: `packed`.
       diagnosis: `igam_tf.evaluation.diagnostics.Diagnosis` as plain data; None without one.
+      class_names: by label; empty where the data set has none.
     """
 
     n: int
@@ -60,6 +61,7 @@ class EvalRecord:
     doubts: list[str] = dataclasses.field(default_factory=list)
     flags: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
     diagnosis: dict[str, Any] | None = None
+    class_names: list[str] = dataclasses.field(default_factory=list)
 
     def count(self, attack: str = "clean", statistics: str | None = None) -> Count:
         """The result under an attack, or without one (`"clean"`); by default in the first mode."""

@@ -129,7 +129,8 @@ def export_from(
       image_shape: of the images that the adapter takes; their range is `bounds`, by default
         [0, 255].
       records: evaluation records for the metadata, beside those in a run directory.
-      settings: as for `export`.
+      settings: as for `export`. The class names of a run directory are those of its data set,
+        unless `class_names` replaces them.
 
     Raises:
       InputError: as `export`; there is no such model, or the adapter does not fit it.
@@ -140,7 +141,10 @@ def export_from(
     if image_shape is not None:
         bounds = PIXELS if settings.get("bounds") is None else as_bounds(settings["bounds"])
         model = models.adapted(model, adapters.parse(adapter), image_shape, bounds)
-    return export(model, out, origin=metadata.origin_of(source, kind, records), **settings)
+    origin = metadata.origin_of(source, kind, records)
+    if settings.get("class_names") is None:
+        settings["class_names"] = (origin.environment or {}).get("class_names")
+    return export(model, out, origin=origin, **settings)
 
 
 def _named(target: pathlib.Path, format: str) -> pathlib.Path:

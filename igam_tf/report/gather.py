@@ -17,11 +17,11 @@ from igam_tf.report.table_document import (
     Figure,
     PublishedFigure,
     Row,
-    checks_of,
+    diagnosis_of,
     figure_of,
 )
 
-_TITLES = {"clean": "Clean", "fgsm": "FGSM", STRONG: STRONG}
+_TITLES = {"clean": "Clean", STRONG: STRONG}
 
 
 def document(
@@ -48,12 +48,17 @@ def document(
         seed,
         table.title,
         None if record is None else _conditions(table, record),
-        {column: _TITLES.get(column, column.upper()) for column in columns},
+        {column: _title(column) for column in columns},
         bool(table.published),
         tuple(_row(table, name, results[name], seed, flags.get(name, ())) for name in results),
         tuple(_findings(table, results)),
         environment(records),
     )
+
+
+def _title(column: str) -> str:
+    """A column's title; the stages of a chain, `strong: apgd-ce`, have their own names."""
+    return _TITLES.get(column) or (column if ": " in column else column.upper())
 
 
 def environment(records: Iterable[EvalRecord]) -> dict[str, tuple[str, ...]]:
@@ -92,7 +97,7 @@ def _row(table: Table, name: str, result: Result, seed: int, flags: Sequence[str
             if column in ours
         },
         doubts,
-        (*doubts, *_warnings(strong)),
+        (*doubts, *_warnings(record, strong)),
         pathlib.Path(result.directory).name if result.directory else None,
         result.command or shlex.join(command),
         None if isinstance(run, Absent) else settings.to_dict(run),
@@ -115,19 +120,21 @@ def _figures(
     return figures
 
 
-def _warnings(strong: EvalRecord | None) -> list[str]:
-    warnings = [check for check in checks_of(strong) if check.verdict == "WARN"]
+def _warnings(record: EvalRecord | None, strong: EvalRecord | None) -> list[str]:
+    diagnosis = diagnosis_of(record, strong)
+    warnings = [check for check in diagnosis.checks if check.verdict == "WARN"] if diagnosis else []
     return [f"{check.name}: {check.says}. {check.meaning}" for check in warnings]
 
 
 def _conditions(table: Table, record: EvalRecord) -> Conditions:
     bounds, scoring = Bounds(*record.bounds), table.scoring
+    norms = {str(spec["norm"]): None for spec in record.attacks.values() if "norm" in spec}
     epsilon = bounds.amount(scoring.epsilon)
     step = bounds.amount(scoring.step_size, "step_size")
     return Conditions(
         scoring.dataset,
         record.n,
-        "linf",
+        ", ".join(norms) or "linf",
         epsilon,
         bounds.describe(epsilon),
         step,

@@ -1,8 +1,8 @@
-"""The pictures of a table's HTML page: k-curves from its records, input gradients of its models."""
+"""The pictures of an HTML page: k-curves from records, input gradients of models."""
 
-import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
+import keras
 import numpy as np
 
 from igam_tf import data
@@ -33,17 +33,42 @@ def of_table(
     records = {name: result.record for name, result in results.items() if result.record}
     if not records:
         return []
-    pictures: list[Picture | str] = []
+    batch_size = min(table.scoring.batch_size, next(iter(records.values())).n)
+
+    def networks(dataset: data.Dataset) -> Iterator[tuple[str, keras.Model]]:
+        for name in records:
+            if place := results[name].directory:
+                other = weights.get(name)
+                path, kind = (other.path, other.kind) if other else (place, None)
+                yield name, trained.load_for(dataset, path, kind)
+
+    try:
+        dataset = data.load(
+            table.scoring.dataset, options.data_dir, train_size=1, test_size=batch_size
+        )
+        gradients: Picture | str = _gradients(records, networks(dataset), dataset, batch_size)
+    except InputError as error:
+        gradients = _reason(error)
+    return [*_all_curves(records), gradients]
+
+
+def of_model(
+    name: str, record: EvalRecord, model: keras.Model, dataset: data.Dataset
+) -> list[Picture | str]:
+    """The same for one model; `dataset` is the one that it was evaluated on."""
+    records, networks = {name: record}, iter([(name, model)])
+    try:
+        gradients: Picture | str = _gradients(records, networks, dataset, record.batch_size)
+    except InputError as error:
+        gradients = _reason(error)
+    return [*_all_curves(records), gradients]
+
+
+def _all_curves(records: Mapping[str, EvalRecord]) -> Iterator[Picture]:
     for mode in MODES:
         scored = {name: record for name, record in records.items() if mode in record.results}
         if any(len(curves.curve_of(record, mode)) > 1 for record in scored.values()):
-            pictures.append(_curves(scored, mode))
-    places = {name: results[name].directory for name in records}
-    try:
-        pictures.append(_gradients(table, records, places, weights, options))
-    except InputError as error:
-        pictures.append(f"Input gradients are not shown: {error}")
-    return pictures
+            yield _curves(scored, mode)
 
 
 def _curves(records: Mapping[str, EvalRecord], mode: str) -> Picture:
@@ -61,33 +86,26 @@ def _curves(records: Mapping[str, EvalRecord], mode: str) -> Picture:
 
 
 def _gradients(
-    table: Table,
     records: Mapping[str, EvalRecord],
-    places: Mapping[str, pathlib.Path | None],
-    weights: Mapping[str, Weights],
-    options: Options,
+    networks: Iterator[tuple[str, keras.Model]],
+    dataset: data.Dataset,
+    batch_size: int,
 ) -> Picture:
     """Input gradients on the first batch that was scored, each row's in its own BatchNorm mode.
 
     The picture shows one image of each of the first classes.
     """
     n = next(iter(records.values())).n
-    batch = min(table.scoring.batch_size, n)
-    dataset = data.load(table.scoring.dataset, options.data_dir, train_size=1, test_size=batch)
-    images, labels = dataset.test.select(np.arange(batch))
+    images, labels = dataset.test.select(np.arange(min(batch_size, n)))
     indices = gradient_images.one_of_each(labels, _EXAMPLES)
     gradients: dict[str, np.ndarray] = {}
     modes: dict[str, None] = {}
-    for name, place in places.items():
-        if place is None:
-            continue
-        path, kind = (weights[name].path, weights[name].kind) if name in weights else (place, None)
-        model = trained.load_for(dataset, path, kind)
+    for name, model in networks:
         mode = _own_mode(records[name])
         of_all = gradient_images.input_gradients({name: model}, images, labels, mode)
         gradients[name] = of_all[name][indices]
         modes[mode] = None
-    captions = [f"class {label}" for label in labels[indices]]
+    captions = [_caption(dataset, label) for label in labels[indices]]
     grid = gradient_images.gradient_grid(images[indices], gradients, captions, dataset.bounds)
     return Picture(
         f"Input gradients of the cross-entropy on test images of {dataset.name} "
@@ -97,6 +115,15 @@ def _gradients(
         f"{', '.join(gradients)}.",
         style.png_bytes(grid, DPI),
     )
+
+
+def _reason(error: InputError) -> str:
+    return f"Input gradients are not shown: {error}"
+
+
+def _caption(dataset: data.Dataset, label: int) -> str:
+    """The class's name, shortened to the room beside an image, or its label."""
+    return dataset.class_names[label][:12] if dataset.class_names else f"class {label}"
 
 
 def _own_mode(record: EvalRecord) -> str:

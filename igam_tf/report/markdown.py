@@ -27,7 +27,8 @@ def escaped(words: str) -> str:
 def _document(document: Document) -> str:
     rows = document.rows
     heading = escaped(document.heading)
-    lines = [f"### {heading} (preset {document.preset}, seed {document.seed})", ""]
+    place = f" (preset {document.preset}, seed {document.seed})" if document.name else ""
+    lines = [f"### {heading}{place}", ""]
     body = (line for row in rows for line in _row(document, row))
     lines += _table(["row", "BatchNorm"], document.columns.values(), body)
     if conditions := plain_text.conditions(document, "Beside"):
@@ -40,7 +41,8 @@ def _document(document: Document) -> str:
     lines += _list("Diagnostics:", verdicts)
     findings = [claims.finding_text(finding) for finding in document.findings]
     lines += _list("The paper's claims, on these figures:", findings)
-    lines += ["", "Each row alone:", "", "```", *(row.command for row in rows), "```"]
+    title = "Each row alone:" if document.name else "The command:"
+    lines += ["", title, "", "```", *(row.command for row in rows), "```"]
     if document.environment:
         values = [f"{key} {', '.join(texts)}" for key, texts in document.environment.items()]
         lines += ["", escaped(f"Measured with {'; '.join(values)}.")]

@@ -120,7 +120,7 @@ def conditions(document: Document, place: str = "Below") -> list[str]:
 
 def strong_words(document: Document) -> tuple[str, str] | None:
     """Two lines that explain the column `strong`; None if no row has it."""
-    record = next((row.strong for row in document.rows if row.strong), None)
+    record = next((row.strong_record for row in document.rows if row.strong_record), None)
     if record is None:
         return None
     queries = next((each["queries"] for each in record.attacks.values() if "queries" in each), 5000)

@@ -1,5 +1,7 @@
 """A reproduced table as plain data, from which its text, Markdown, JSON and HTML are made.
 
+The report of one model (`igam_tf.report.model_report`) is a table of one row without a name.
+
 Accuracies, intervals and differences are in percent. A `Figure` also has the counts behind it.
 """
 
@@ -51,6 +53,21 @@ class Conditions:
 
 
 @dataclasses.dataclass(frozen=True)
+class ClassFigures:
+    """A class of one model's report.
+
+    Attributes:
+      name: the class's name, or else its label.
+      n: images of this class.
+      figures: by BatchNorm mode and column.
+    """
+
+    name: str
+    n: int
+    figures: dict[str, dict[str, Figure]]
+
+
+@dataclasses.dataclass(frozen=True)
 class Row:
     """A row of a table.
 
@@ -66,6 +83,7 @@ class Row:
       config: `igam_tf.core.settings.to_dict` of the run; None where the table declares none.
       record: the whole evaluation.
       strong: the evaluation under the strong attacks, with its diagnosis.
+      classes: accuracy by class, in one model's report; classes without images are left out.
     """
 
     name: str
@@ -81,18 +99,32 @@ class Row:
     config: dict[str, Any] | None
     record: EvalRecord | None
     strong: EvalRecord | None
+    classes: tuple[ClassFigures, ...] = ()
+
+    @property
+    def diagnosis(self) -> Diagnosis | None:
+        return diagnosis_of(self.record, self.strong)
 
     @property
     def checks(self) -> tuple[Check, ...]:
         """The checks of the diagnosis; empty without one."""
-        return checks_of(self.strong)
+        return self.diagnosis.checks if self.diagnosis else ()
+
+    @property
+    def strong_record(self) -> EvalRecord | None:
+        """The record with the chain `strong`; None where it did not run."""
+        for record in (self.strong, self.record):
+            if record and any(STRONG in counts for counts in record.results.values()):
+                return record
+        return None
 
 
 @dataclasses.dataclass(frozen=True)
 class Document:
-    """A table reproduced with one seed.
+    """A table reproduced with one seed, or one model.
 
     Attributes:
+      name, preset: empty for one model, whose `title` has its name.
       conditions: None if no row was scored.
       columns: title by name, in order; `strong` is the last column if any row has it.
       compares: whether the paper has figures for this table.
@@ -112,7 +144,7 @@ class Document:
 
     @property
     def heading(self) -> str:
-        return f"Table {self.name}: {self.title}"
+        return f"Table {self.name}: {self.title}" if self.name else self.title
 
     @property
     def compared(self) -> str | None:
@@ -135,6 +167,7 @@ def figure_of(count: Count) -> Figure:
     return Figure(100 * count.accuracy, interval, count.correct, count.n, count.never_fooled)
 
 
-def checks_of(strong: EvalRecord | None) -> tuple[Check, ...]:
-    """The checks of the diagnosis; empty without one."""
-    return Diagnosis.from_dict(strong.diagnosis).checks if strong and strong.diagnosis else ()
+def diagnosis_of(record: EvalRecord | None, strong: EvalRecord | None) -> Diagnosis | None:
+    """The diagnosis in the record of the strong attacks, or else in the whole evaluation's."""
+    content = next((each.diagnosis for each in (strong, record) if each and each.diagnosis), None)
+    return None if content is None else Diagnosis.from_dict(content)

@@ -8,18 +8,14 @@ import keras
 from igam_tf.core.errors import InputError
 from igam_tf.training.igam import Igam
 
-# The thresholds separate the histories in results/*.json: those of robust students on one side,
-# those of students that failed on the other. docs/what_numbers_mean.md has the figures.
-WON = (
-    0.995  # disc_accuracy: robust students end at up to 0.992, those with too little pull at 1.000
-)
-LOST = 0.55  # disc_accuracy: 0.57 and more, but for a first epoch; the student that broke had 0.53
-LOW_COSINE = (
-    0.2  # between gradients: a student with 0.25 matched its teacher, at disc_accuracy 0.54
-)
-SHORT = 0.2  # student_norm over teacher_norm: 0.23 and more; the student that broke had 0.14
-VANISHED = 1e-7  # a mean norm; the smallest one recorded is 2e-5, of pixels in [0, 255]
-COLLAPSED = 2 / 3  # accuracy over the best: 0.72 and more; those that broke had 0.52 and less
+# The thresholds separate the histories in results/*.json: those of robust students from those of
+# students that failed. docs/what_numbers_mean.md has the figures.
+HIGHEST_ACCURACY = 0.995  # disc_accuracy: robust 0.992 at most, failed (too weak a pull) 1.000
+LOWEST_ACCURACY = 0.55  # disc_accuracy: robust 0.56 at least, failed 0.53
+LOWEST_COSINE = 0.2  # between gradients: 0.25 is a match in spite of a disc_accuracy of 0.54
+LOWEST_RATIO = 0.2  # student_norm over teacher_norm: robust 0.23 at least, failed 0.14
+LOWEST_NORM = 1e-7  # the smallest mean norm in the records is 2e-5, of pixels in [0, 255]
+LOWEST_SHARE = 2 / 3  # accuracy over the best: robust 0.72 at least, failed 0.52 at most
 
 
 class MatchingMonitor(keras.callbacks.Callback):
@@ -73,22 +69,22 @@ class MatchingMonitor(keras.callbacks.Callback):
         settings = self.model.settings
         # Without L_adv the student does not hear of the discriminator, which begins at chance.
         if settings.lambda_adv and self._matching_epochs > 1:
-            if of_discriminator >= WON:
-                yield "won", _won(of_discriminator, student, teacher)
-            if of_discriminator < LOST and cosine < LOW_COSINE:
-                yield "lost", _lost(of_discriminator, cosine)
+            if of_discriminator >= HIGHEST_ACCURACY:
+                yield "win", _discriminator_wins(of_discriminator, student, teacher)
+            if of_discriminator < LOWEST_ACCURACY and cosine < LOWEST_COSINE:
+                yield "loss", _discriminator_loses(of_discriminator, cosine)
         if settings.matched_to != "zero":
-            if teacher <= VANISHED:
-                yield "vanished", _teacher_vanished(teacher)
-            elif student <= max(VANISHED, SHORT * teacher):
-                yield "vanished", _student_vanished(student, teacher)
+            if teacher <= LOWEST_NORM:
+                yield "vanishing", _teacher_vanishes(teacher)
+            elif student <= max(LOWEST_NORM, LOWEST_RATIO * teacher):
+                yield "vanishing", _student_vanishes(student, teacher)
         chance = 1 / self.model.student.output_shape[-1]
-        if self._best > 2 * chance and accuracy < COLLAPSED * self._best:
+        if self._best > 2 * chance and accuracy < LOWEST_SHARE * self._best:
             weights = settings.lambda_adv, settings.lambda_diff
-            yield "collapsed", _collapsed(accuracy, self._best, *weights)
+            yield "collapse", _accuracy_collapses(accuracy, self._best, *weights)
 
 
-def _won(accuracy: float, student: float, teacher: float) -> str:
+def _discriminator_wins(accuracy: float, student: float, teacher: float) -> str:
     return (
         f"the discriminator has won: disc_accuracy {accuracy:.3f} (student_norm {student:.1e}, "
         f"teacher_norm {teacher:.1e}), so L_adv teaches little. Where student_norm is larger, "
@@ -96,7 +92,7 @@ def _won(accuracy: float, student: float, teacher: float) -> str:
     )
 
 
-def _lost(accuracy: float, cosine: float) -> str:
+def _discriminator_loses(accuracy: float, cosine: float) -> str:
     return (
         f"the discriminator has lost: disc_accuracy {accuracy:.2f}, chance is 0.5, at cosine "
         f"{cosine:.2f}; the student misleads it and does not match. Lower lambda_adv or "
@@ -104,21 +100,21 @@ def _lost(accuracy: float, cosine: float) -> str:
     )
 
 
-def _student_vanished(student: float, teacher: float) -> str:
+def _student_vanishes(student: float, teacher: float) -> str:
     return (
         f"gradients vanish: student_norm {student:.1e}, teacher_norm {teacher:.1e}. Lower "
         "lambda_diff"
     )
 
 
-def _teacher_vanished(teacher: float) -> str:
+def _teacher_vanishes(teacher: float) -> str:
     return (
         f"gradients vanish: teacher_norm {teacher:.1e} leaves nothing to match. Check the "
         "teacher's accuracy, its adapter and teacher_statistics, or set gradient_of=xent"
     )
 
 
-def _collapsed(accuracy: float, best: float, lambda_adv: float, lambda_diff: float) -> str:
+def _accuracy_collapses(accuracy: float, best: float, lambda_adv: float, lambda_diff: float) -> str:
     return (
         f"clean accuracy collapses: accuracy {accuracy:.2f}, the best was {best:.2f}. Lower "
         f"lambda_adv ({lambda_adv:g}) or lambda_diff ({lambda_diff:g})"

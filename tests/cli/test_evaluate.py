@@ -35,6 +35,30 @@ def test_evaluate(
     assert not list(output.parent.glob("*.parts"))
 
 
+def test_reports(
+    pipeline: Pipeline, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path
+) -> None:
+    page, record = tmp_path / "new/page.html", tmp_path / "record.json"
+    arguments = [str(pipeline.student), "--attacks=fgsm,pgd2", "--epsilon=4", "--num_examples=6"]
+    files = [f"--report={page}", f"--output={record}"]
+    assert run("evaluate", *arguments, "--format=html", *files) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("n = 6, pixels in ")
+    assert text.endswith(f"written: {page}\n")
+    html = re.sub("<.*?>", "", page.read_text())
+    assert f"bin/evaluate {pipeline.student} --attacks=fgsm,pgd2 --epsilon=4 --num_exam" in html
+    assert json.loads(record.read_text())["n"] == 6  # --output is the record in every format
+    assert run("evaluate", *arguments, "--format=json") == 0
+    (table,) = json.loads(capsys.readouterr().out)["tables"]  # in place of the text
+    assert table["rows"][0]["record"]["results"] == json.loads(record.read_text())["results"]
+    assert sum(each["n"] for each in table["rows"][0]["classes"]) == 6
+    copy = tmp_path / "copy.txt"
+    assert run("evaluate", *arguments, f"--report={copy}") == 0
+    assert copy.read_text() == capsys.readouterr().out.removesuffix(f"written: {copy}\n")
+    message = f"report: {tmp_path} is a directory, expected a file's name"
+    require_one_line(capsys, "evaluate", [*arguments, f"--report={tmp_path}"], message)
+
+
 @pytest.mark.slow  # diagnostics and three models
 def test_transfer_doubts_diagnosis_and_images(
     pipeline: Pipeline, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path

@@ -21,6 +21,7 @@ FLAGS = {
     for place, mode in enumerate(("batch", "moving"))
 }
 DOUBTS = ["pgd2: 2 steps of 2 do not reach its radius 8"]
+NAMES = ["cat", "dog"]
 DIAGNOSIS = {"findings": [{"name": "steps", "passed": True, "numbers": [0.25, None]}]}
 
 
@@ -37,9 +38,9 @@ def record() -> EvalRecord:
         for mode, by_name in FLAGS.items()
     }
     attacks = {"apgd-ce": {"name": "apgd-ce", "epsilon": 8.0}}
-    return EvalRecord(
-        SIZE, 5, 0, (0.0, 255.0), attacks, results, {"revision": None}, DOUBTS, flags, DIAGNOSIS
-    )
+    environment = {"revision": None}
+    optional = (DOUBTS, flags, DIAGNOSIS, NAMES)
+    return EvalRecord(SIZE, 5, 0, (0.0, 255.0), attacks, results, environment, *optional)
 
 
 @pytest.mark.parametrize("size", [1, 7, 8, 9, 16, 100])
@@ -79,10 +80,10 @@ def test_there_and_back_nothing_changes() -> None:
 
 def test_records_of_an_older_version_load() -> None:
     fields = json.loads(record().to_json())
-    for name in ("doubts", "flags", "diagnosis"):
+    for name in ("doubts", "flags", "diagnosis", "class_names"):
         del fields[name]
     old = EvalRecord.from_json(json.dumps(fields))
-    assert old == dataclasses.replace(record(), doubts=[], flags={}, diagnosis=None)
+    assert old == dataclasses.replace(record(), doubts=[], flags={}, diagnosis=None, class_names=[])
     assert old.count("strong").correct == FLAGS["batch"]["strong"].sum()
     with pytest.raises(InputError, match=r"^record: it does not say which examples are right"):
         old.right("strong")

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import pathlib
 
+import numpy as np
 import pytest
 
 from igam_tf.core import runtime, settings
@@ -38,6 +39,19 @@ def test_what_a_finished_run_holds(finished: Options, kind: str) -> None:
     assert all(float(row["loss"]) > 0 for row in rows)
     if kind == "student":  # four of seven iterations before the matching begins
         assert [float(row["matching"]) for row in rows] == pytest.approx([0, 2 / 3, 1])
+
+
+def test_class_names_are_in_the_environment(tmp_path: pathlib.Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (24, 28, 28, 1), np.uint8) / np.float32(255)
+    labels, names = np.arange(24) % 10, [f"digit {label}" for label in range(10)]
+    arrays = {"x_train": images, "y_train": labels, "x_test": images, "y_test": labels}
+    np.savez(tmp_path / "own.npz", **arrays, class_names=np.array(names))
+    own = Data(f"npz:{tmp_path / 'own.npz'}", augmented=False)
+    run = dataclasses.replace(small.ROBUST, data=own, schedule=Schedule(1, 8, (0.1,)))
+    runs.train(run, tmp_path / "run", small.options(tmp_path))
+    environment = json.loads((tmp_path / "run" / "environment.json").read_text())
+    assert environment.keys() == {*runtime.environment(), "class_names"}
+    assert environment["class_names"] == names
 
 
 def test_teachers_are_trained_before_and_left_alone(finished: Options) -> None:

@@ -48,6 +48,19 @@ def test_metadata(exported: pathlib.Path, model: keras.Model) -> None:
     }
 
 
+def test_class_names_of_a_run_directory(model: keras.Model, tmp_path: pathlib.Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    model.save(run / "model.keras")
+    (run / "environment.json").write_text('{"class_names": ["x", "y", "z"]}')
+    names = {}
+    for number, settings in enumerate(({}, {"class_names": ["a", "b", "c"]})):
+        out = tmp_path / f"{number}.keras"
+        exported = export.export_from(run, out, format="keras", **settings)
+        names[number] = exported.metadata["classes"]["names"]
+    assert names == {0: ["x", "y", "z"], 1: ["a", "b", "c"]}
+
+
 @pytest.mark.parametrize("name", [None, "per_image", "unit_norm", "l2"])
 def test_the_normalization_in_the_metadata(name: str | None) -> None:
     inner = models.wide_resnet(2, 1, 1, (4, 4, 3), name) if name else models.mnist_cnn(2, (1, 1), 1)

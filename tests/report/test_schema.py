@@ -24,7 +24,7 @@ CONDITIONS = {
 }
 ROW = {
     *("name", "absent", "note", "figures", "compared", "published", "doubts", "warnings"),
-    *("directory", "command", "config", "record", "strong"),
+    *("directory", "command", "config", "record", "strong", "classes"),
 }
 
 
@@ -101,6 +101,7 @@ def test_one_seed_has_no_summary_and_nan_becomes_null() -> None:
         table_document.Document,
         table_document.Conditions,
         table_document.Row,
+        table_document.ClassFigures,
         table_document.Figure,
         table_document.PublishedFigure,
         summary.Summary,

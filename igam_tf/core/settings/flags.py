@@ -132,6 +132,24 @@ def build(settings: type[S], values: flags.FlagValues, arguments: Sequence[str] 
     return _replace(settings, {**values.flag_values_dict(), **texts})
 
 
+def arguments_of(settings: Settings) -> list[str]:
+    """The command line that `build` makes these settings of; defaults are left out."""
+    defaults = {flag.name: flag.default for flag in flags_of(type(settings))}
+    arguments: list[str] = []
+    for flag in flags_of(settings):
+        if flag.default == defaults[flag.name]:
+            continue
+        if flag.positional:
+            arguments.append(flag.default_text())
+        elif flag.boolean:
+            arguments.append(f"--{'' if flag.default else 'no'}{flag.name}")
+        elif flag.repeated:
+            arguments += [f"--{flag.name}={item}" for item in flag.default]
+        else:
+            arguments.append(f"--{flag.name}={flag.default_text()}")
+    return arguments
+
+
 def _replace(settings: Any, values: Mapping[str, Any]) -> Any:
     """A settings class or instance, as an instance with the flags' values."""
     changes: dict[str, Any] = {}

@@ -64,9 +64,10 @@ def _sections(document: Document, pictures: Mapping[int, Sequence[Any]]) -> dict
     sections = (
         ("accuracy", "Accuracy", document.columns),
         ("claims", "The paper's claims", document.findings),
+        ("classes", "Classes", any(row.classes for row in document.rows)),
         ("diagnostics", "Diagnostics", any(row.checks for row in document.rows)),
         ("pictures", "Curves and input gradients", pictures.get(document.seed)),
-        ("rows", "How to run each row", document.rows),
+        ("rows", "How to run each row" if document.name else "How to repeat it", document.rows),
         ("environment", "Environment", document.environment),
     )
     return {name: title for name, title, content in sections if content}
@@ -74,8 +75,13 @@ def _sections(document: Document, pictures: Mapping[int, Sequence[Any]]) -> dict
 
 def _settings(record: EvalRecord, attack: str) -> str:
     """The settings behind a count. The count of the whole chain has those of its stages."""
+    names = {name for counts in record.results.values() for name in counts}
     if attack == STRONG and record.attacks:
-        return "; then ".join(f"{stage}: {spec['shown']}" for stage, spec in record.attacks.items())
+        return "; then ".join(
+            f"{name}: {spec['shown']}"
+            for name, spec in record.attacks.items()
+            if name not in names or f"{STRONG}: {name}" in names
+        )
     return str(record.attacks.get(attack.removeprefix(f"{STRONG}: "), {}).get("shown", ""))
 
 

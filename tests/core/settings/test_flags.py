@@ -10,7 +10,7 @@ from absl import flags as absl_flags
 from igam_tf.core.bounds import Amount
 from igam_tf.core.errors import InputError
 from igam_tf.core.settings import Setting, Settings
-from igam_tf.core.settings.flags import build, define, flags_of
+from igam_tf.core.settings.flags import arguments_of, build, define, flags_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +41,13 @@ def parsed(*arguments: str) -> Example:
 
 def test_without_flags_the_defaults_hold() -> None:
     assert parsed("m", "--teacher=t") == Example(model="m", teacher="t")
+
+
+def test_settings_as_the_command_line_that_builds_them() -> None:
+    arguments = ["m", "--teacher=t", "--network=large", "--nofast", "--rates=0.1,2.0"]
+    arguments += ["--names=a,b", "--names=c", "--epsilon=4/255", "--limit=3", "--output=deep/file"]
+    assert arguments_of(parsed(*arguments)) == arguments
+    assert arguments_of(parsed("m", "--teacher=t")) == ["m", "--teacher=t"]
 
 
 def test_every_form_of_flag() -> None:
