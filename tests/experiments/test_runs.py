@@ -41,6 +41,13 @@ def test_what_a_finished_run_holds(finished: Options, kind: str) -> None:
         assert [float(row["matching"]) for row in rows] == pytest.approx([0, 2 / 3, 1])
 
 
+def test_a_student_in_trouble_is_logged(finished: Options, tmp_path: pathlib.Path) -> None:
+    lines: list[str] = []
+    run = dataclasses.replace(small.STUDENT, lambda_diff=1e4)
+    runs.train(run, tmp_path / "run", dataclasses.replace(finished, log=lines.append))
+    assert [line for line in lines if line.startswith("WARNING epoch ")]
+
+
 def test_class_names_are_in_the_environment(tmp_path: pathlib.Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (24, 28, 28, 1), np.uint8) / np.float32(255)
     labels, names = np.arange(24) % 10, [f"digit {label}" for label in range(10)]

@@ -1,5 +1,6 @@
 """The page in a browser: it fits a phone, sends no request and shows its pictures."""
 
+import dataclasses
 import html
 import json
 import pathlib
@@ -12,6 +13,7 @@ import pytest
 
 from igam_tf import report
 from igam_tf.experiments import summary
+from igam_tf.report.table_document import ClassFigures
 
 from . import samples
 
@@ -69,11 +71,20 @@ def pages() -> dict[str, str]:
     means = summary.summarise(samples.TABLE, by_seed)
     several = report.report_html(documents, means, pictures)
     one = report.report_html([documents[0]], None, pictures)
-    return {"one": one, "several": several, "unfolded": one.replace("<details>", "<details open>")}
+    row = documents[0].rows[0]
+    classes = (ClassFigures("a long name of a class" * 3, 4, row.figures),) * 3
+    rows = (dataclasses.replace(row, classes=classes),)
+    classified = dataclasses.replace(documents[0], name="", preset="", rows=rows)
+    return {
+        "one": one,
+        "several": several,
+        "unfolded": one.replace("<details>", "<details open>"),
+        "model": report.report_html([classified], None, pictures),
+    }
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("kind", ["one", "several", "unfolded"])
+@pytest.mark.parametrize("kind", ["one", "several", "unfolded", "model"])
 def test_the_page_fits(kind: str, width: int, tmp_path: pathlib.Path) -> None:
     page = measured(pages()[kind], width, tmp_path)
     assert page["width"] == width

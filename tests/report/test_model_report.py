@@ -101,7 +101,7 @@ def test_the_page(record: EvalRecord, run: pathlib.Path, dataset: data.Dataset) 
     assert page.one("h1").text == page.one("title").text.removesuffix(" (igam_tf)")
     assert page.one("h1").text == "student on folder:images"
     assert [element.text for element in page.all("h2")] == [
-        *("Warnings", "Accuracy", "Classes", "Diagnostics", "Curves and input gradients"),
+        *("Warnings", "Accuracy", "Diagnostics", "Curves and input gradients", "Classes"),
         *("How to repeat it", "Environment"),
     ]
     moving, batch, grid = page.all("img")

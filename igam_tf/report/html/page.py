@@ -64,9 +64,9 @@ def _sections(document: Document, pictures: Mapping[int, Sequence[Any]]) -> dict
     sections = (
         ("accuracy", "Accuracy", document.columns),
         ("claims", "The paper's claims", document.findings),
-        ("classes", "Classes", any(row.classes for row in document.rows)),
         ("diagnostics", "Diagnostics", any(row.checks for row in document.rows)),
         ("pictures", "Curves and input gradients", pictures.get(document.seed)),
+        ("classes", "Classes", any(row.classes for row in document.rows)),
         ("rows", "How to run each row" if document.name else "How to repeat it", document.rows),
         ("environment", "Environment", document.environment),
     )
