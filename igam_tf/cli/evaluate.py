@@ -156,6 +156,7 @@ def _run(flags: EvaluateFlags) -> None:
         diagnosis = diagnostics.diagnose(
             model,
             dataset.test.first(flags.num_examples),
+            bounds=record.bounds,
             epsilon=suite.epsilon,
             step_size=suite.step_size,
             batch_size=flags.batch_size,
