@@ -1,6 +1,5 @@
 """Warnings of students' epochs: on numbers, on every recorded history, and out of `fit`."""
 
-import pathlib
 import types
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,14 +7,13 @@ from typing import Any
 import pytest
 
 from igam_tf.core.errors import InputError
-from igam_tf.experiments.study import Study
 from igam_tf.training import MatchingMonitor
 from igam_tf.training.igam import Igam
 
 from .. import tiny
+from ..page_tables import ROOT, STUDIES, tables_of
 from .trainers import KINDS, fit
 
-RESULTS = pathlib.Path(__file__).resolve().parents[2] / "results"
 HEALTHY = {
     **{"accuracy": 0.9, "matching": 1.0, "disc_accuracy": 0.95, "cosine": 0.02},
     **{"student_norm": 5e-4, "teacher_norm": 8e-4},
@@ -85,10 +83,7 @@ def test_a_resumed_run_keeps_its_best_accuracy_and_what_was_logged() -> None:
 
 def recorded() -> Iterator[tuple[str, dict[str, Any], list[dict[str, Any]], float]]:
     """Table and row, settings, epochs and PGD-20 of every student in results/*.json."""
-    for path in sorted(RESULTS.glob("*.json")):
-        if path.name == "benchmark.json":
-            continue
-        study = Study.load(path)
+    for document, study in STUDIES.items():
         for table in study.tables:
             for name, row in table.rows.items():
                 run = study.runs.get(row.run or "")
@@ -100,7 +95,7 @@ def recorded() -> Iterator[tuple[str, dict[str, Any], list[dict[str, Any]], floa
                 counts = run.records[row.record]["results"]["moving"] if row.record else {}
                 pgd20 = counts.get("pgd20", {"correct": 0, "n": 1})
                 percent = 100 * pgd20["correct"] / pgd20["n"]
-                yield f"{path.stem}: {table.name}/{name}/{table.seed}", run.config, epochs, percent
+                yield f"{document}: {table.name}/{name}/{table.seed}", run.config, epochs, percent
 
 
 def test_the_thresholds_separate_the_recorded_students() -> None:
@@ -125,6 +120,20 @@ def test_the_thresholds_separate_the_recorded_students() -> None:
     assert warned["protocols: protocols/gradient_of=xent/0"] == {
         *("has won", "gradients vanish", "accuracy collapses")
     }
+
+
+def test_the_page_quotes_a_run_that_works() -> None:
+    _, _, epochs, pgd20 = next(each for each in recorded() if each[0].startswith("demo: 1/"))
+    page = dict(tables_of("docs/what_numbers_mean"))
+    lines = page["docs/what_numbers_mean", "A run that works", 0]
+    for line in lines:
+        epoch, *cells = line.values()
+        logs = epochs[int(epoch) - 1]
+        ratio = logs["student_norm"] / logs["teacher_norm"]
+        columns = ("accuracy", "disc_accuracy", "cosine")
+        assert cells == [f"{value:.2f}" for value in (*(logs[name] for name in columns), ratio)]
+    assert len(lines) == 4
+    assert f"{pgd20:.1f} % under PGD-20" in (ROOT / "docs/what_numbers_mean.md").read_text("utf-8")
 
 
 def test_out_of_fit() -> None:
