@@ -72,6 +72,7 @@ def test_a_document_is_as_it_is_written(name: str) -> None:
     assert (RESULTS / f"{name}.json").read_text("utf-8") == STUDIES[name].to_json()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "table"), TABLES)
 def test_every_table_in_every_format(
     name: str, table: str, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]

@@ -41,6 +41,7 @@ RUNS: dict[str, Run] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "moment"),
     [
@@ -73,7 +74,7 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(
     assert [row["epoch"] for row in small.history(whole)] == ["1", "2", "3"]
 
 
-@pytest.mark.parametrize("name", ["best", "student"])
+@pytest.mark.parametrize("name", ["best", pytest.param("student", marks=pytest.mark.slow)])
 def test_the_best_weights_are_saved(finished: Options, tmp_path: pathlib.Path, name: str) -> None:
     run, messages = RUNS[name], []
     runs.train(run, tmp_path, dataclasses.replace(finished, log=messages.append))
