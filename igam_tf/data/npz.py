@@ -130,12 +130,12 @@ def _prepared(
     name: str, images: np.ndarray, decoding: Decoding, bounds: Bounds
 ) -> np.ndarray | StoredImages:
     """Images in the decoding's size and channels; memory-mapped ones become stored ones."""
+    if decoding != AS_STORED and images.dtype != np.uint8:
+        raise InputError(f"{name}: image_size and color take uint8 images, these are floats")
     if isinstance(images, np.memmap):
         return _stored(images, decoding)
     if decoding == AS_STORED:
         return np.asarray(images, np.uint8 if images.dtype == np.uint8 else np.float32)
-    if images.dtype != np.uint8:
-        raise InputError(f"{name}: image_size and color take uint8 images, these are floats")
     return np.stack([decoding.finished(tf.constant(image)).numpy() for image in images])
 
 

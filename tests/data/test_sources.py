@@ -78,6 +78,15 @@ def test_npz_beyond_memory(tmp_path: pathlib.Path) -> None:
         data.load(f"npz:{file}", memory_limit=0)
 
 
+@pytest.mark.parametrize("memory_limit", [2.0, 0.0])
+def test_floats_are_not_resized(tmp_path: pathlib.Path, memory_limit: float) -> None:
+    """Their pixels would be rounded to whole numbers."""
+    file = tmp_path / "own.npz"
+    np.savez(file, **FORMS["without channels"][0])
+    with pytest.raises(InputError, match="image_size and color take uint8 images"):
+        data.load(f"npz:{file}", memory_limit=memory_limit, image_size=4)
+
+
 NPZ_MISTAKES: dict[str, tuple[Arrays, str]] = {
     "an array is missing": ({"x_train": np.zeros(2)}, "no y_train, expected x_train, y_train"),
     "one class": (arrays(y_train=np.zeros(9, int), y_test=np.zeros(4, int)), "at least two"),
