@@ -1,4 +1,4 @@
-"""Labelled images in any form as a `Split`, for `evaluate`, `RobustValidation` and `finetune`."""
+"""Labelled images in any form as a `Split`, and `tf.data` sets as arrays."""
 
 from typing import Any, Literal
 
@@ -29,7 +29,7 @@ def split_of(
         split = getattr(data, part)
         data = data.test if split is None else split
     if isinstance(data, tf.data.Dataset):
-        data = _gathered(data, num_examples)
+        data = gather("dataset", data, num_examples)
     if isinstance(data, (tuple, list)) and len(data) == 2:
         data = Split(np.asarray(data[0]), np.asarray(data[1]))
     if not isinstance(data, Split):
@@ -40,18 +40,44 @@ def split_of(
     return data.first(num_examples)
 
 
-def _gathered(dataset: tf.data.Dataset, count: int | None) -> tuple[np.ndarray, np.ndarray]:
-    """The first `count` examples of a `tf.data` set as arrays."""
-    spec = dataset.element_spec
-    if not isinstance(spec, tuple) or len(spec) < 2:
-        raise InputError(f"dataset: expected (images, labels) elements, got {spec}")
-    if int(dataset.cardinality()) == tf.data.INFINITE_CARDINALITY and count is None:
-        raise InputError("dataset: an endless tf.data set needs num_examples, or take(n)")
+def gather(
+    name: str, stream: tf.data.Dataset, count: int | None = None, memory_limit: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The first `count` examples of a `tf.data` set, batched or not, as arrays.
+
+    Args:
+      name: of the data, for messages.
+      count: None for all.
+      memory_limit: bytes of images that may be read; None for any number.
+
+    Raises:
+      InputError: elements of another form, no end, no example, images of several shapes, or more
+        bytes than the limit.
+    """
+    spec = stream.element_spec
+    if not isinstance(spec, (tuple, list)) or len(spec) < 2:
+        raise InputError(f"{name}: expected (images, labels) elements, got {spec}")
+    if int(stream.cardinality()) == tf.data.INFINITE_CARDINALITY and count is None:
+        raise InputError(f"{name}: an endless tf.data set needs num_examples, or take(n)")
     if spec[0].shape.rank == 4:
-        dataset = dataset.unbatch()
-    if count is not None:
-        dataset = dataset.take(count)
-    examples = list(dataset.as_numpy_iterator())
-    if not examples:
-        raise InputError("dataset: the tf.data set is empty")
-    return np.stack([x for x, *_ in examples]), np.stack([y for _, y, *_ in examples])
+        stream = stream.unbatch()
+    images: list[np.ndarray] = []
+    labels = []
+    size = 0
+    for image, label, *_ in stream.take(-1 if count is None else count).as_numpy_iterator():
+        if images and image.shape != images[0].shape:
+            raise InputError(
+                f"{name}: image {len(images)} is {image.shape}, image 0 is {images[0].shape}; all "
+                "must be of one size"
+            )
+        images.append(image)
+        labels.append(label)
+        size += image.nbytes
+        if memory_limit is not None and size > memory_limit:
+            raise InputError(
+                f"{name}: more than --memory_limit of {memory_limit:,} bytes, and a tf.data set "
+                "cannot be read by place; use folder:PATH, npz:PATH or tfds:NAME"
+            )
+    if not images:
+        raise InputError(f"{name}: the tf.data set is empty")
+    return np.stack(images), np.stack(labels)

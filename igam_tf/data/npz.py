@@ -136,15 +136,15 @@ def _prepared(
         return _stored(images, decoding)
     if decoding == AS_STORED:
         return np.asarray(images, np.uint8 if images.dtype == np.uint8 else np.float32)
-    return np.stack([decoding.finished(tf.constant(image)).numpy() for image in images])
+    return np.stack([decoding.adjust(tf.constant(image)).numpy() for image in images])
 
 
 def _stored(images: np.memmap, decoding: Decoding) -> StoredImages:
-    shape = tuple(decoding.finished(tf.constant(images[0])).shape)
+    shape = tuple(decoding.adjust(tf.constant(images[0])).shape)
 
     def read(place: tf.Tensor) -> tf.Tensor:
         image = tf.numpy_function(lambda at: images[at], [place], images.dtype, stateful=False)
-        return tf.ensure_shape(decoding.finished(tf.ensure_shape(image, images.shape[1:])), shape)
+        return tf.ensure_shape(decoding.adjust(tf.ensure_shape(image, images.shape[1:])), shape)
 
     digest = hashlib.blake2b(np.ascontiguousarray(images).data, digest_size=8).hexdigest()
     return StoredImages(read, np.arange(len(images)), shape, f"{digest} {decoding}", images.dtype)

@@ -47,8 +47,8 @@ class Split:
 
     def part(self, key: slice | np.ndarray) -> "Split":
         """The examples of a slice or of an array of indices; images on disk stay there."""
-        stored = isinstance(self.images, StoredImages)
-        images = self.images.part(key) if stored else self.images[key]  # type: ignore[union-attr]
+        images = self.images
+        images = images.part(key) if isinstance(images, StoredImages) else images[key]
         return dataclasses.replace(self, images=images, labels=self.labels[key])
 
     def pixels(self, start: int = 0, stop: int | None = None) -> np.ndarray:

@@ -38,10 +38,6 @@ class StoredImages:
     def shape(self) -> tuple[int, ...]:
         return (len(self.places), *self.image_shape)
 
-    @property
-    def nbytes(self) -> int:
-        return int(np.prod(self.shape)) * self.dtype.itemsize
-
     def __len__(self) -> int:
         return len(self.places)
 
@@ -82,9 +78,9 @@ class Decoding:
     def __call__(self, encoded: tf.Tensor) -> tf.Tensor:
         """Bytes of a PNG, JPEG, BMP or GIF (its first picture) to uint8 [H, W, C]."""
         image = tf.io.decode_image(encoded, expand_animations=False)
-        return self.finished(image)
+        return self.adjust(image)
 
-    def finished(self, image: tf.Tensor) -> tf.Tensor:
+    def adjust(self, image: tf.Tensor) -> tf.Tensor:
         """A decoded uint8 image [H, W, C] in the channels and at the size of this decoding."""
         if self.color is not None:
             image = _recolored(image, _CHANNELS[self.color])

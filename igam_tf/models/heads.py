@@ -17,7 +17,7 @@ _local = threading.local()
 
 
 def without_softmax(model: keras.Model, say: Callable[[str], None] = print) -> keras.Model:
-    """A model that returns logits: a softmax at its end is cut off, which `say` is told.
+    """A model that returns logits: a softmax at its end is cut off, and `say` receives a line.
 
     The activation of a last Dense layer is replaced in place.
     """

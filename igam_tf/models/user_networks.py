@@ -49,8 +49,8 @@ def user_network(
       input_shape: of the data's images, [H, W, C].
       bounds: of the data's images.
       initial_weights: of `PATH.keras`, `fresh` or `keep`.
-      say: is told in a line what was changed: a softmax that was cut off, normalisation layers that
-        were converted.
+      say: receives one line for each change, such as a softmax that was cut off or normalisation
+        layers that were converted.
 
     Raises:
       InputError: no such source, it fails, or its input or number of classes does not fit.
@@ -75,16 +75,16 @@ def user_network(
         )
     if not isinstance(model, keras.Model):
         raise InputError(f"network: {source} is {type(model).__name__}, expected a Keras model")
-    return finished(model, source, input_shape, num_classes, bounds, say)
+    return _prepare(model, source, input_shape, num_classes, bounds, say)
 
 
-def finished(
+def _prepare(
     model: keras.Model,
     source: str,
     input_shape: Shape,
     num_classes: int,
     bounds: Bounds,
-    say: Say = print,
+    say: Say,
 ) -> keras.Model:
     """A model with logits, a pixel range and exact normalisation layers.
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 from igam_tf import data
 from igam_tf.core.bounds import PIXELS
 from igam_tf.core.errors import InputError
+from igam_tf.data.stored import StoredImages
 
 SIZES = {"train": 6, "val": 2}
 Edit = Callable[[pathlib.Path], object]
@@ -110,9 +111,8 @@ def test_resized_and_recolored(
 
 
 def test_pixels_are_the_same_in_memory_and_from_disk(root: pathlib.Path) -> None:
-    settings = {"image_size": 5, "color": "grey"}
     memory, disk = (
-        data.load(f"folder:{root}", memory_limit=limit, **settings)  # type: ignore[arg-type]
+        data.load(f"folder:{root}", memory_limit=limit, image_size=5, color="grey")
         for limit in (2.0, 0.0)
     )
     np.testing.assert_array_equal(memory.train.pixels(), disk.train.pixels())
@@ -193,7 +193,9 @@ def test_files_on_disk_are_checked_once(
     decoded_names.clear()
     second = data.load(f"folder:{root}", memory_limit=0)
     assert len(decoded_names) == 1
-    assert first.train.images.digest == second.train.images.digest  # type: ignore[union-attr]
+    assert isinstance(first.train.images, StoredImages)
+    assert isinstance(second.train.images, StoredImages)
+    assert first.train.images.digest == second.train.images.digest
     write_image(root / "train/a/0.png", seed=99)
     (root / "train/b/3.png").write_bytes(b"damaged")
     with pytest.raises(InputError, match=r"b/3\.png"):
