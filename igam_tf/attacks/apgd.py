@@ -1,4 +1,4 @@
-"""Auto-PGD (Croce and Hein 2020) in the l-infinity ball: PGD that sets its own step size.
+"""Auto-PGD (Croce and Hein 2020): PGD that sets its own step size.
 
 This module has its settings, names, targets and restarts; `apgd_program` has the algorithm.
 """
@@ -17,6 +17,7 @@ from igam_tf import losses
 from igam_tf.attacks import apgd_program
 from igam_tf.attacks.ascent import LossFn
 from igam_tf.attacks.attack import Attack
+from igam_tf.attacks.balls import LINF, Ball, ball_of
 from igam_tf.attacks.inputs import AttackInputs
 from igam_tf.core import randomness
 from igam_tf.core.bounds import Amount, Bounds
@@ -36,6 +37,7 @@ class APGD(Attack):
 
     Attributes:
       epsilon: radius, in the model's pixel unit, or a fraction of its range such as "8/255".
+      norm: of the ball, `"linf"` or `"l2"`, or a `Ball`.
       steps: of every run. A run takes `steps` + 1 gradients.
       loss: `"xent"`, `"dlr"` (three classes or more), `"targeted_dlr"` (four or more; one run per
         target), or any callable (labels [B], logits [B, K]) to the loss to raise, [B].
@@ -48,17 +50,19 @@ class APGD(Attack):
     """
 
     PATTERN: ClassVar[re.Pattern[str]] = re.compile(
-        r"apgd(?P<steps>[1-9]\d*)?-(?P<loss>ce|dlr|t)(?:-x(?P<restarts>[1-9]\d*))?"
+        r"apgd(?P<steps>[1-9]\d*)?-(?P<loss>ce|dlr|t)(?P<l2>-l2)?(?:-x(?P<restarts>[1-9]\d*))?"
     )
-    GRAMMAR: ClassVar[str] = "apgd[K]-ce|-dlr|-t[-xR]"
+    GRAMMAR: ClassVar[str] = "apgd[K]-ce|-dlr|-t[-l2][-xR]"
 
     epsilon: Amount = "8/255"
     steps: int = 100
     loss: AttackLoss = "xent"
     restarts: int = 1
     num_targets: int = 9
+    norm: str | Ball = "linf"
 
     def __post_init__(self) -> None:
+        ball_of(self.norm)
         if not callable(self.loss) and self.loss not in _CLASSES:
             names = ", ".join(_CLASSES)
             raise InputError(f"loss: expected one of {names}, or a callable, got {self.loss!r}")
@@ -76,25 +80,31 @@ class APGD(Attack):
             epsilon=epsilon,
             steps=int(match["steps"] or 100),
             loss=loss,
+            norm="l2" if match["l2"] else "linf",
             restarts=int(match["restarts"] or 1),
         )
+
+    @property
+    def ball(self) -> Ball:
+        return ball_of(self.norm)
 
     @property
     def default_name(self) -> str:
         steps = "" if self.steps == 100 else str(self.steps)
         loss = losses.loss_name(self.loss)
+        ball = "" if self.ball == LINF else f"-{self.ball.name}"
         restarts = f"-x{self.restarts}" if self.restarts > 1 else ""
-        return f"apgd{steps}-{_SUFFIXES.get(loss, loss)}{restarts}"
+        return f"apgd{steps}-{_SUFFIXES.get(loss, loss)}{ball}{restarts}"
 
     def describe(self, bounds: Bounds, image_shape: Sequence[int] = ()) -> str:
-        radius = bounds.amount(self.epsilon)
+        radius = self.ball.radius(self.epsilon, bounds, image_shape)
         restarts = f", {self.restarts} restarts" if self.restarts > 1 else ""
         # A model of fewer classes has fewer targets.
         targeted = self.loss == "targeted_dlr"
         targets = f" towards up to {self.num_targets} classes" if targeted else ""
         return (
-            f"linf, eps {bounds.describe(radius)}, {self.steps} steps, random start{restarts}, "
-            f"loss {losses.loss_name(self.loss)}{targets}"
+            f"{self.ball.name}, eps {bounds.describe(radius)}, {self.steps} steps, "
+            f"random start{restarts}, loss {losses.loss_name(self.loss)}{targets}"
         )
 
     def cost(self, num_classes: int) -> tuple[int, int]:
@@ -102,16 +112,20 @@ class APGD(Attack):
         return self.steps * self.restarts * targets, 0
 
     def settings(self, bounds: Bounds, image_shape: Sequence[int] = ()) -> dict[str, Any]:
-        radius = bounds.amount(self.epsilon)
-        amounts = {"epsilon": radius, "epsilon_shown": bounds.describe(radius), "norm": "linf"}
-        return {**super().settings(bounds, image_shape), **amounts}
+        radius = self.ball.radius(self.epsilon, bounds, image_shape)
+        return {
+            **super().settings(bounds, image_shape),
+            "epsilon": radius,
+            "epsilon_shown": bounds.describe(radius),
+            "norm": self.ball.name,
+        }
 
     def generate(self, inputs: AttackInputs) -> np.ndarray:
         logits, limits = inputs.logits(), inputs.bounds
         self._require_classes(logits.shape[1])
-        radius = limits.amount(self.epsilon)
-        build = functools.partial(apgd_program.build, self._loss_fn)
-        run = inputs.compiled(("apgd", self._loss_fn), build)
+        radius = self.ball.radius(self.epsilon, limits, inputs.image_shape)
+        build = functools.partial(apgd_program.build, self._loss_fn, self.ball)
+        run = inputs.compiled(("apgd", self._loss_fn, self.ball), build)
         num_targets = self.num_targets if self.loss == "targeted_dlr" else 1
         ranked = np.argsort(-logits, 1, kind="stable")[:, 1 : num_targets + 1]
         x_adv, highest = inputs.images.copy(), np.full(len(inputs), -np.inf, np.float32)

@@ -1,7 +1,8 @@
 """Algorithm 1 of Croce and Hein (2020), Auto-PGD, as one compiled program per model and loss.
 
-What the paper leaves open is as in its authors' AutoAttack: the start, and that a step begins at
-the best point with the gradient already taken there.
+What the paper leaves open is as in its authors' AutoAttack: the start on the ball's boundary, the
+steepest steps and the projections of each norm, and that a step begins at the best point with the
+gradient already taken there.
 """
 
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import tensorflow as tf
 
 from igam_tf import gradients
 from igam_tf.attacks import ascent
-from igam_tf.attacks.balls import LINF
+from igam_tf.attacks.balls import Ball, Projection
 
 MOMENTUM = 0.75  # alpha: share of the new step
 RISING = 0.75  # rho: the share of steps between two checkpoints that must raise the loss
@@ -40,6 +41,7 @@ class Arguments(NamedTuple):
 
 def build(
     loss_fn: TargetedLossFn,
+    ball: Ball,
     image_shape: tuple[int, ...],
     statistics: str,
     reference: Callable[[], Any],
@@ -50,6 +52,7 @@ def build(
         arguments = Arguments(*tensors)
         end = _ascend(
             arguments,
+            ball,
             lambda images: gradients.logits_of(reference(), images, statistics),
             lambda labels, logits: loss_fn(labels, arguments.targets, logits),
         )
@@ -100,12 +103,12 @@ class _State(NamedTuple):
     survivors: tf.Tensor  # not fooled yet
 
 
-def _ascend(a: Arguments, logits_fn: ascent.LogitsFn, loss_fn: ascent.LossFn) -> _State:
+def _ascend(a: Arguments, ball: Ball, logits_fn: ascent.LogitsFn, loss_fn: ascent.LossFn) -> _State:
     """The loop. An iteration takes the gradient at a point and moves on.
 
     The gradient's forward pass gives all else: the loss, and which examples are fooled.
     """
-    project = LINF.projection(a.x, a.epsilon, a.low, a.high)
+    project = ball.projection(a.x, a.epsilon, a.low, a.high)
 
     def iterate(*fields: tf.Tensor) -> _State:
         s = _State(*fields)
@@ -129,7 +132,7 @@ def _ascend(a: Arguments, logits_fn: ascent.LogitsFn, loss_fn: ascent.LossFn) ->
         at, gradient = _where(halve, best, s.at), _where(halve, best_gradient, gradient)
 
         share = tf.where(s.index > 0, MOMENTUM, 1.0)
-        towards = project(at + step_size * tf.sign(gradient)) - at
+        towards = project(at + step_size * ball.direction(gradient)) - at
         return _State(
             index=s.index + 1,
             at=project(at + share * towards + (1 - share) * (at - s.before)),
@@ -150,18 +153,15 @@ def _ascend(a: Arguments, logits_fn: ascent.LogitsFn, loss_fn: ascent.LossFn) ->
     state = tf.while_loop(
         lambda *fields: (fields[0] <= last) & tf.reduce_any(_State(*fields).survivors),
         iterate,
-        _first_state(a, project),
+        _first_state(a, ball, project),
         parallel_iterations=1,
         maximum_iterations=last + 1,
     )
     return _State(*state)
 
 
-def _first_state(a: Arguments, project: Callable[[tf.Tensor], tf.Tensor]) -> _State:
-    # Uniform in the cube, then stretched until it touches a face of the ball.
-    noise = LINF.noise(a.x, a.seed, a.indices)
-    largest = tf.reduce_max(tf.abs(noise), [1, 2, 3], keepdims=True)
-    start = project(a.x + a.epsilon * noise / largest)
+def _first_state(a: Arguments, ball: Ball, project: Projection) -> _State:
+    start = project(a.x + ball.boundary_offset(a.x, a.epsilon, a.seed, a.indices))
     zeros = tf.zeros_like(a.y, tf.float32)
     return _State(
         index=tf.constant(0),

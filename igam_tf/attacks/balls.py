@@ -41,6 +41,15 @@ class Ball(abc.ABC):
     def direction(self, gradient: tf.Tensor) -> tf.Tensor:
         """The steepest ascent of length 1, image by image; 0 where the gradient is 0."""
 
+    def boundary_offset(
+        self, x: tf.Tensor, epsilon: tf.Tensor, seed: tf.Tensor, indices: tf.Tensor
+    ) -> tf.Tensor:
+        """Random offsets like x on the boundary of the ball of radius epsilon, where APGD begins.
+
+        A ball without a boundary of its own draws them inside. Arguments as `noise`.
+        """
+        return epsilon * self.noise(x, seed, indices)
+
     @abc.abstractmethod
     def projection(self, x: tf.Tensor, epsilon: Any, low: Any, high: Any) -> Projection:
         """The projection onto the images within epsilon of x and within [low, high]."""
@@ -75,6 +84,13 @@ class LinfBall(Ball):
     def direction(self, gradient: tf.Tensor) -> tf.Tensor:
         return tf.sign(gradient)
 
+    def boundary_offset(
+        self, x: tf.Tensor, epsilon: tf.Tensor, seed: tf.Tensor, indices: tf.Tensor
+    ) -> tf.Tensor:
+        """Uniform in the cube, then stretched until it touches a face."""
+        noise = self.noise(x, seed, indices)
+        return epsilon * noise / tf.reduce_max(tf.abs(noise), [1, 2, 3], keepdims=True)
+
     def projection(self, x: tf.Tensor, epsilon: Any, low: Any, high: Any) -> Projection:
         floor, ceiling = tf.maximum(x - epsilon, low), tf.minimum(x + epsilon, high)
         return lambda images: tf.clip_by_value(images, floor, ceiling)
@@ -89,16 +105,18 @@ class L2Ball(Ball):
     def noise(self, x: tf.Tensor, seed: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:
         shape = tf.shape(x)[1:]
 
-        def direction(key: tf.Tensor) -> tf.Tensor:
-            normal = tf.random.stateless_normal(shape, key, dtype=x.dtype)
-            return normal / tf.norm(normal)
-
         def length(key: tf.Tensor) -> tf.Tensor:
             share = tf.random.stateless_uniform([1, 1, 1], key, dtype=x.dtype)
             return share ** (1.0 / tf.cast(tf.reduce_prod(shape), x.dtype))
 
         lengths = randomness.by_example(length, seed, "radius", indices, x[:, :1, :1, :1])
-        return lengths * randomness.by_example(direction, seed, "start", indices, x)
+        return lengths * _random_directions(x, seed, indices)
+
+    def boundary_offset(
+        self, x: tf.Tensor, epsilon: tf.Tensor, seed: tf.Tensor, indices: tf.Tensor
+    ) -> tf.Tensor:
+        """Uniform on the sphere."""
+        return epsilon * _random_directions(x, seed, indices)
 
     def direction(self, gradient: tf.Tensor) -> tf.Tensor:
         # Scaled first: the squares of gradients below 1e-19 would vanish.
@@ -146,3 +164,13 @@ def ball_of(norm: str | Ball) -> Ball:
 
 def _length(images: tf.Tensor) -> tf.Tensor:
     return tf.sqrt(tf.reduce_sum(tf.square(images), [1, 2, 3], keepdims=True))
+
+
+def _random_directions(x: tf.Tensor, seed: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:
+    """Offsets like x of Euclidean length 1, uniform on the sphere."""
+
+    def draw(key: tf.Tensor) -> tf.Tensor:
+        normal = tf.random.stateless_normal(tf.shape(x)[1:], key, dtype=x.dtype)
+        return normal / tf.norm(normal)
+
+    return randomness.by_example(draw, seed, "start", indices, x)

@@ -136,6 +136,7 @@ def apgd(
     epsilon: Amount,
     steps: int = 100,
     bounds: Any = None,
+    norm: str | Ball = "linf",
     loss: AttackLoss = "xent",
     restarts: int = 1,
     num_targets: int = 9,
@@ -147,7 +148,7 @@ def apgd(
     """Adversarial images by `APGD`, float32 like x.
 
     Args:
-      epsilon, steps, loss, restarts, num_targets: see `APGD`.
+      epsilon, steps, norm, loss, restarts, num_targets: see `APGD`.
       model, x, y, bounds, statistics, seed, indices, batch_size: see `Attack.run`. With `"batch"`
         statistics an iterate is judged in the batch of that iteration.
 

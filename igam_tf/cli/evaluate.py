@@ -13,7 +13,7 @@ Attacks:
   fgsm, pgdK        K steps; add -margin or -dlr for another loss, -l2 for the l2 ball,
                     -xR for R restarts
   apgdK-ce, apgdK-dlr, apgdK-t
-                    Auto-PGD of K steps on cross-entropy, DLR or targeted DLR
+                    Auto-PGD of K steps on cross-entropy, DLR or targeted DLR; add -l2, -xR
   squareQ           Square, a black-box attack with Q queries
   strong            apgd-ce, apgd-t and square in turn, each on the survivors
   transfer-NAME     any of these, computed on --surrogate and judged on MODEL
@@ -73,7 +73,11 @@ class EvaluateFlags(SourceSettings):
         bool, Setting("Check for masked gradients, on the first 200 images at most.")
     ] = False
     epsilon: Annotated[
-        Amount, Setting("Radius: n/255 of the pixel range, or a number in pixel units.")
+        Amount,
+        Setting(
+            "Radius: n/255 of the pixel range, or a number in pixel units. In the l2 ball 0.5/1 is "
+            "0.5 for pixels in [0, 1], whatever the model's range."
+        ),
     ] = "8/255"
     step_size: Annotated[Amount, Setting("Step size of PGD, in the form of --epsilon.")] = "2/255"
     statistics: Annotated[tuple[str, ...], Setting("BatchNorm modes.", choices=MODES)] = ("moving",)

@@ -35,7 +35,8 @@ class Bounds:
         """A perturbation size as a number in the unit of this range.
 
         Args:
-          value: `"n/d"` is that fraction of the range, a plain number is in its unit already.
+          value: `"n/d"`, such as `"8/255"` or `"0.5/1"`, is that fraction of the range; a plain
+            number is in its unit already.
           name: the setting's name, for the error message.
           maximum: the largest allowed size; by default the width of the range.
           maximum_name: what `maximum` is, for the error message.
@@ -45,9 +46,8 @@ class Bounds:
         """
         if maximum is None:
             maximum, maximum_name = self.range, f"the width of the pixel range {self}"
-        is_fraction = isinstance(value, str) and "/" in value
         try:
-            exact = Fraction(value) * (Fraction(self.range) if is_fraction else 1)
+            exact = self._exact(value)
         except (ValueError, ZeroDivisionError, OverflowError, TypeError) as error:
             raise InputError(
                 f"{name}: expected a number or a fraction such as 8/255, got {value!r}"
@@ -55,6 +55,12 @@ class Bounds:
         if not 0 <= exact <= Fraction(maximum):
             raise InputError(f"{name}: expected 0 to {maximum:g}, {maximum_name}, got {value}")
         return float(exact)
+
+    def _exact(self, value: Amount) -> Fraction:
+        if isinstance(value, str) and "/" in value:
+            numerator, denominator = map(Fraction, value.split("/", 1))
+            return numerator / denominator * Fraction(self.range)
+        return Fraction(value)
 
     def describe(self, amount: float) -> str:
         """A size as a fraction of the range and in its unit: `8/255 (8 of [0, 255])`."""

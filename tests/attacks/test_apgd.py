@@ -167,15 +167,18 @@ def test_it_is_as_strong_as_pgd(loss: str) -> None:
         assert counts[0] <= counts[1] < len(y)
 
 
-def test_no_gradient_no_movement() -> None:
-    """A constant network: the start is returned, and touches a face of every ball."""
+@pytest.mark.parametrize(("norm", "order"), [("linf", np.inf), ("l2", 2)])
+def test_no_gradient_no_movement(norm: str, order: float) -> None:
+    """A constant network: the start is returned, and lies on the boundary of every ball."""
 
     def constant(x: tf.Tensor) -> tf.Tensor:
         return 0 * network(x) + tf.one_hot(0, CLASSES)
 
     x = np.full((4, *SHAPE), 100)
-    x_adv = attacks.apgd(constant, x, np.zeros(4, int), **SETTINGS)
-    np.testing.assert_allclose(np.abs(x_adv - x).max((1, 2, 3)), SETTINGS["epsilon"], rtol=1e-5)
+    offsets = attacks.apgd(constant, x, np.zeros(4, int), norm=norm, **SETTINGS) - x
+    lengths = np.linalg.norm(offsets.reshape(4, -1), order, axis=1)
+    np.testing.assert_allclose(lengths, SETTINGS["epsilon"], rtol=1e-5)
+    assert len({np.sign(offset).tobytes() for offset in offsets}) == 4
 
 
 def test_batch_statistics_keep_the_batch_together() -> None:

@@ -26,7 +26,11 @@ ATTACKS: dict[str, tuple[str, Callable[..., np.ndarray]]] = {
     },
     "fgsm": ("linf", attacks.fgsm),
     **{
-        f"apgd-{loss}": ("linf", functools.partial(attacks.apgd, loss=loss, num_targets=2))
+        f"apgd-{norm}-{loss}": (
+            norm,
+            functools.partial(attacks.apgd, norm=norm, loss=loss, num_targets=2),
+        )
+        for norm in ("linf", "l2")
         for loss in ("xent", "dlr", "targeted_dlr")
     },
     "square": ("linf", attacks.square),

@@ -21,6 +21,8 @@ DIAGONAL = float(np.sqrt(32 * 32 * 3))
         (UNIT, "128/255", "l2", RGB, 128 / 255),
         (UNIT, 3, "l2", RGB, 3.0),
         (UNIT, "2/1", "l2", (2, 2, 1), 2.0),
+        (PIXELS, "0.5/1", "l2", RGB, 127.5),
+        (PIXELS, "3/1", "l2", RGB, 765.0),
         (Bounds(-1, 1), 2 * DIAGONAL, "l2", RGB, 2 * DIAGONAL),
     ],
 )

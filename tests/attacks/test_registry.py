@@ -26,6 +26,8 @@ NAMES: dict[str, Attack] = {
     "pgd20-margin-l2-x3": PGD(steps=20, loss="margin", norm="l2", restarts=3),
     "apgd-ce": APGD(),
     "apgd-t": APGD(loss="targeted_dlr"),
+    "apgd-ce-l2": APGD(norm="l2"),
+    "apgd9-t-l2-x2": APGD(steps=9, loss="targeted_dlr", norm="l2", restarts=2),
     "apgd50-dlr-x2": APGD(steps=50, loss="dlr", restarts=2),
     "apgd100-ce": APGD(label="apgd100-ce"),
     "square": Square(),
@@ -67,8 +69,8 @@ def test_amounts_are_passed_on() -> None:
         *("", "clean", "pgd", "pgd0", "pgd-20", "pgd020", "pgd20-cw", "pgd20-", "PGD20", "pgd2\n"),
         *("fgsm1", " fgsm", "fgsm-x2", "fgsm-l2", "fgsm-uint8-margin", "pgd5-uint8", "pgd5-linf"),
         *("pgd5-x0", "pgd5-x2-l2", "pgd5-l2-margin", "apgd", "apgd50", "apgd0-ce", "apgd-margin"),
-        *("apgd-ce-l2", "square0", "square-x2", "transfer-", "transfer-strong2", "strong2"),
-        "transfer-transfer-fgsm",
+        *("apgd-l2-ce", "apgd-ce-x2-l2", "square0", "square-x2", "transfer-", "transfer-strong2"),
+        *("strong2", "transfer-transfer-fgsm"),
     ],
 )
 def test_unknown_names(name: str) -> None:
@@ -185,6 +187,11 @@ EPS = "linf, eps 8/255 (8 of [0, 255])"
             "apgd50-t-x2",
             PIXELS,
             f"{EPS}, 50 steps, random start, 2 restarts, loss targeted_dlr towards up to 9 classes",
+        ),
+        (
+            "apgd-ce-l2",
+            UNIT,
+            "l2, eps 8/255 (0.0313725 of [0, 1]), 100 steps, random start, loss xent",
         ),
         ("square200", PIXELS, f"{EPS}, 200 queries, black box"),
         (

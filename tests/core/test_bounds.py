@@ -16,6 +16,8 @@ from igam_tf.core.errors import InputError
         (PIXELS, "2.5", 2.5),
         (PIXELS, Fraction(1, 2), 0.5),
         (PIXELS, "1/1", 255.0),
+        (PIXELS, "0.5/1", 127.5),
+        (UNIT, "127.5/255", 0.5),
         (PIXELS, 0, 0.0),
         (UNIT, "8/255", 8 / 255),
         (UNIT, 0.3, 0.3),
@@ -28,7 +30,7 @@ def test_amounts(bounds: Bounds, value: object, amount: float) -> None:
 
 @pytest.mark.parametrize(
     ("bounds", "value"),
-    [(UNIT, 8), (PIXELS, 256), (PIXELS, -1), (PIXELS, "-1/255"), (PIXELS, "8/0"),
+    [(UNIT, 8), (PIXELS, 256), (PIXELS, -1), (PIXELS, "-1/255"), (PIXELS, "8/0"), (PIXELS, "1/2/3"),
      (PIXELS, "eight"), (UNIT, float("nan")), (UNIT, float("inf")), (UNIT, None)],
 )  # fmt: skip
 def test_wrong_amounts_are_errors_with_their_name(bounds: Bounds, value: object) -> None:
