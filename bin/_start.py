@@ -4,18 +4,13 @@ import importlib
 import importlib.util
 import os
 import pathlib
-import platform
 import sys
-
-# By default TensorFlow uses oneDNN only on processors with AVX512-VNNI. Training is faster with it
-# on older ones too (docs/performance.md).
-ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
-def start(module: str, *arguments: object) -> int:
-    """Runs `module.main(*arguments)`, in `.venv` if this interpreter has no TensorFlow."""
+def start(module: str) -> int:
+    """Runs `module.main()`, in `.venv` if this interpreter has no TensorFlow."""
     if importlib.util.find_spec("tensorflow") is None:
         python = ROOT / ".venv" / "bin" / "python"
         if not python.exists() or pathlib.Path(sys.prefix) == python.parents[1]:
@@ -24,7 +19,5 @@ def start(module: str, *arguments: object) -> int:
             print(f"{program}: {message}", file=sys.stderr)
             return 2
         os.execv(python, [str(python), *sys.argv])
-    if platform.machine().lower() in ("x86_64", "amd64"):
-        os.environ.setdefault(ONEDNN, "1")
     sys.path.insert(0, str(ROOT))
-    return importlib.import_module(module).main(*arguments)
+    return importlib.import_module(module).main()

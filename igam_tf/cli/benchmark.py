@@ -22,6 +22,7 @@ import dataclasses
 import itertools
 import json
 import pathlib
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
@@ -162,3 +163,7 @@ def _train(flags: BenchmarkFlags) -> Iterator[tuple[str, list[dict[str, Any]]]]:
             lines.append(memory.text(peaks))
             record["memory"] = peaks
         yield "\n".join(lines) + "\n", [record]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -23,13 +23,13 @@ Attacks:
 
 import dataclasses
 import pathlib
-import shlex
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from igam_tf.cli import shared
 from igam_tf.core.bounds import Amount
-from igam_tf.core.command import Command
+from igam_tf.core.command import Command, shell_line
 from igam_tf.core.settings import Setting, values_of
 from igam_tf.core.settings.choices import HEADS, MODES, REPORT_FORMATS
 from igam_tf.core.settings.datasets import DatasetName, MemoryLimit, SourceSettings
@@ -197,7 +197,7 @@ def _report(
     settings = dataclasses.replace(
         flags, format="text", output=None, report=None, save_adversarial=None
     )
-    command = shlex.join(["bin/evaluate", *arguments_of(settings)])
+    command = shell_line("evaluate", *arguments_of(settings))
     scoring = Scoring(suite.dataset, record.n, (), suite.epsilon, suite.step_size)
     return model_report.rendered(
         record, flags.model, model, dataset, scoring, command, flags.format
@@ -213,3 +213,7 @@ def _published(dataset: str) -> dict[str, float]:
     from madry_checkpoints.manifest import manifest
 
     return dict(manifest()[f"{dataset}_secret"].published_accuracy)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -15,6 +15,7 @@ metadata: classes, pixel range, configuration, evaluation.
 
 import dataclasses
 import pathlib
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -82,7 +83,7 @@ class ExportModelFlags(Settings):
     evaluations: Annotated[
         tuple[str, ...],
         Setting(
-            "Records for the metadata, written by bin/evaluate --output. The records in a run "
+            "Records for the metadata, written by evaluate --output. The records in a run "
             "directory are always included."
         ),
     ] = ()
@@ -174,3 +175,7 @@ def _snippet(exported: "Exported", out: str) -> list[str]:
         f"model = export.load_weights({out!r})",
         "print(model.input_shape, model.output_shape)",
     ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -6,6 +6,7 @@ The result is one model from target images to target classes. It contains the ad
 """
 
 import dataclasses
+import sys
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -37,3 +38,7 @@ def _run(flags: FinetuneTeacherFlags) -> None:
     shared.train(
         flags, dataclasses.replace(flags.run, teacher=trained.weights(flags.teacher, flags.kind))
     )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

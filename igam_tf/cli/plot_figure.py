@@ -1,4 +1,4 @@
-"""plot_figure: draws a figure of the paper, or accuracy against the steps of PGD, as PNG and PDF.
+"""plot_figure: draws a figure of the paper, or accuracy against PGD steps, as PNG and PDF.
 
 Figures are drawn from the runs in --runs_dir. Missing runs are trained and scored first, as
 reproduce_table does; a second call only draws.
@@ -17,6 +17,7 @@ Figures:
 
 import dataclasses
 import pathlib
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -170,3 +171,7 @@ def _require_applicable(flags: PlotFigureFlags) -> None:
             f"statistics: expected moving for figure 7, got {flags.statistics} "
             "(the points of a plane are no batch of images)"
         )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -19,6 +19,7 @@ It trains the rows that are missing, continues interrupted ones and reuses finis
 import dataclasses
 import functools
 import pathlib
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
@@ -244,3 +245,7 @@ def _row_weights(text: str) -> tuple[str, configs.Weights]:
         raise InputError(f"weights: expected ROW=PATH, got {text!r}")
     path, _, kind = place.rpartition(":") if place.rpartition(":")[2] in KINDS else (place, "", "")
     return row, trained.weights(path, kind or None)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

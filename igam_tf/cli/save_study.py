@@ -13,13 +13,13 @@ else that it holds.
 
 import dataclasses
 import pathlib
-import shlex
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from igam_tf.cli import shared, studies
 from igam_tf.cli.evaluate import EvaluateFlags
-from igam_tf.core.command import Command
+from igam_tf.core.command import Command, shell_line
 from igam_tf.core.errors import InputError
 from igam_tf.core.settings import Setting, Settings
 
@@ -114,11 +114,13 @@ def _command(directory: pathlib.Path, scoring: "Scoring") -> str:
     defaults = {field.name: field.default for field in dataclasses.fields(EvaluateFlags)}
     names = ("dataset", "attacks", "num_examples", "epsilon", "step_size", "statistics")
     values = {name: getattr(scoring, name) for name in (*names, "batch_size", "seed")}
-    return shlex.join(
-        ["bin/evaluate", str(directory)]
-        + [
-            f"--{name}={','.join(value) if isinstance(value, tuple) else value}"
-            for name, value in values.items()
-            if value != defaults[name]
-        ]
+    arguments = (
+        f"--{name}={','.join(value) if isinstance(value, tuple) else value}"
+        for name, value in values.items()
+        if value != defaults[name]
     )
+    return shell_line("evaluate", str(directory), *arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -11,6 +11,7 @@ clean images, which gives the Standard baseline.
 """
 
 import dataclasses
+import sys
 from collections.abc import Sequence
 
 from igam_tf.cli import shared
@@ -42,3 +43,7 @@ def _run(flags: TrainRobustFlags) -> None:
     shared.train(
         flags, dataclasses.replace(run, network=run.network.canonical(), adversary=adversary)
     )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

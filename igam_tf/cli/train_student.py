@@ -8,6 +8,7 @@ default protocol.
 """
 
 import dataclasses
+import sys
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -46,3 +47,7 @@ def _run(flags: TrainStudentFlags) -> None:
         flags,
         dataclasses.replace(flags.run, network=flags.run.network.canonical(), teacher=teacher),
     )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -7,6 +7,9 @@ Exit codes: 0 done, 1 training diverged, 2 a mistake in the command, 130 interru
 """
 
 import os
+import pathlib
+import platform
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
@@ -18,6 +21,9 @@ from igam_tf.core.settings import Settings
 from igam_tf.core.settings.flags import build, define, flags_of
 
 S = TypeVar("S", bound=Settings)
+# By default TensorFlow uses oneDNN only on processors with AVX512-VNNI. Training is faster with it
+# on older ones too (docs/performance.md).
+ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 
 
 class Command(Generic[S]):
@@ -35,6 +41,7 @@ class Command(Generic[S]):
     def run(self, main: Callable[[S], Any], argv: Sequence[str] | None = None) -> int:
         """Parses `argv`, calls `main` with the settings and returns the exit code."""
         arguments = list(sys.argv[1:] if argv is None else argv)
+        _turn_onednn_on()
         values = flags.FlagValues()
         define(self.settings, values)
         try:
@@ -67,3 +74,22 @@ class Command(Generic[S]):
     def _fail(self, error: object, code: int) -> int:
         print(f"{self.name}: {' '.join(str(error).split())}", file=sys.stderr)
         return code
+
+
+def shell_line(verb: str, *arguments: str) -> str:
+    """The line that starts a command here: `bin/VERB` in a checkout, elsewhere `igam VERB`.
+
+    Args:
+      verb: the name of the command's file in bin/, with underscores.
+      arguments: its arguments, which are quoted for the shell where they need it.
+    """
+    checkout = pathlib.Path(__file__).resolve().parents[2]
+    in_checkout = (checkout / "bin" / verb).is_file()
+    program = [f"bin/{verb}"] if in_checkout else ["igam", verb.replace("_", "-")]
+    return shlex.join([*program, *arguments])
+
+
+def _turn_onednn_on() -> None:
+    """Before TensorFlow starts, because it reads the variable once."""
+    if "tensorflow" not in sys.modules and platform.machine().lower() in ("x86_64", "amd64"):
+        os.environ.setdefault(ONEDNN, "1")

@@ -158,7 +158,7 @@ def add_benchmark(study: Study, path: pathlib.Path) -> Study:
     """
     content = plain_data.read(path)
     if not isinstance(content, dict) or not {"what", "environment", "results"} <= set(content):
-        raise InputError(f"benchmarks: {path} was not written by bin/benchmark")
+        raise InputError(f"benchmarks: {path} was not written by benchmark --output")
     return dataclasses.replace(study, benchmarks={**study.benchmarks, path.stem: content})
 
 

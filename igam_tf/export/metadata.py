@@ -128,9 +128,7 @@ def _record(path: pathlib.Path) -> Any:
     try:
         EvalRecord.from_json(text)
     except (TypeError, KeyError, AttributeError) as error:
-        raise InputError(
-            f"{path}: no evaluation record (bin/evaluate --output writes one)"
-        ) from error
+        raise InputError(f"{path}: no evaluation record (evaluate --output writes one)") from error
     return json.loads(text)
 
 

@@ -1,11 +1,11 @@
 """Gathers the data that a table's reports show, from its results."""
 
 import pathlib
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
 from igam_tf.core import settings
 from igam_tf.core.bounds import Bounds
+from igam_tf.core.command import shell_line
 from igam_tf.evaluation.records import EvalRecord
 from igam_tf.experiments import claims
 from igam_tf.experiments.configs import Absent, Table
@@ -83,8 +83,8 @@ def _row(table: Table, name: str, result: Result, seed: int, flags: Sequence[str
     ours = {} if compared is None else figures[compared]
     records = (each for each in (record, strong) if each)
     doubts = tuple(dict.fromkeys(doubt for each in records for doubt in each.doubts))
-    command = ["bin/reproduce_table", f"--table={table.name}", f"--preset={table.preset}"]
-    command += [f"--seed={seed}", f"--rows={name}", *flags]
+    arguments = [f"--table={table.name}", f"--preset={table.preset}"]
+    arguments += [f"--seed={seed}", f"--rows={name}", *flags]
     return Row(
         name,
         result.note if record is None else None,
@@ -99,7 +99,7 @@ def _row(table: Table, name: str, result: Result, seed: int, flags: Sequence[str
         doubts,
         (*doubts, *_warnings(record, strong)),
         pathlib.Path(result.directory).name if result.directory else None,
-        result.command or shlex.join(command),
+        result.command or shell_line("reproduce_table", *arguments),
         None if isinstance(run, Absent) else settings.to_dict(run),
         record,
         strong,

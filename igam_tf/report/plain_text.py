@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from igam_tf.core.bounds import Bounds
+from igam_tf.core.command import shell_line
 from igam_tf.evaluation import MODES
 from igam_tf.evaluation.diagnostics import Diagnosis, diagnosis_text
 from igam_tf.evaluation.records import EvalRecord
@@ -70,7 +71,8 @@ def document_text(document: Document) -> str:
         lines += [
             "",
             f"{strong[0]};",
-            f"{strong[1]}. Diagnostics on the same images (bin/evaluate --diagnose explains each):",
+            f"{strong[1]}. Diagnostics on the same images "
+            f"({shell_line('evaluate', '--diagnose')} explains each):",
         ]
         lines += [f"  {row.name}: {verdict(row)}" for row in rows if row.checks]
     if document.findings:

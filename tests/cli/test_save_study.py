@@ -108,7 +108,7 @@ def test_records_join_the_other_records_of_their_run() -> None:
             ["--records=a=RUN/mine.json,b=RUN/other.json", "--table=x"],
             "other.json was not evaluated as the other rows of x",
         ),
-        (["--benchmarks=alone.json"], "benchmarks: alone.json was not written by bin/benchmark"),
+        (["--benchmarks=alone.json"], "alone.json was not written by benchmark --output"),
         (["--benchmarks=torn.json"], "torn.json: not JSON"),
     ],
 )

@@ -1,15 +1,13 @@
-"""What bin/* set before TensorFlow starts."""
+"""What every command sets before TensorFlow starts, however it is started."""
 
-import importlib.util
 import os
-import pathlib
 import platform
 import sys
-import types
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from igam_tf.core import command
+from igam_tf.core.settings import Settings
 
 
 @pytest.mark.parametrize("setting", [None, "0"])
@@ -17,15 +15,19 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 def test_onednn_is_on_unless_the_user_says_otherwise(
     monkeypatch: pytest.MonkeyPatch, setting: str | None, machine: str
 ) -> None:
-    specification = importlib.util.spec_from_file_location("_start", ROOT / "bin" / "_start.py")
-    start = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(start)
-    verb = types.ModuleType("a_verb")
-    verb.main = lambda: os.environ.get(start.ONEDNN)
-    monkeypatch.setitem(sys.modules, "a_verb", verb)
-    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.delitem(sys.modules, "tensorflow")
     monkeypatch.setattr(platform, "machine", lambda: machine)
-    monkeypatch.setenv(start.ONEDNN, setting or "")  # so that what `start` sets is undone
+    monkeypatch.setenv(command.ONEDNN, setting or "")  # so that what the command sets is undone
     if setting is None:
-        monkeypatch.delenv(start.ONEDNN)
-    assert start.start("a_verb") == (setting or ("1" if machine == "x86_64" else None))
+        monkeypatch.delenv(command.ONEDNN)
+    values = []
+    verb = command.Command("verb", "", Settings)
+    assert verb.run(lambda _: values.append(os.environ.get(command.ONEDNN)), []) == 0
+    assert values == [setting or ("1" if machine == "x86_64" else None)]
+
+
+def test_onednn_stays_as_it_is_once_tensorflow_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TensorFlow would not notice, and a run's record would be wrong."""
+    monkeypatch.delenv(command.ONEDNN)
+    assert command.Command("verb", "", Settings).run(lambda _: None, []) == 0
+    assert command.ONEDNN not in os.environ

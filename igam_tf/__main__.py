@@ -1,0 +1,5 @@
+import sys
+
+from igam_tf.cli.program import main
+
+sys.exit(main())

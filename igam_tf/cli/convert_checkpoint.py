@@ -1,0 +1,17 @@
+"""convert_checkpoint: converts TensorFlow 1 checkpoints to Keras files, and back.
+
+It is `python -m madry_checkpoints convert`, whose --help lists the flags.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from madry_checkpoints import cli
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return cli.main(["convert", *(sys.argv[1:] if argv is None else argv)])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
