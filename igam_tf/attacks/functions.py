@@ -166,6 +166,7 @@ def square(
     epsilon: Amount,
     queries: int = 5000,
     bounds: Any = None,
+    norm: str | Ball = "linf",
     loss: AttackLoss = "margin",
     p_init: float = 0.8,
     statistics: str = "moving",
@@ -176,7 +177,7 @@ def square(
     """Adversarial images by `Square`, float32 like x. The model is never differentiated.
 
     Args:
-      epsilon, queries, loss, p_init: see `Square`.
+      epsilon, queries, norm, loss, p_init: see `Square`.
       model, x, y, bounds, statistics, seed, indices, batch_size: see `Attack.run`.
 
     Raises:

@@ -33,7 +33,10 @@ ATTACKS: dict[str, tuple[str, Callable[..., np.ndarray]]] = {
         for norm in ("linf", "l2")
         for loss in ("xent", "dlr", "targeted_dlr")
     },
-    "square": ("linf", attacks.square),
+    **{
+        f"square-{norm}": (norm, functools.partial(attacks.square, norm=norm))
+        for norm in ("linf", "l2")
+    },
 }
 
 share = strategies.floats(0, 1)

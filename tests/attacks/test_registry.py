@@ -32,6 +32,8 @@ NAMES: dict[str, Attack] = {
     "apgd100-ce": APGD(label="apgd100-ce"),
     "square": Square(),
     "square200": Square(queries=200),
+    "square-l2": Square(norm="l2"),
+    "square200-l2": Square(queries=200, norm="l2"),
     "transfer-fgsm": Transfer(attack=FGSM()),
     "transfer-pgd20": Transfer(attack=PGD(steps=20)),
     "transfer-pgd2-l2-x2": Transfer(attack=PGD(steps=2, norm="l2", restarts=2)),
@@ -69,7 +71,14 @@ def test_amounts_are_passed_on() -> None:
         *("", "clean", "pgd", "pgd0", "pgd-20", "pgd020", "pgd20-cw", "pgd20-", "PGD20", "pgd2\n"),
         *("fgsm1", " fgsm", "fgsm-x2", "fgsm-l2", "fgsm-uint8-margin", "pgd5-uint8", "pgd5-linf"),
         *("pgd5-x0", "pgd5-x2-l2", "pgd5-l2-margin", "apgd", "apgd50", "apgd0-ce", "apgd-margin"),
-        *("apgd-l2-ce", "apgd-ce-x2-l2", "square0", "square-x2", "transfer-", "transfer-strong2"),
+        *(
+            "apgd-l2-ce",
+            "apgd-ce-x2-l2",
+            "square0",
+            "square-l2-x2",
+            "transfer-",
+            "transfer-strong2",
+        ),
         *("strong2", "transfer-transfer-fgsm"),
     ],
 )
@@ -193,6 +202,7 @@ EPS = "linf, eps 8/255 (8 of [0, 255])"
             UNIT,
             "l2, eps 8/255 (0.0313725 of [0, 1]), 100 steps, random start, loss xent",
         ),
+        ("square-l2", PIXELS, "l2, eps 8/255 (8 of [0, 255]), 5000 queries, black box"),
         ("square200", PIXELS, f"{EPS}, 200 queries, black box"),
         (
             "transfer-pgd20",

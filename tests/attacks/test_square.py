@@ -1,5 +1,6 @@
 """Square Attack against a loop in NumPy; its schedule, draws, queries and errors."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,10 @@ import pytest
 import tensorflow as tf
 
 from igam_tf import attacks, gradients
-from igam_tf.attacks.square import BLOCK, _sides, _squares
+from igam_tf.attacks import LINF
+from igam_tf.attacks.balls import LinfBall
+from igam_tf.attacks.square_moves import MOVES, pixels
+from igam_tf.attacks.square_program import BLOCK
 from igam_tf.core import randomness
 from igam_tf.core.errors import InputError
 
@@ -98,17 +102,21 @@ def test_the_loop_is_that_of_the_paper() -> None:
 def test_squares_shrink_on_the_papers_schedule(queries: int, p_init: float) -> None:
     shares = [share_by_query(query, queries, p_init) for query in range(queries - 1)]
     expected = [0, *(min(max(round(np.sqrt(share * 28 * 32)), 1), 28) for share in shares)]
-    np.testing.assert_array_equal(_sides(queries, p_init, (28, 32)), expected)
+    np.testing.assert_array_equal(MOVES[LINF].sides(queries, p_init, (28, 32)), expected)
 
 
 def test_squares_lie_anywhere_inside_the_image() -> None:
     draws = np.random.default_rng(0).uniform(-1, 1, (2000, 2)).astype(np.float32)
     draws[:2] = [[-1, -1], [1 - 2**-22] * 2]  # the least and the largest that are drawn
     for side in (1, 3, 4):
-        masks = _squares(draws, tf.constant(side), 4, 6).numpy()[..., 0]
-        np.testing.assert_array_equal(masks.sum((1, 2)), side**2)
-        places = {tuple(np.argwhere(mask)[0]) for mask in masks}
-        assert places == {
+        places = pixels(draws, tf.constant(side), tf.zeros([2000, 4, 6, 1])).numpy()
+        assert places.shape == (2000, side, side, 3)
+        steps = np.stack([np.zeros((side, side), int), *np.indices((side, side))], -1)
+        np.testing.assert_array_equal(
+            places - places[:, :1, :1], np.broadcast_to(steps, places.shape)
+        )
+        np.testing.assert_array_equal(places[:, 0, 0, 0], np.arange(2000))
+        assert {tuple(corner) for corner in places[:, 0, 0, 1:]} == {
             (top, left) for top in range(4 - side + 1) for left in range(6 - side + 1)
         }
 
@@ -154,11 +162,18 @@ def test_only_correct_examples_move_and_all_of_them_by_epsilon(statistics: str) 
     assert change[clean].min() > 7.9
 
 
+@dataclasses.dataclass(frozen=True)
+class SmallBall(LinfBall):
+    """A ball of a user's own."""
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"queries": 0}, r"square: need queries >= 1 and p_init in \(0, 1\], got 0 and 0.8"),
         ({"p_init": 0}, r"square: need queries >= 1 and p_init in \(0, 1\], got 230 and 0"),
+        ({"norm": SmallBall()}, r"norm: square has candidates for linf and l2, got SmallBall"),
+        ({"norm": "l1"}, "norm: expected one of linf, l2 or a Ball, got 'l1'"),
         ({"p_init": 1.1}, r"square: need queries >= 1 and p_init in \(0, 1\], got 230 and 1.1"),
     ],
 )
