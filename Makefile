@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Tests of one file run in one worker, because they share models. A worker takes a gigabyte.
 WORKERS := --numprocesses auto --maxprocesses 4 --dist loadfile
 
-.PHONY: demo test test-slow test-all lint types clean
+.PHONY: demo test test-slow test-all lint types dist clean
 
 demo: $(VENV)/installed
 	$(BIN)/python bin/reproduce_table --table 1 --preset demo
@@ -25,6 +25,11 @@ lint: $(VENV)/installed
 
 types: $(VENV)/installed
 	$(BIN)/mypy
+
+# dist/ receives the wheel and the source distribution.
+dist: $(VENV)/installed
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist .
 
 # Installs again when requirements.txt, pyproject.toml or setup.py is newer than the marker.
 $(VENV)/installed: requirements.txt pyproject.toml setup.py

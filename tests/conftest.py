@@ -7,7 +7,7 @@ import pytest
 
 if os.environ.get("IGAM_TEST_GPU") != "1":
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-# As bin/* do: tests and commands then compute the same results to the last bit.
+# As commands do: tests and commands then compute the same results to the last bit.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import igam_tf  # noqa: F401  # before TensorFlow, whose start-up messages it hides
