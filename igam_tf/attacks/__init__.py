@@ -35,8 +35,9 @@ from igam_tf.attacks.attack import Attack, AttackResult
 from igam_tf.attacks.balls import L2, LINF, Ball
 from igam_tf.attacks.chain import Chain
 from igam_tf.attacks.curve import Curve
+from igam_tf.attacks.fab import FAB
 from igam_tf.attacks.fgsm import FGSM
-from igam_tf.attacks.functions import apgd, fgsm, pgd, pgd_curve, square
+from igam_tf.attacks.functions import apgd, fab, fgsm, pgd, pgd_curve, square
 from igam_tf.attacks.inputs import AttackInputs
 from igam_tf.attacks.pgd import PGD
 from igam_tf.attacks.registry import resolve, resolve_all
@@ -46,6 +47,7 @@ from igam_tf.attacks.user_attack import AttackLike
 
 __all__ = [
     "APGD",
+    "FAB",
     "FGSM",
     "L2",
     "LINF",
@@ -63,6 +65,7 @@ __all__ = [
     "Transfer",
     "Uint8FirstStep",
     "apgd",
+    "fab",
     "fgsm",
     "pgd",
     "pgd_curve",

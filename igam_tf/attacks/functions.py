@@ -14,6 +14,7 @@ from igam_tf.attacks.ascent import SteepestStep, StepRule
 from igam_tf.attacks.attack import Attack
 from igam_tf.attacks.balls import Ball
 from igam_tf.attacks.curve import Curve
+from igam_tf.attacks.fab import FAB
 from igam_tf.attacks.fgsm import FGSM
 from igam_tf.attacks.inputs import AttackInputs
 from igam_tf.attacks.pgd import PGD
@@ -156,6 +157,35 @@ def apgd(
       InputError: any argument out of its range, with the range; too few classes for the loss.
     """
     return _perturbed(APGD, **locals())
+
+
+def fab(
+    model: Any,
+    x: Any,
+    y: Any,
+    *,
+    epsilon: Amount,
+    steps: int = 100,
+    num_targets: int = 9,
+    restarts: int = 1,
+    bounds: Any = None,
+    norm: str | Ball = "linf",
+    statistics: str = "moving",
+    seed: int | None = None,
+    indices: Any = None,
+    batch_size: int | None = None,
+) -> np.ndarray:
+    """Adversarial images by `FAB`, float32 like x: those of the smallest norm, at most epsilon.
+
+    Args:
+      epsilon, steps, num_targets, restarts, norm: see `FAB`.
+      model, x, y, bounds, statistics, seed, indices, batch_size: see `Attack.run`. With `"batch"`
+        statistics an iterate is judged in the batch of that iteration.
+
+    Raises:
+      InputError: any argument out of its range, with the range; a model of one class.
+    """
+    return _perturbed(FAB, **locals())
 
 
 def square(

@@ -9,6 +9,7 @@ from typing import Any
 from igam_tf.attacks.apgd import APGD
 from igam_tf.attacks.attack import Attack, require_name
 from igam_tf.attacks.chain import Chain
+from igam_tf.attacks.fab import FAB
 from igam_tf.attacks.fgsm import FGSM
 from igam_tf.attacks.pgd import PGD
 from igam_tf.attacks.square import Square
@@ -19,7 +20,7 @@ from igam_tf.core.bounds import Amount
 from igam_tf.core.errors import InputError
 
 # Classes whose names carry their settings.
-FAMILIES: tuple[Any, ...] = (FGSM, PGD, APGD, Square)
+FAMILIES: tuple[Any, ...] = (FGSM, PGD, APGD, FAB, Square)
 
 _TRANSFER = "transfer-"
 
@@ -48,10 +49,10 @@ def resolve(
     """An attack from its name, itself, or a user's object.
 
     Args:
-      attack: a name such as `fgsm`, `pgd20-margin-x10`, `apgd-ce`, `square`, `transfer-pgd20`,
-        `strong` or `transfer-strong`; an import path `package.module:name` or `file.py:name` of an
-        attack, or of a class or function that makes one (it may take `epsilon` and `step_size`); an
-        attack; or any object with `name`, `describe` and `run`.
+      attack: a name such as `fgsm`, `pgd20-margin-x10`, `apgd-ce`, `fab`, `square`,
+        `transfer-pgd20`, `strong` or `transfer-strong`; an import path `package.module:name` or
+        `file.py:name` of an attack, or of a class or function that makes one (it may take `epsilon`
+        and `step_size`); an attack; or any object with `name`, `describe` and `run`.
       epsilon, step_size: of attacks by name. Objects have their own.
 
     Raises:

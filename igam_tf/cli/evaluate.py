@@ -14,6 +14,7 @@ Attacks:
                     -xR for R restarts
   apgdK-ce, apgdK-dlr, apgdK-t
                     Auto-PGD of K steps on cross-entropy, DLR or targeted DLR; add -l2, -xR
+  fabK              targeted FAB of K steps for each class; add -l2, -xR
   squareQ           Square, a black-box attack with Q queries; add -l2
   strong            apgd-ce, apgd-t and square in turn, each on the survivors
   transfer-NAME     any of these, computed on --surrogate and judged on MODEL

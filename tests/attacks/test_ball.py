@@ -34,6 +34,13 @@ ATTACKS: dict[str, tuple[str, Callable[..., np.ndarray]]] = {
         for loss in ("xent", "dlr", "targeted_dlr")
     },
     **{
+        f"fab-{norm}": (
+            norm,
+            functools.partial(attacks.fab, norm=norm, num_targets=2, restarts=2),
+        )
+        for norm in ("linf", "l2")
+    },
+    **{
         f"square-{norm}": (norm, functools.partial(attacks.square, norm=norm))
         for norm in ("linf", "l2")
     },
@@ -78,6 +85,7 @@ def test_no_example_leaves_ball_or_range(
         "pgd": {"step_size": step, "steps": steps},
         "fgsm": {},
         "apgd": {"steps": steps},
+        "fab": {"steps": steps},
         "square": {"queries": 20 * steps},
     }[name.split("-")[0]]
     x_adv = attack(network, x, y, epsilon=epsilon, bounds=bounds, **settings, seed=seed)

@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 from igam_tf import adapters, attacks, evaluation, models
-from igam_tf.attacks import APGD, FGSM, PGD, Attack, Square
+from igam_tf.attacks import APGD, FAB, FGSM, PGD, Attack, Square
 from igam_tf.core.bounds import PIXELS, UNIT, Bounds
 from igam_tf.layers import bounds_of
 
@@ -63,6 +63,7 @@ ATTACKS: dict[str, tuple[type[Attack], dict[str, Any], Callable[..., np.ndarray]
     "apgd10-ce": (APGD, {"steps": 10}, attacks.apgd),
     "apgd10-dlr": (APGD, {"steps": 10, "loss": "dlr"}, attacks.apgd),
     "apgd5-t": (APGD, {"steps": 5, "loss": "targeted_dlr"}, attacks.apgd),
+    "fab5": (FAB, {"steps": 5}, attacks.fab),
     "square300": (Square, {"queries": 300}, attacks.square),
     "apgd10-ce-l2": (APGD, {"steps": 10, "norm": "l2"}, attacks.apgd),
     "apgd5-t-l2": (APGD, {"steps": 5, "loss": "targeted_dlr", "norm": "l2"}, attacks.apgd),

@@ -5,7 +5,19 @@ from typing import Any
 
 import pytest
 
-from igam_tf.attacks import APGD, FGSM, PGD, Attack, Chain, Square, Transfer, resolve, resolve_all
+from igam_tf.attacks import (
+    APGD,
+    FAB,
+    FGSM,
+    PGD,
+    Attack,
+    Chain,
+    Square,
+    Transfer,
+    resolve,
+    resolve_all,
+)
+from igam_tf.attacks.balls import LinfBall
 from igam_tf.core.bounds import PIXELS, UNIT, Amount, Bounds
 from igam_tf.core.errors import InputError
 
@@ -30,6 +42,8 @@ NAMES: dict[str, Attack] = {
     "apgd9-t-l2-x2": APGD(steps=9, loss="targeted_dlr", norm="l2", restarts=2),
     "apgd50-dlr-x2": APGD(steps=50, loss="dlr", restarts=2),
     "apgd100-ce": APGD(label="apgd100-ce"),
+    "fab": FAB(),
+    "fab9-l2-x2": FAB(steps=9, norm="l2", restarts=2),
     "square": Square(),
     "square200": Square(queries=200),
     "square-l2": Square(norm="l2"),
@@ -42,6 +56,11 @@ NAMES: dict[str, Attack] = {
     "strong": STRONG,
     "transfer-strong": Transfer(attack=STRONG),
 }
+
+
+@dataclasses.dataclass(frozen=True)
+class OwnBall(LinfBall):
+    """A user's ball, which FAB cannot project in."""
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -58,6 +77,7 @@ def test_amounts_are_passed_on() -> None:
     assert resolve("fgsm", 0.3, "1/255") == FGSM(epsilon=0.3)
     assert FGSM(epsilon=0.3).step_size == 0.3  # its one step is epsilon
     assert resolve("apgd-t", 0.3, "1/255") == APGD(epsilon=0.3, loss="targeted_dlr")
+    assert resolve("fab", 0.3, "1/255") == FAB(epsilon=0.3)
     assert resolve("square", 0.3, "1/255") == Square(epsilon=0.3)
     strong = resolve("strong", 0.3, "1/255")
     assert isinstance(strong, Chain)
@@ -79,7 +99,7 @@ def test_amounts_are_passed_on() -> None:
             "transfer-",
             "transfer-strong2",
         ),
-        *("strong2", "transfer-transfer-fgsm"),
+        *("strong2", "transfer-transfer-fgsm", "fab0", "fab-x2-l2", "fab-t"),
     ],
 )
 def test_unknown_names(name: str) -> None:
@@ -119,6 +139,9 @@ def test_several_attacks() -> None:
         (PGD, {"restarts": 0}, "pgd: expected steps >= 0 and restarts >= 1, got 20 and 0"),
         (APGD, {"loss": "margin"}, "loss: expected one of xent, dlr, targeted_dlr, or a callable"),
         (APGD, {"num_targets": 0}, "apgd: need steps, restarts, num_targets >= 1"),
+        (FAB, {"steps": 0}, "fab: need steps, restarts, num_targets >= 1, got 0, 1, 9"),
+        (FAB, {"norm": "l1"}, "norm: expected one of linf, l2 or a Ball, got 'l1'"),
+        (FAB, {"norm": OwnBall()}, r"norm: fab needs linf or l2, got OwnBall\(\)"),
         (Square, {"queries": 0}, "square: need queries >= 1"),
         (Chain, {"stages": ()}, "chain: expected stages of different names"),
         (Chain, {"stages": (PGD(), PGD())}, "chain: expected stages of different names"),
@@ -156,7 +179,7 @@ def test_other_settings_make_another_trajectory(changed: dict[str, Any]) -> None
     assert dataclasses.replace(PGD(), **changed).trajectory != PGD().trajectory
 
 
-@pytest.mark.parametrize("name", ["transfer-pgd20", "apgd-ce", "square", "strong"])
+@pytest.mark.parametrize("name", ["transfer-pgd20", "apgd-ce", "fab", "square", "strong"])
 def test_attacks_that_run_alone(name: str) -> None:
     """Readings on a surrogate do not judge the model; APGD's steps depend on their number."""
     assert resolve(name).trajectory is None
@@ -203,6 +226,17 @@ EPS = "linf, eps 8/255 (8 of [0, 255])"
             "l2, eps 8/255 (0.0313725 of [0, 1]), 100 steps, random start, loss xent",
         ),
         ("square-l2", PIXELS, "l2, eps 8/255 (8 of [0, 255]), 5000 queries, black box"),
+        (
+            "fab",
+            PIXELS,
+            f"{EPS}, 100 steps, no random start, smallest perturbation towards up to 9 classes",
+        ),
+        (
+            "fab9-l2-x3",
+            PIXELS,
+            "l2, eps 8/255 (8 of [0, 255]), 9 steps, no random start, then 2 with one, "
+            "smallest perturbation towards up to 9 classes",
+        ),
         ("square200", PIXELS, f"{EPS}, 200 queries, black box"),
         (
             "transfer-pgd20",
@@ -230,6 +264,7 @@ def test_all_of_an_attack_in_one_line(name: str, bounds: Bounds, line: str) -> N
         ("pgd3-l2", 128, 16, ["pgd3-l2: 3 steps of 16 do not reach its radius 128"]),
         ("fgsm", "8/255", 100, []),
         ("apgd-ce", "8/255", "2/255", []),
+        ("fab", "8/255", 100, []),
         ("square", "8/255", 100, []),
         ("strong", "8/255", 100, []),
         (
@@ -269,6 +304,8 @@ def test_amounts_are_in_the_ranges_unit_and_in_l2_up_to_the_images_diagonal() ->
         ("apgd-ce", 10, (100, 0)),
         ("apgd-t", 10, (900, 0)),
         ("apgd-t", 5, (400, 0)),
+        ("fab", 10, (900, 900)),
+        ("fab20-l2-x2", 3, (80, 80)),
         ("square", 10, (0, 5000)),
         ("transfer-pgd20", 10, (20, 0)),
         ("strong", 10, (1000, 5000)),

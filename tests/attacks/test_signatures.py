@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from igam_tf import attacks
-from igam_tf.attacks import APGD, FGSM, PGD, Attack, Square
+from igam_tf.attacks import APGD, FAB, FGSM, PGD, Attack, Square
 
 # Of `run`, beside model, x and y.
 CALL = {"bounds", "statistics", "seed", "indices", "batch_size"}
@@ -22,6 +22,7 @@ DATA = {"model", "x", "y"}
         (attacks.pgd_curve, PGD, {"targets", "record_at"}),
         (attacks.fgsm, FGSM, set()),
         (attacks.apgd, APGD, set()),
+        (attacks.fab, FAB, set()),
         (attacks.square, Square, set()),
     ],
 )
