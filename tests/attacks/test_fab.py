@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from igam_tf import attacks, gradients, pretrained
+from igam_tf import attacks, data, gradients, pretrained
 from igam_tf.attacks import FAB
 from igam_tf.attacks.balls import BALLS
 from igam_tf.core import randomness
@@ -250,3 +250,14 @@ def test_iterates_distances_and_verdicts_are_those_of_the_official_code(
     result = attack.run(recording, images, labels, **call)
     np.testing.assert_allclose(result.x_adv / 255, data[f"{norm}_perturb_adv"], atol=5e-6)
     np.testing.assert_array_equal(result.correct, data[f"{norm}_perturb_right"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "official"), [("igam", 41), ("pgd7", 85), ("standard", 1)])
+def test_it_is_as_strong_as_the_official_code(name: str, official: int) -> None:
+    """docs/evaluation.md quotes the survivors."""
+    test = data.load("shapes32").test
+    model, x = pretrained.load(name), test.pixels(0, 100)
+    result = attacks.FAB(epsilon="8/255").run(model, x, np.asarray(test.labels[:100]), seed=0)
+    assert result.correct.sum() <= official + 1
+    assert np.abs(result.x_adv - x).max() <= 8 + 1e-4
