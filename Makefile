@@ -8,7 +8,7 @@ WORKERS := --numprocesses auto --maxprocesses 4 --dist loadfile
 .PHONY: demo test test-slow test-all lint types dist clean
 
 demo: $(VENV)/installed
-	$(BIN)/python bin/reproduce_table --table 1 --preset demo
+	$(BIN)/python bin/reproduce_table --table 1 --preset demo --jobs 2
 
 test: $(VENV)/installed
 	$(BIN)/python -m pytest $(WORKERS)

@@ -18,6 +18,7 @@ def test_their_configurations_are_those_of_the_demos_table() -> None:
     assert {name: runs.read_config(pretrained.path(name)) for name in pretrained.NAMES} == expected
 
 
+@pytest.mark.slow
 def test_robustness_rises_from_standard_to_igam_to_adversarial_training() -> None:
     dataset = data.load("shapes32", test_size=60)
     test = dataset.test

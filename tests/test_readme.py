@@ -2,9 +2,12 @@
 
 import re
 
+import pytest
+
 from . import fenced
 
 
+@pytest.mark.slow
 def test_the_example_with_a_users_own_models(tmp_path, monkeypatch, capsys) -> None:
     (code,) = fenced.code("README.md")
     monkeypatch.chdir(tmp_path)

@@ -6,6 +6,7 @@ import sys
 
 import keras
 import numpy as np
+import pytest
 
 from igam_tf import adapters, gradients, layers, models
 from igam_tf.core.bounds import PIXELS
@@ -56,6 +57,7 @@ def built() -> dict[str, keras.Model]:
     return built_models
 
 
+@pytest.mark.slow
 def test_saved_models_load_in_a_fresh_process(tmp_path: pathlib.Path) -> None:
     for name, model in built().items():
         tiny.shaken(model)

@@ -20,7 +20,7 @@ import dataclasses
 import functools
 import pathlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated
 
 from igam_tf.cli import shared, studies
@@ -98,6 +98,14 @@ class ReproduceTableFlags(Settings):
     precision: Annotated[str, Setting("Precision of the trained networks.", choices=PRECISIONS)] = (
         "float32"
     )
+    jobs: Annotated[
+        int,
+        Setting(
+            "Rows that are trained and scored at a time, each in its own process with a gigabyte "
+            "of memory and more. Figures do not depend on it.",
+            at_least=1,
+        ),
+    ] = 1
     options: Options = Options()
 
 
@@ -141,7 +149,7 @@ def _reproduce(
     weights: Mapping[str, configs.Weights],
 ) -> None:
     from igam_tf import report
-    from igam_tf.experiments import reproduce, summary
+    from igam_tf.experiments import jobs, reproduce, summary
 
     options, seeds, first = flags.options, tuple(declared), next(iter(declared.values()))
     selection = (flags.rows, flags.num_examples, flags.statistics, weights)
@@ -150,8 +158,11 @@ def _reproduce(
     name += f"-{flags.precision}" if flags.precision != "float32" else ""
     numbered = f"{name}-seed{'s' if len(seeds) > 1 else ''}{'-'.join(map(str, seeds))}"
     results, texts = {}, {}
+    results_of: Callable[..., dict[str, reproduce.Result]] = reproduce.reproduce
+    if flags.jobs > 1:
+        results_of = functools.partial(jobs.reproduce_in_processes, flags.jobs)
     for seed, table in declared.items():
-        results[seed] = reproduce.reproduce(table, options, *selection, report.progress)
+        results[seed] = results_of(table, options, *selection, report.progress)
         texts[f"{name}-seed{seed}"] = text = report.table_text(table, results[seed])
         _publish(text, options.runs_dir / f"{name}-seed{seed}.txt")
     if len(seeds) > 1:

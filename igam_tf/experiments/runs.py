@@ -143,7 +143,7 @@ def _fit(
     whole, rest = divmod(total, epoch_steps)
     parts = ((epoch, whole, epoch_steps), (max(epoch, whole), whole + 1, rest))
     display = ProgressDisplay(sys.stdout)
-    with display.bar(verb_of(run), total, iteration, unit="iterations", last_line=True) as bar:
+    with display.bar(directory.name, total, iteration, unit="iterations", last_line=True) as bar:
         for first, last, steps in parts:
             if first < last and steps:
                 stream = _stream(run, dataset, first * epoch_steps)

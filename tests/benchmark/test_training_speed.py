@@ -80,6 +80,7 @@ def test_contenders_take_turns_with_the_convolutions(monkeypatch: pytest.MonkeyP
     assert measured.timings["plain"].first == 9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["igam-release", "mnist-paper"])
 def test_an_igam_contender_with_disc_in_its_name_steps_the_discriminator(
     name: str, monkeypatch: pytest.MonkeyPatch

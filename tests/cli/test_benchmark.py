@@ -39,6 +39,7 @@ def test_training_steps_with_all_that_can_be_measured_of_them(
 TINY = ["--widths=1", "--blocks=1", "--batch_sizes=2", "--steps=2", "--rounds=2"]
 
 
+@pytest.mark.slow
 def test_tables_and_record(
     tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

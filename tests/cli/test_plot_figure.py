@@ -81,6 +81,7 @@ def declared(monkeypatch) -> None:
     monkeypatch.setattr(style, "DPI", 40)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("declared")
 def test_the_second_time_nothing_is_trained(tmp_path, monkeypatch, capsys) -> None:
     """And the files are the same."""

@@ -17,6 +17,11 @@ FORMATS = [
 ]
 CLASSES = {"shapes28": 10, "shapes32": 10, "shapes64": 20, "shapes100": 100}
 NAMES = [name for name, *_ in FORMATS]
+# Drawing the images of shapes64 and shapes100 takes seconds.
+DRAWN = [
+    pytest.param(name, marks=pytest.mark.slow if name in ("shapes64", "shapes100") else ())
+    for name in NAMES
+]
 
 
 def load(name: str, train: int = 30, test: int = 20, seed: int = 0) -> data.Dataset:
@@ -42,7 +47,7 @@ def test_format(name: str, shape: tuple[int, int, int], dtype: type, bounds: Bou
         assert np.ptp(pixels) > bounds.range / 3  # else the pixels are in another unit
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", DRAWN)
 def test_examples_depend_on_sizes_and_seed_only(name: str) -> None:
     first = load(name)
     np.random.seed(1)  # noqa: NPY002  # a global generator must not matter
@@ -58,7 +63,7 @@ def test_examples_depend_on_sizes_and_seed_only(name: str) -> None:
         assert (expected.labels != different.labels).any()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", DRAWN)
 def test_a_smaller_split_is_the_beginning_of_a_larger_one(name: str) -> None:
     """As with stored data; also over the edge of the blocks in which they are drawn."""
     larger = load(name, 510, 3)

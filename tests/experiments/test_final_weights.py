@@ -96,6 +96,7 @@ def test_the_best_weights_are_saved(finished: Options, tmp_path: pathlib.Path, n
         assert best < 3  # so that the last weights would be others
 
 
+@pytest.mark.slow
 def test_an_average_trains_the_same_weights(finished: Options, tmp_path: pathlib.Path) -> None:
     for place, run in (("plain", robust()), ("average", RUNS["average"])):
         runs.train(run, tmp_path / place, finished)
@@ -149,7 +150,13 @@ def test_a_mistake_leaves_no_directory(
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("run", [RUNS["best"], RUNS["student"]], ids=["robust", "student"])
+@pytest.mark.parametrize(
+    "run",
+    [
+        pytest.param(RUNS["best"], id="robust"),
+        pytest.param(RUNS["student"], id="student", marks=pytest.mark.slow),
+    ],
+)
 def test_a_run_that_diverges_says_so_before_it_is_validated(
     finished: Options, tmp_path: pathlib.Path, run: Run
 ) -> None:

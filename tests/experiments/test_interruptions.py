@@ -9,7 +9,7 @@ import pytest
 from igam_tf import adapters
 from igam_tf.core.errors import DivergedError, InputError
 from igam_tf.experiments import runs
-from igam_tf.experiments.configs import Schedule, verb_of
+from igam_tf.experiments.configs import Schedule
 from igam_tf.experiments.options import Options
 from igam_tf.training.callbacks import TrainingMonitor, TrainingState
 
@@ -132,7 +132,7 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(
     messages: list[str] = []
     capsys.readouterr()
     runs.train(run, tmp_path, dataclasses.replace(finished, log=messages.append), resume=True)
-    assert capsys.readouterr().out.startswith(f"{verb_of(run)}: 7 of 7 iterations, ")
+    assert capsys.readouterr().out.startswith(f"{tmp_path.name}: 7 of 7 iterations, ")
     resumed_at = {"mid-epoch": 3, "between history and state": 3, "last epoch": 6}
     if moment in resumed_at:
         assert messages[0].endswith(f", resumed at {resumed_at[moment]}")

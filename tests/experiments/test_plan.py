@@ -3,12 +3,14 @@
 import dataclasses
 import math
 import pathlib
+import shutil
 from typing import Any
 
 import pytest
 
 from igam_tf.experiments import costs, plan, reproduce, runs, scoring, trained
-from igam_tf.experiments.configs import Absent, Scoring, Table
+from igam_tf.experiments.configs import Absent, Run, Scoring, Table
+from igam_tf.experiments.options import Options
 from igam_tf.report.plans import list_text, plan_text
 
 from .small import FINETUNED, ROBUST, STUDENT, options
@@ -29,6 +31,22 @@ TABLE = Table(
 
 def names(where: pathlib.Path, table: Table = TABLE, **settings: Any) -> list[str]:
     return [step.name for step in plan.plan(table, options(where), **settings).steps]
+
+
+@pytest.fixture(scope="module")
+def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Options:
+    """Of a directory where all rows are trained and scored."""
+    where = options(tmp_path_factory.mktemp("reproduced"))
+    reproduce.reproduce(TABLE, where)
+    return where
+
+
+def copy(reproduced: Options, where: pathlib.Path, *finished: Run) -> Options:
+    """Of a copy in which only some runs are there."""
+    for run in finished:
+        directory = runs.directory_of(run, reproduced)
+        shutil.copytree(directory, where / directory.name)
+    return options(where)
 
 
 def test_steps_come_once_and_in_order(tmp_path: pathlib.Path) -> None:
@@ -55,21 +73,19 @@ def test_steps_come_once_and_in_order(tmp_path: pathlib.Path) -> None:
     assert work.unfinished == work.steps
 
 
-def test_what_is_done_is_not_left(tmp_path: pathlib.Path) -> None:
-    where = options(tmp_path)
-    reproduce.reproduce(TABLE, where, rows=["Standard"])
+def test_what_is_done_is_not_left(reproduced: Options, tmp_path: pathlib.Path) -> None:
+    where = copy(reproduced, tmp_path, ROBUST)
     unfinished = plan.plan(TABLE, where).unfinished
     assert {step.name.split("-")[0] for step in unfinished} == {"finetune_teacher", "train_student"}
     assert plan.plan(TABLE, where, rows=["Standard"]).unfinished == ()
-    reproduce.reproduce(TABLE, where)
-    assert plan.plan(TABLE, where).unfinished == ()
+    assert plan.plan(TABLE, reproduced).unfinished == ()
 
 
-def test_a_rows_records_are_enough_without_its_weights(tmp_path: pathlib.Path) -> None:
-    where = options(tmp_path)
-    reproduce.reproduce(TABLE, where, rows=["FT"])
-    for file in where.runs_dir.rglob("model.keras"):
-        file.unlink()
+def test_a_rows_records_are_enough_without_its_weights(
+    reproduced: Options, tmp_path: pathlib.Path
+) -> None:
+    where = copy(reproduced, tmp_path, FINETUNED)
+    (runs.directory_of(FINETUNED, where) / "model.keras").unlink()
     assert plan.plan(TABLE, where, rows=["FT"]).unfinished == ()
     unfinished = plan.plan(TABLE, where, rows=["FT", "IGAM"]).unfinished
     verbs = ["train_robust", "finetune_teacher", "train_student"]
@@ -77,12 +93,11 @@ def test_a_rows_records_are_enough_without_its_weights(tmp_path: pathlib.Path) -
     assert [step.rows for step in unfinished if step.action == "score"] == [("IGAM",)]
 
 
-def test_another_scoring_is_left_to_do(tmp_path: pathlib.Path) -> None:
-    reproduce.reproduce(TABLE, options(tmp_path), rows=["Standard"])
+def test_another_scoring_is_left_to_do(reproduced: Options) -> None:
     other = dataclasses.replace(
         TABLE, scoring=dataclasses.replace(TABLE.scoring, strong_examples=2)
     )
-    unfinished = plan.plan(other, options(tmp_path), rows=["Standard"]).unfinished
+    unfinished = plan.plan(other, reproduced, rows=["Standard"]).unfinished
     assert [step.action for step in unfinished] == ["score"]
 
 
@@ -100,9 +115,8 @@ def test_strong_settings_name_the_strong_record_alone(tmp_path: pathlib.Path) ->
     assert few[1] != default
 
 
-def test_weights_on_disk_are_scored_alone(tmp_path: pathlib.Path) -> None:
-    directory = runs.ensure(ROBUST, options(tmp_path))
-    weights = trained.weights(directory)
+def test_weights_on_disk_are_scored_alone(reproduced: Options, tmp_path: pathlib.Path) -> None:
+    weights = trained.weights(runs.directory_of(ROBUST, reproduced))
     work = plan.plan(TABLE, options(tmp_path), rows=["Other"], weights={"Other": weights})
     assert [(step.action, step.rows) for step in work.steps] == [("score", ("Other",))]
     assert work.steps[0].name.startswith("given-")
@@ -141,13 +155,11 @@ def test_the_text_has_every_step_and_the_sum_of_hours(tmp_path: pathlib.Path) ->
     assert "shapes28: embedded" in text
 
 
-def test_the_text_of_what_is_finished_asks_for_no_calibration(tmp_path: pathlib.Path) -> None:
-    reproduce.reproduce(TABLE, options(tmp_path), rows=["Standard"])
-
+def test_the_text_of_what_is_finished_needs_no_calibration(reproduced: Options) -> None:
     def seconds(network: costs.SizedNetwork) -> float:
         raise AssertionError(network)
 
-    text = plan_text(TABLE, plan.plan(TABLE, options(tmp_path), rows=["Standard"]), seconds)
+    text = plan_text(TABLE, plan.plan(TABLE, reproduced, rows=["Standard"]), seconds)
     assert text.count("finished") == 2
     assert "0 of 2 to do" in text
 
@@ -168,9 +180,10 @@ def test_rows_limit_the_plan(tmp_path: pathlib.Path, rows: list[str]) -> None:
     assert {row for step in work.steps for row in step.rows} == set(rows)
 
 
-def test_the_list_says_how_far_each_row_has_come(tmp_path: pathlib.Path) -> None:
-    where = options(tmp_path)
-    reproduce.reproduce(TABLE, where, rows=["Standard"])
+def test_the_list_says_how_far_each_row_has_come(
+    reproduced: Options, tmp_path: pathlib.Path
+) -> None:
+    where = copy(reproduced, tmp_path, ROBUST)
     directory = runs.directory_of(FINETUNED, where)
     (directory / "state").mkdir(parents=True)  # killed at its beginning
     lines = list_text(TABLE, plan.plan(TABLE, where)).splitlines()

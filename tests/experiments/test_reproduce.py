@@ -173,6 +173,7 @@ class TestOnFinishedRuns:
         ]
         assert [call[:3] for call in calls] == parts
 
+    @pytest.mark.slow
     def test_strong_attacks_and_diagnosis_stand_beside(
         self, results: dict[str, Result], options: Options, tmp_path: pathlib.Path
     ) -> None:

@@ -45,6 +45,7 @@ def test_the_forms_are_one(places: dict[str, pathlib.Path], form: str) -> None:
     assert all(np.array_equal(a, b) for a, b in zip(weights, expected, strict=True))
 
 
+@pytest.mark.slow
 def test_a_program_that_imports_nothing_else_loads_an_adapted_model(tmp_path: pathlib.Path) -> None:
     body = models.mnist_cnn(10, (2, 3), 4)
     adapter = adapters.parse(("mean", "crop:28", "scale:1/255"))

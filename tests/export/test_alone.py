@@ -33,6 +33,7 @@ def padded() -> keras.Model:
     return models.adapted(inner, adapters.parse(("pad_random:12",)), tiny.SHAPE, UNIT)
 
 
+@pytest.mark.slow
 def test_of_a_tiny_model(tmp_path: pathlib.Path) -> None:
     """With batch statistics, a random adapter and both gradients."""
     model = padded()

@@ -159,6 +159,7 @@ def test_the_script_works_anywhere_and_reports_like_the_command(tmp_path):
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_ends_the_command_quietly(tmp_path):
     prefix = samples.save(samples.release_file(), tmp_path / "c")
     with subprocess.Popen(

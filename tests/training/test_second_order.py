@@ -102,7 +102,7 @@ def test_derivatives_agree_with_central_differences(net: str, mode: str) -> None
             assert abs(difference - expected) <= slack, (variable.path, name)
 
 
-@pytest.mark.parametrize("net", NETS)
+@pytest.mark.parametrize("net", ["mnist_cnn", pytest.param("wide_resnet", marks=pytest.mark.slow)])
 def test_the_update_in_float32_is_the_derivative_in_float64(net: str) -> None:
     with tiny.precision("float64"):
         exact = trainer_of(net)

@@ -62,6 +62,7 @@ def test_after_fit_the_model_holds_the_average(kind: str, decay: float) -> None:
     assert tiny.equal(*others)  # BatchNorm's averages, the discriminator, the iteration
 
 
+@pytest.mark.slow
 def test_several_steps_in_one_execution_are_averaged_one_by_one() -> None:
     averages = []
     for steps in (1, 2):

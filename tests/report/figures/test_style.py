@@ -87,6 +87,7 @@ def test_settings_hold_inside_alone() -> None:
         assert dict(matplotlib.rcParams) == before
 
 
+@pytest.mark.slow
 def test_drawing_starts_no_pyplot() -> None:
     """Keras imports it where it can; drawing works where it cannot be imported."""
     script = (
