@@ -8,7 +8,7 @@ import contextlib
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TextIO
 
 from tqdm import tqdm
@@ -109,6 +109,14 @@ class ProgressDisplay:
             if self._terminal or last_line:
                 bar.draw()
             bar.close()
+
+    def log(self, write: Callable[[str], object], line: str) -> None:
+        """Writes a line with `write`; on a terminal the line is above the bar."""
+        if self._terminal:
+            with ProgressBar.external_write_mode(self._stream):
+                write(line)
+        else:
+            write(line)
 
     def _draw_until(self, bar: ProgressBar, closed: threading.Event) -> None:
         seconds = REDRAW_SECONDS if self._terminal else LINE_SECONDS

@@ -27,14 +27,14 @@ from igam_tf.experiments.reproduce import NOT_REQUESTED, Result, adjusted, repro
 
 
 @dataclasses.dataclass(frozen=True)
-class Task:
+class Job:
     """The work of one process at a time: a row, or a run that several rows start from.
 
     Attributes:
       call: does the work; returns the row's result by its name, or nothing for a run.
-      passes: forward passes, by which the longest tasks begin first. A run counts with the longest
+      passes: forward passes, by which the longest jobs begin first. A run counts with the longest
         of its rows.
-      teachers: names of the tasks that come before.
+      teachers: names of the jobs that come before.
     """
 
     call: Callable[[], Mapping[str, Result]]
@@ -79,24 +79,24 @@ def reproduce_in_processes(
         weights=dict(weights),
         progress=progress,
     )
-    results = _results(jobs, tasks(models, scoring, options, reproduce_row))
+    results = _results(jobs, jobs_of(models, scoring, options, reproduce_row))
     return {row: results.get(row, Result(None, NOT_REQUESTED)) for row in table.rows}
 
 
-def tasks(
+def jobs_of(
     models: Mapping[str, Run | Weights | Absent],
     scoring: Scoring,
     options: Options,
     reproduce_row: Callable[[str], Mapping[str, Result]],
-) -> dict[str, Task]:
-    """A task for each row, and one for each run that several of the rows need, by name.
+) -> dict[str, Job]:
+    """A job for each row, and one for each run that several of the rows need, by name.
 
     Args:
       models: by row.
     """
     chains = {row: _chain(model, options) for row, model in models.items()}
     counts = collections.Counter(name for chain in chains.values() for name in chain)
-    by_name: dict[str, Task] = {}
+    by_name: dict[str, Job] = {}
     for row, chain in chains.items():
         model = models[row]
         alone = {name: run for name, run in chain.items() if counts[name] == 1}
@@ -104,13 +104,13 @@ def tasks(
         if not isinstance(model, Absent):
             passes += _passes(costs.of_scoring(model, scoring))
         shared = [name for name in chain if counts[name] > 1]
-        by_name[row] = Task(functools.partial(reproduce_row, row), passes, frozenset(shared))
+        by_name[row] = Job(functools.partial(reproduce_row, row), passes, frozenset(shared))
         for index, name in reversed(list(enumerate(shared))):
             run = chain[name]
             passes += _passes(costs.of_training(run))
             longest = max(passes, by_name[name].passes if name in by_name else 0.0)
             call = functools.partial(_train, run, options)
-            by_name[name] = Task(call, longest, frozenset(shared[:index]))
+            by_name[name] = Job(call, longest, frozenset(shared[:index]))
     return by_name
 
 
@@ -135,14 +135,14 @@ def _reproduce_row(row: str, **arguments: Any) -> Mapping[str, Result]:
     return {row: reproduce(rows=(row,), **arguments)[row]}
 
 
-def _results(jobs: int, by_name: Mapping[str, Task]) -> dict[str, Result]:
-    """What the tasks return, each done after its teachers and the longest first."""
+def _results(jobs: int, by_name: Mapping[str, Job]) -> dict[str, Result]:
+    """What the jobs return, each done after its teachers and the longest first."""
     waiting, finished = dict(by_name), set[str]()
     running: dict[futures.Future[Mapping[str, Result]], str] = {}
     results: dict[str, Result] = {}
     with _pool(jobs) as pool:
         while waiting or running:
-            ready = [name for name, task in waiting.items() if task.teachers <= finished]
+            ready = [name for name, job in waiting.items() if job.teachers <= finished]
             ready.sort(key=lambda name: waiting[name].passes, reverse=True)
             for name in ready[: jobs - len(running)]:
                 running[pool.submit(waiting.pop(name).call)] = name

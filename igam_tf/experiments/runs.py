@@ -6,6 +6,7 @@
 `model.keras` is written last and at once: the run is finished where it exists.
 """
 
+import functools
 import importlib.util
 import json
 import pathlib
@@ -134,15 +135,16 @@ def _fit(
         *setup.callbacks,
         TrainingRecord(state, history),
     ]
+    display = ProgressDisplay(sys.stdout)
     if isinstance(run, StudentRun):
-        callbacks.insert(0, MatchingMonitor(options.log, read_history(history, epoch)))
+        log = functools.partial(display.log, options.log)
+        callbacks.insert(0, MatchingMonitor(log, read_history(history, epoch)))
     if options.tensorboard:
         callbacks.append(
             keras.callbacks.TensorBoard(str(directory / "tensorboard"), write_graph=False)
         )
     whole, rest = divmod(total, epoch_steps)
     parts = ((epoch, whole, epoch_steps), (max(epoch, whole), whole + 1, rest))
-    display = ProgressDisplay(sys.stdout)
     with display.bar(directory.name, total, iteration, unit="iterations", last_line=True) as bar:
         for first, last, steps in parts:
             if first < last and steps:

@@ -39,6 +39,25 @@ def test_a_terminal_has_one_line_that_is_redrawn() -> None:
     assert stream.getvalue().count("\n") == 1
 
 
+def test_a_line_is_written_above_a_terminals_bar() -> None:
+    stream = Terminal()
+    display = ProgressDisplay(stream)
+    with display.bar("a run", 10, unit="iterations") as bar:
+        bar.draw()
+        display.log(lambda line: stream.write(line + "\n"), "WARNING")
+        above, below = stream.getvalue().split("WARNING\n")
+        assert above.endswith(" \r")  # the bar's line is blank
+        assert below.startswith("\ra run 0/10 ")
+
+
+def test_without_a_terminal_a_line_is_all_that_is_written() -> None:
+    stream = io.StringIO()
+    display = ProgressDisplay(stream)
+    with display.bar("a run", 10, unit="iterations"):
+        display.log(lambda line: stream.write(line + "\n"), "WARNING")
+    assert stream.getvalue() == "WARNING\n"
+
+
 @pytest.mark.parametrize("last_line", [False, True])
 def test_without_a_terminal_only_a_requested_line_ends_a_bar(last_line: bool) -> None:
     stream = io.StringIO()

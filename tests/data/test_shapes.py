@@ -18,7 +18,7 @@ FORMATS = [
 CLASSES = {"shapes28": 10, "shapes32": 10, "shapes64": 20, "shapes100": 100}
 NAMES = [name for name, *_ in FORMATS]
 # Drawing the images of shapes64 and shapes100 takes seconds.
-DRAWN = [
+SHAPES = [
     pytest.param(name, marks=pytest.mark.slow if name in ("shapes64", "shapes100") else ())
     for name in NAMES
 ]
@@ -47,7 +47,7 @@ def test_format(name: str, shape: tuple[int, int, int], dtype: type, bounds: Bou
         assert np.ptp(pixels) > bounds.range / 3  # else the pixels are in another unit
 
 
-@pytest.mark.parametrize("name", DRAWN)
+@pytest.mark.parametrize("name", SHAPES)
 def test_examples_depend_on_sizes_and_seed_only(name: str) -> None:
     first = load(name)
     np.random.seed(1)  # noqa: NPY002  # a global generator must not matter
@@ -63,7 +63,7 @@ def test_examples_depend_on_sizes_and_seed_only(name: str) -> None:
         assert (expected.labels != different.labels).any()
 
 
-@pytest.mark.parametrize("name", DRAWN)
+@pytest.mark.parametrize("name", SHAPES)
 def test_a_smaller_split_is_the_beginning_of_a_larger_one(name: str) -> None:
     """As with stored data; also over the edge of the blocks in which they are drawn."""
     larger = load(name, 510, 3)

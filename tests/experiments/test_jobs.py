@@ -16,7 +16,7 @@ import pytest
 from igam_tf.core.errors import InputError
 from igam_tf.experiments import jobs, runs
 from igam_tf.experiments.configs import Absent, Schedule, Scoring, Table
-from igam_tf.experiments.jobs import Task
+from igam_tf.experiments.jobs import Job
 from igam_tf.experiments.options import Options
 from igam_tf.experiments.reproduce import Result, reproduce
 
@@ -41,18 +41,18 @@ def name_of(run: object, options: Options) -> str:
 
 def test_runs_that_rows_share_come_before_their_rows(tmp_path: pathlib.Path) -> None:
     options = small.options(tmp_path)
-    by_name = jobs.tasks(ROWS, SCORING, options, lambda row: {row: Result(None, row)})
+    by_name = jobs.jobs_of(ROWS, SCORING, options, lambda row: {row: Result(None, row)})
     source, teacher = name_of(small.ROBUST, options), name_of(small.FINETUNED, options)
     assert set(by_name) == {*ROWS, source, teacher}
-    teachers = {name: set(task.teachers) for name, task in by_name.items() if task.teachers}
+    teachers = {name: set(job.teachers) for name, job in by_name.items() if job.teachers}
     assert teachers == {"FT": {source, teacher}, "IGAM": {source, teacher}, teacher: {source}}
     assert by_name["FT"].call() == {"FT": Result(None, "FT")}
 
 
 def test_a_shared_run_counts_with_its_longest_row(tmp_path: pathlib.Path) -> None:
     options = small.options(tmp_path)
-    by_name = jobs.tasks(ROWS, SCORING, options, lambda row: {})
-    passes = {name: task.passes for name, task in by_name.items()}
+    by_name = jobs.jobs_of(ROWS, SCORING, options, lambda row: {})
+    passes = {name: job.passes for name, job in by_name.items()}
     source, teacher = name_of(small.ROBUST, options), name_of(small.FINETUNED, options)
     assert passes[source] > passes[teacher] > passes["IGAM"] > passes["FT"]
     assert passes["Wild"] > passes["Standard"] > passes["Absent"] == 0
@@ -78,7 +78,7 @@ def test_the_longest_task_begins_first_and_teachers_before_it(
     results = jobs._results(
         1,
         {
-            name: Task(lambda name=name: call(name), passes, frozenset(teachers))
+            name: Job(lambda name=name: call(name), passes, frozenset(teachers))
             for name, (passes, teachers) in plan.items()
         },
     )
