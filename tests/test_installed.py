@@ -15,7 +15,7 @@ import pytest
 from . import fenced
 
 pytestmark = pytest.mark.slow
-pytest.importorskip("build")
+pytest.importorskip("build.__main__")
 
 PACKAGED = "import igam_tf; print(igam_tf.pretrained.path('igam'))"
 NOTEBOOK = """

@@ -8,6 +8,9 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
+from igam_tf.core.command import Command
+from igam_tf.core.errors import InputError
+from igam_tf.core.settings import Settings
 from igam_tf.core.version import __version__
 
 # A verb and its module in igam_tf.cli, in the order of a user's work.
@@ -28,20 +31,23 @@ VERBS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one verb; returns its exit code (see `igam_tf.core.command`)."""
     verb, *arguments = (sys.argv[1:] if argv is None else argv) or [""]
-    if verb in ("--help", "-h"):
-        print(usage())
-        return 0
-    if verb == "--version":
-        print(f"igam {__version__}")
-        return 0
     modules = VERBS | {module.replace("_", "-"): module for module in VERBS.values()}
     module = modules.get(verb.replace("_", "-"))
     if module is None:
-        message = f"igam: expected a verb ({', '.join(VERBS)}), got {verb!r}; see --help"
-        print(message, file=sys.stderr)
-        return 2
+        return Command("igam", __doc__, Settings).run(lambda _: _without_verb(verb), [])
     code: int = _module(module).main(arguments)
     return code
+
+
+def _without_verb(argument: str) -> None:
+    """Prints the help or the version; raises InputError for any other argument."""
+    if argument in ("--help", "-h"):
+        print(usage())
+    elif argument == "--version":
+        print(f"igam {__version__}")
+    else:
+        names = ", ".join(VERBS)
+        raise InputError(f"expected a verb ({names}), got {argument!r}; see --help")
 
 
 def usage() -> str:

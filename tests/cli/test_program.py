@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+import igam_tf
 from igam_tf.cli.program import VERBS, main, usage
 from igam_tf.core import command
 
@@ -78,6 +79,17 @@ def test_an_unknown_verb_is_one_line(
     assert main(arguments) == 2
     pattern = rf"igam: expected a verb \(train-robust, .*, benchmark\), got {word}; see --help\n"
     assert re.fullmatch(pattern, capsys.readouterr().err)
+
+
+def test_a_reader_that_stops_early_is_no_error() -> None:
+    line = f"{sys.executable} -m igam_tf --help | true"
+    process = subprocess.run(line, shell=True, capture_output=True, text=True, check=False)
+    assert process.stderr == ""
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"igam {igam_tf.__version__}\n"
 
 
 def test_python_m_is_the_same_program(monkeypatch: pytest.MonkeyPatch) -> None:
