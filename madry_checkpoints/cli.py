@@ -3,7 +3,8 @@
   list                 the published checkpoints, their kinds, and where they come from
   fetch NAME           download, verify and unpack one of them
   inspect PATH         kinds, variables, shapes, parameters, slots, what is missing or unknown
-  convert PATH OUT     to a .keras or .weights.h5 file, or to a TensorFlow 1 checkpoint
+  convert PATH OUT     to a .keras or .weights.h5 file, or to a TensorFlow 1 checkpoint; also a
+                       network of RobustBench, robustbench:ARCHITECTURE:PATH
 
 COMMAND --help says more of each and lists its flags."""
 
@@ -41,7 +42,11 @@ class InspectFlags(Settings):
 class ConvertFlags(Settings):
     path: Annotated[
         str,
-        Setting("A directory, a prefix or one of its files, or a .keras file.", positional=True),
+        Setting(
+            "A directory, a prefix or one of its files; a .keras file; or a network of "
+            "RobustBench, robustbench:ARCHITECTURE:PATH[:OPTION=VALUE...] (docs/robustbench.md).",
+            positional=True,
+        ),
     ]
     out: Annotated[str, Setting("A .keras or .weights.h5 file, or a directory.", positional=True)]
     kind: Annotated[
@@ -76,8 +81,9 @@ _INSPECT = Command(
 )
 _CONVERT = Command(
     "madry_checkpoints convert",
-    "Converts a network of a TensorFlow 1 checkpoint to a .keras or .weights.h5 file; if OUT is a\n"
-    "directory, that network or a .keras file to a TensorFlow 1 checkpoint.",
+    "Converts a network of a TensorFlow 1 checkpoint or of RobustBench to a .keras or .weights.h5\n"
+    "file; if OUT is a directory, a network of a checkpoint or a .keras file to a TensorFlow 1\n"
+    "checkpoint.",
     ConvertFlags,
 )
 

@@ -1,4 +1,4 @@
-"""Converts between TensorFlow 1 checkpoints and Keras files."""
+"""Converts TensorFlow 1 checkpoints and RobustBench's files to Keras files, and back."""
 
 import os
 import pathlib
@@ -29,16 +29,19 @@ def convert(
     """Writes the network in `source` to `out`, complete or not at all, and returns it.
 
     Args:
-      source: a TensorFlow 1 checkpoint (see `read`) or, if `out` is a directory, a `.keras` file.
+      source: a TensorFlow 1 checkpoint (see `read`), a network of RobustBench as
+        `robustbench:ARCHITECTURE:PATH[:OPTION=VALUE...]` (`igam_tf.models.robustbench_source`) or,
+        if `out` is a directory, a `.keras` file.
       out: `*.keras`, `*.weights.h5`, or a directory for a TensorFlow 1 checkpoint of this network
         alone, without slots.
       kind, normalization, input_shape: as for `load_model`; a `.keras` file needs `kind` and takes
-        no other.
+        no other, and a network of RobustBench none of them.
       overwrite: whether to replace what is at `out`.
 
     Raises:
       CheckpointError: as `load_model` and `write`; `out` is there already, or is another sort of
         file.
+      InputError: as `igam_tf.models.robustbench`.
     """
     source, target = os.fspath(source), pathlib.Path(out)
     to_directory = not target.name.endswith(_FILE_SUFFIXES)
@@ -53,14 +56,27 @@ def convert(
             problem = "a .keras file is converted to a directory; name its kind alone"
             raise CheckpointError(f"{source}: {problem}")
         model = _load_keras_file(source)
+    elif source.startswith("robustbench:"):
+        if to_directory or kind or normalization or input_shape:
+            problem = "is converted to a .keras or .weights.h5 file, by its own options alone"
+            raise CheckpointError(f"{source}: {problem}")
+        model = _load_robustbench(source)
     else:
         model = load_model(source, kind, normalization, input_shape)
         kind = kind or detect(source).pop()  # the only one, or it would not have loaded
-    if to_directory:
+    if to_directory and kind:
         write(model, kind, target)
     else:
         _save(model, target)
     return model
+
+
+def _load_robustbench(source: str) -> "keras.Model":
+    from igam_tf import models
+
+    parts = models.robustbench_source(source)
+    assert parts is not None  # by its first word
+    return parts.load()
 
 
 def _load_keras_file(source: str) -> "keras.Model":

@@ -1,4 +1,4 @@
-"""convert_checkpoint: converts TensorFlow 1 checkpoints to Keras files, and back.
+"""convert_checkpoint: converts TensorFlow 1 checkpoints and RobustBench's files to Keras files.
 
 It is `python -m madry_checkpoints convert`, whose --help lists the flags.
 """

@@ -1,12 +1,13 @@
 """evaluate: clean and attacked accuracy of a model, with all settings and 95 % intervals.
 
-MODEL is a run directory, a .keras file or a TensorFlow 1 checkpoint. An evaluation with --output
-that was killed continues where it stopped.
+MODEL is a run directory, a .keras file, a TensorFlow 1 checkpoint or a network of RobustBench. An
+evaluation with --output that was killed continues where it stopped.
 
   evaluate runs/STUDENT --dataset=shapes32 --attacks=fgsm,pgd20,pgd100-margin
   evaluate runs/STUDENT --attacks=pgd20 --statistics=moving,batch
   evaluate runs/STUDENT --attacks=pgd20,strong --num_examples=200 --diagnose --output=student.json
   evaluate runs/STUDENT --attacks=my_attacks.py:momentum,my_package.attacks:mine
+  evaluate robustbench:WideResNet:Carmon2019Unlabeled.safetensors --dataset=cifar10
   evaluate runs/STUDENT --attacks=fgsm,pgd5,pgd20 --diagnose --format=html --report=student.html
 
 Attacks:

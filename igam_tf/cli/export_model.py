@@ -1,6 +1,7 @@
 """export_model: exports a trained model as a SavedModel that needs TensorFlow alone.
 
-SOURCE is a run directory, a .keras file or a TensorFlow 1 checkpoint. OUT is a new directory.
+SOURCE is a run directory, a .keras file, a TensorFlow 1 checkpoint or a network of RobustBench
+(robustbench:ARCHITECTURE:PATH). OUT is a new directory.
 
   export_model runs/STUDENT student
   export_model runs/FINETUNED teacher --gradients=both --encoded --class_names=names.txt

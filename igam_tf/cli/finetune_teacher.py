@@ -3,6 +3,7 @@
 The result is one model from target images to target classes. It contains the adapter.
 
   finetune_teacher --teacher=runs/TEACHER --dataset=shapes32 --adapter=mean,crop:28,scale:1/255
+  finetune_teacher --teacher=robustbench:DMWideResNet:Gowal2021.pt --dataset=cifar100
 """
 
 import dataclasses

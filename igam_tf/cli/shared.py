@@ -9,7 +9,10 @@ from igam_tf.experiments.configs import Network, Run, Schedule, Weights
 from igam_tf.experiments.options import Options
 from igam_tf.experiments.sizes import PRESETS
 
-MODEL = "a run directory, a .keras file or a TensorFlow 1 checkpoint"
+MODEL = (
+    "a run directory, a .keras file, a TensorFlow 1 checkpoint or robustbench:ARCHITECTURE:PATH"
+    "[:OPTION=VALUE...]"
+)
 Kind = Annotated[
     str | None,
     Setting("The network to load from a TensorFlow 1 checkpoint with several, e.g. igam_teacher."),

@@ -1,4 +1,7 @@
-"""Trained models on disk: finished runs, `.keras` files and TensorFlow 1 checkpoints."""
+"""Trained models on disk.
+
+They are finished runs, `.keras` files, TensorFlow 1 checkpoints and networks of RobustBench.
+"""
 
 import hashlib
 import json
@@ -23,13 +26,16 @@ def load_model(path: pathlib.Path | str, kind: str | None = None) -> keras.Model
     """A trained model.
 
     Args:
-      path: a finished run's directory, a `.keras` file, or a TensorFlow 1 checkpoint (prefix, or
-        directory with a `checkpoint` file).
+      path: a finished run's directory, a `.keras` file, a TensorFlow 1 checkpoint (prefix, or
+        directory with a `checkpoint` file), or `robustbench:ARCHITECTURE:PATH[:OPTION=VALUE...]`
+        (`igam_tf.models.robustbench_source`).
       kind: of a checkpoint that holds several networks (`madry_checkpoints.detect`).
 
     Raises:
       InputError: there is no model, or it cannot be read.
     """
+    if source := models.robustbench_source(str(path)):
+        return source.load()
     file = _keras_file(path)
     if file is None:
         return madry_checkpoints.load_model(path, kind)
@@ -83,6 +89,8 @@ def weights(path: pathlib.Path | str, kind: str | None = None) -> Weights:
       InputError: there is no model.
     """
     digest = hashlib.sha256((kind or "").encode())
+    if source := models.robustbench_source(str(path)):
+        digest.update(repr((source.architecture, sorted(source.options.items()))).encode())
     for file in _files(path):
         with file.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
@@ -99,16 +107,22 @@ def _keras_file(path: pathlib.Path | str) -> pathlib.Path | None:
     if is_prefix or place.suffix == ".index" or (place.is_dir() and any(place.glob("*.index"))):
         return None
     raise InputError(
-        f"{path}: expected the directory of a finished run, a .keras file or a TensorFlow 1 "
-        "checkpoint"
+        f"{path}: expected the directory of a finished run, a .keras file, a TensorFlow 1 "
+        "checkpoint or robustbench:ARCHITECTURE:PATH"
     )
 
 
 def _files(path: pathlib.Path | str) -> Iterator[pathlib.Path]:
     """The files whose bytes are the model, in a fixed order."""
-    file = _keras_file(path)
-    if file is not None:
+    if source := models.robustbench_source(str(path)):
+        file = pathlib.Path(source.path)
+        if not file.is_file():
+            raise InputError(f"{file}: is not a file")
         yield file
+        return
+    keras_file = _keras_file(path)
+    if keras_file is not None:
+        yield keras_file
         return
     prefix = pathlib.Path(prefix_of(path))
     yield prefix.with_name(prefix.name + ".index")

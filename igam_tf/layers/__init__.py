@@ -1,4 +1,4 @@
-"""Layers of the original networks: pixel range, normalisations, BatchNorm, activation, shortcut.
+"""Layers of the networks: pixel range, normalisations, BatchNorm, activation, shortcut, pooling.
 
 The statistics mode of `BatchNorm`, moving averages or the batch, is an argument of
 `igam_tf.gradients.logits_of` and never depends on `trainable` (`igam_tf.core.modes`).
@@ -11,7 +11,7 @@ from igam_tf.layers.batch_norm import (
     check_statistics,
     stock_batchnorms,
 )
-from igam_tf.layers.blocks import LeakyReLU, PaddedShortcut
+from igam_tf.layers.blocks import LeakyReLU, PaddedMaxPool, PaddedShortcut
 from igam_tf.layers.channels import AffineChannels
 from igam_tf.layers.conversion import (
     convert_normalizations,
@@ -34,6 +34,7 @@ __all__ = [
     "GroupNorm",
     "LayerNorm",
     "LeakyReLU",
+    "PaddedMaxPool",
     "PaddedShortcut",
     "PerImageStandardization",
     "PixelRange",

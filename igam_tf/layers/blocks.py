@@ -1,4 +1,4 @@
-"""Activation and shortcut of the wide residual network."""
+"""Activation and shortcut of the wide residual network, and pooling of torchvision's."""
 
 from typing import Any
 
@@ -54,3 +54,30 @@ class PaddedShortcut(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "channels": self.channels, "stride": self.stride}
+
+
+@keras.saving.register_keras_serializable("igam_tf")
+class PaddedMaxPool(keras.layers.Layer):
+    """Max-pooling over windows of `size` x `size` that may start `padding` pixels outside.
+
+    Pixels outside never are the maximum, as in PyTorch. Keras' `padding="same"` places the windows
+    of an even image one pixel later.
+    """
+
+    def __init__(self, size: int, stride: int, padding: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.size, self.stride, self.padding = int(size), int(stride), int(padding)
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        sides = [self.padding, self.padding]
+        outside = inputs.dtype.min
+        padded = tf.pad(inputs, [[0, 0], sides, sides, [0, 0]], constant_values=outside)
+        return tf.nn.max_pool2d(padded, self.size, self.stride, "VALID")
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "size": self.size,
+            "stride": self.stride,
+            "padding": self.padding,
+        }

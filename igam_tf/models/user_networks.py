@@ -8,7 +8,6 @@
 What comes out returns logits, carries the data's pixel range, and has exact normalisation layers.
 """
 
-import ast
 import contextlib
 import importlib
 import pathlib
@@ -27,6 +26,7 @@ from igam_tf.core.settings.choices import INITIAL_WEIGHTS
 from igam_tf.core.structure import is_graph
 from igam_tf.layers import AffineChannels, PixelRange
 from igam_tf.models.heads import SubclassedNetwork, without_softmax
+from igam_tf.models.source_options import source_option
 
 Say = Callable[[str], None]
 Shape = tuple[int, int, int]
@@ -166,7 +166,7 @@ def _application(source: str, shape: Shape, num_classes: int, bounds: Bounds) ->
         raise InputError(
             f"network: expected keras:NAME with one of {', '.join(names)}, got {name!r}"
         )
-    arguments = dict(map(_option, options))
+    arguments = dict(map(source_option, options))
     weights = arguments.pop("weights", None)
     inputs = keras.Input(shape, name="images")
     x = PixelRange(bounds.low, bounds.high, name="pixels")(inputs)
@@ -187,16 +187,6 @@ def _one_line(source: str) -> Any:
         raise InputError(
             f"network: {source}: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
         ) from error
-
-
-def _option(text: str) -> tuple[str, Any]:
-    name, separator, value = text.partition("=")
-    if not separator:
-        raise InputError(f"network: expected options such as alpha=0.35, got {text!r}")
-    try:
-        return name, ast.literal_eval(value)
-    except (ValueError, SyntaxError):  # a string without quotes
-        return name, value
 
 
 def _scaling(build: Any, channels: int, bounds: Bounds) -> tuple[list[list[float]], list[float]]:

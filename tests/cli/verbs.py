@@ -10,8 +10,8 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NOWHERE = "/nowhere/model"
 NO_MODEL = (
-    f"{NOWHERE}: expected the directory of a finished run, a .keras file or "
-    "a TensorFlow 1 checkpoint"
+    f"{NOWHERE}: expected the directory of a finished run, a .keras file, "
+    "a TensorFlow 1 checkpoint or robustbench:ARCHITECTURE:PATH"
 )
 
 

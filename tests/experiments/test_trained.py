@@ -96,7 +96,7 @@ def test_what_is_no_model(tmp_path: pathlib.Path, make: Callable[[pathlib.Path],
     for read in (trained.weights, trained.load_model):
         with pytest.raises(
             InputError,
-            match=f"^{tmp_path / 'x'}: expected the directory of a finished run, a .keras file or",
+            match=f"^{tmp_path / 'x'}: expected the directory of a finished run, a .keras file,",
         ):
             read(tmp_path / "x")
 

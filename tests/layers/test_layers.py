@@ -265,3 +265,11 @@ def test_exact_batchnorm_refuses_another_axis_than_the_last() -> None:
     model = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.BatchNormalization(axis=1)])
     with pytest.raises(InputError, match="only BatchNormalization of the last axis"):
         layers.exact_batchnorm(model)
+
+
+def test_padded_max_pooling_ignores_pixels_outside() -> None:
+    """As PyTorch's MaxPool2d(3, 2, 1): negative values stay, and windows start outside."""
+    images = -np.arange(1.0, 37, dtype=np.float32).reshape(1, 6, 6, 1)
+    outputs = layers.PaddedMaxPool(3, 2, 1)(images)
+    # The largest value of a window is its first pixel inside.
+    assert np.array_equal(outputs[0, ..., 0], images[0, [[0], [1], [3]], [0, 1, 3], 0])
