@@ -13,7 +13,7 @@ the teacher's input gradients. The same by commands:
     bin/train_robust $OWN --network=wide_resnet --width=1 --blocks=1 --run_dir=runs/robust
     bin/finetune_teacher $OWN --teacher=runs/robust --run_dir=runs/teacher
     bin/train_student $OWN $NET --teacher=runs/teacher --lambda_diff=1000 --run_dir=runs/student
-    bin/evaluate runs/student --dataset=folder:photos --image_size=48 --attacks=fgsm,pgd20,strong
+    bin/evaluate runs/student --attacks=fgsm,pgd20,strong --format=html --report=student.html
     bin/export_model runs/student student
 
 Steps and lambdas are for a first look. Real figures take longer training, and lambdas that were

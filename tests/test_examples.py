@@ -123,7 +123,7 @@ def test_another_layout_by_commands(
         [train_robust, *train, network, "--attack_steps=2", "--run_dir=robust"],
         [finetune_teacher, *train, "--teacher=robust", "--run_dir=teacher"],
         [train_student, *train, network, "--teacher=teacher", "--run_dir=student"],
-        [evaluate, "student", *own, "--attacks=pgd2,apgd2-t", "--num_examples=7"],
+        [evaluate, "student", "--memory_limit=0", "--attacks=pgd2,apgd2-t", "--num_examples=7"],
         [export_model, "student", "exported"],
     ]
     for command, *arguments in commands:

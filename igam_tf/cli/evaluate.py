@@ -34,7 +34,7 @@ from igam_tf.core.bounds import Amount
 from igam_tf.core.command import Command, shell_line
 from igam_tf.core.settings import Setting, values_of
 from igam_tf.core.settings.choices import HEADS, MODES, REPORT_FORMATS
-from igam_tf.core.settings.datasets import DatasetName, MemoryLimit, SourceSettings
+from igam_tf.core.settings.datasets import SOURCES, MemoryLimit, SourceSettings
 from igam_tf.core.settings.flags import arguments_of
 from igam_tf.experiments.options import DataDir
 
@@ -47,7 +47,13 @@ if TYPE_CHECKING:
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EvaluateFlags(SourceSettings):
     model: Annotated[str, Setting(f"The model: {shared.MODEL}.", positional=True)]
-    dataset: DatasetName = "shapes32"
+    dataset: Annotated[
+        str | None,
+        Setting(
+            f"The data set: {SOURCES} (docs/data.md). By default that of the run in MODEL, with "
+            "its settings of own images, or else shapes32."
+        ),
+    ] = None
     data_dir: DataDir = None
     memory_limit: MemoryLimit = 2.0
     kind: shared.Kind = None
@@ -124,7 +130,8 @@ def _run(flags: EvaluateFlags) -> None:
 
     if flags.report:
         files.require_place(flags.report, "report")
-    suite = Suite(flags.dataset, flags.epsilon, flags.step_size, flags.attacks)
+    name, source_settings = _source(flags)
+    suite = Suite(name, flags.epsilon, flags.step_size, flags.attacks)
     if flags.suite == "madry":
         suite = madry_suite(tuple(trained.load_model(flags.model, flags.kind).input_shape[1:]))
     recalibrates = "recalibrated" in flags.statistics
@@ -134,7 +141,7 @@ def _run(flags: EvaluateFlags) -> None:
         train_size=None if recalibrates else 1,
         test_size=flags.num_examples,
         memory_limit=flags.memory_limit,
-        **values_of(flags, SourceSettings),
+        **source_settings,
     )
     model = trained.load_for(dataset, flags.model, flags.kind)
     surrogate = trained.load_for(dataset, flags.surrogate) if flags.surrogate else None
@@ -187,6 +194,18 @@ def _run(flags: EvaluateFlags) -> None:
         print(content, end="")
     if flags.save_adversarial and images is not None:
         files.write_arrays(flags.save_adversarial, images)
+
+
+def _source(flags: EvaluateFlags) -> tuple[str, dict[str, Any]]:
+    """The data set's name and the settings of its images: the flags', else those of MODEL's run."""
+    from igam_tf.experiments import runs
+
+    settings = values_of(flags, SourceSettings)
+    own = None if flags.dataset or flags.suite == "madry" else runs.data_of(flags.model)
+    if own is None:
+        return flags.dataset or "shapes32", settings
+    overrides = {name: value for name, value in settings.items() if value is not None}
+    return own.dataset, values_of(own, SourceSettings) | overrides
 
 
 def _report(

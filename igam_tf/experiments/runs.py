@@ -25,7 +25,7 @@ from igam_tf.core.settings import values_of
 from igam_tf.core.settings.choices import NETWORKS
 from igam_tf.core.settings.datasets import SourceSettings
 from igam_tf.experiments import build, trained
-from igam_tf.experiments.configs import VERBS, RobustRun, Run, StudentRun, Weights, verb_of
+from igam_tf.experiments.configs import VERBS, Data, RobustRun, Run, StudentRun, Weights, verb_of
 from igam_tf.experiments.options import Options
 from igam_tf.training.callbacks import (
     RunProgress,
@@ -186,6 +186,16 @@ def read_config(directory: pathlib.Path) -> Run:
     except (OSError, ValueError, KeyError, StopIteration, TypeError) as error:
         raise InputError(f"{directory}: not a run directory (no readable config.json)") from error
     return settings.from_dict(kind, content, str(directory / "config.json"))
+
+
+def data_of(path: pathlib.Path | str) -> Data | None:
+    """The training data of the run in a directory; None where there is no run.
+
+    Raises:
+      InputError: the run's configuration is damaged.
+    """
+    directory = pathlib.Path(path)
+    return read_config(directory).data if (directory / "config.json").is_file() else None
 
 
 def _is_interrupted(run: Run, directory: pathlib.Path, resume: bool) -> bool:

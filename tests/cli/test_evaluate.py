@@ -1,5 +1,6 @@
 """`evaluate`: text, record, diagnosis, transfer and images."""
 
+import dataclasses
 import json
 import pathlib
 import re
@@ -8,7 +9,10 @@ import numpy as np
 import pytest
 
 from igam_tf import evaluation
+from igam_tf.core import settings
+from igam_tf.experiments.configs import Data
 
+from ..experiments.small import ROBUST
 from .pipeline import Pipeline
 from .verbs import require_one_line, run
 
@@ -33,6 +37,23 @@ def test_evaluate(
     assert f"{100 * record.accuracy('pgd2-margin'):.1f} %" in text
     assert json.loads(output.read_text())["environment"]["tensorflow"]
     assert not list(output.parent.glob("*.parts"))
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ([], "dataset folder:nowhere: "),
+        (["--dataset=npz:nothing.npz"], "dataset npz:nothing.npz: cannot be read"),
+        (["--dataset=shapes28"], ".*: expected the directory of a finished run"),
+        (["--suite=madry"], ".*: expected the directory of a finished run"),
+    ],
+)
+def test_the_data_set_is_the_runs_own_unless_a_flag_names_one(
+    capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path, flags: list[str], message: str
+) -> None:
+    own = dataclasses.replace(ROBUST, data=Data("folder:nowhere", image_size=20))
+    (tmp_path / "config.json").write_text(settings.to_json(own))
+    require_one_line(capsys, "evaluate", [str(tmp_path), *flags], message)
 
 
 def test_reports(
