@@ -42,6 +42,9 @@ class APGD(Attack):
       loss: `"xent"`, `"dlr"` (three classes or more), `"targeted_dlr"` (four or more; one run per
         target), or any callable (labels [B], logits [B, K]) to the loss to raise, [B].
       restarts: random starts (for each target). Every run attacks the survivors of those before.
+      eot_samples: passes whose mean loss and gradient count at every iterate (expectation over
+        transformation, Athalye et al. 2018), for models that draw random numbers. The image is then
+        the one that most of these passes misclassify.
       num_targets: targets of `"targeted_dlr"`: the clean image's likeliest classes after the first,
         or as many as there are.
 
@@ -50,9 +53,10 @@ class APGD(Attack):
     """
 
     PATTERN: ClassVar[re.Pattern[str]] = re.compile(
-        r"apgd(?P<steps>[1-9]\d*)?-(?P<loss>ce|dlr|t)(?P<l2>-l2)?(?:-x(?P<restarts>[1-9]\d*))?"
+        r"apgd(?P<steps>[1-9]\d*)?-(?P<loss>ce|dlr|t)(?P<l2>-l2)?"
+        r"(?:-eot(?P<eot>[1-9]\d*))?(?:-x(?P<restarts>[1-9]\d*))?"
     )
-    GRAMMAR: ClassVar[str] = "apgd[K]-ce|-dlr|-t[-l2][-xR]"
+    GRAMMAR: ClassVar[str] = "apgd[K]-ce|-dlr|-t[-l2][-eotS][-xR]"
 
     epsilon: Amount = "8/255"
     steps: int = 100
@@ -60,16 +64,18 @@ class APGD(Attack):
     restarts: int = 1
     num_targets: int = 9
     norm: str | Ball = "linf"
+    eot_samples: int = 1
 
     def __post_init__(self) -> None:
         ball_of(self.norm)
         if not callable(self.loss) and self.loss not in _CLASSES:
             names = ", ".join(_CLASSES)
             raise InputError(f"loss: expected one of {names}, or a callable, got {self.loss!r}")
-        if min(self.steps, self.restarts, self.num_targets) < 1:
+        counts = (self.steps, self.restarts, self.num_targets, self.eot_samples)
+        if min(counts) < 1:
             raise InputError(
-                "apgd: need steps, restarts, num_targets >= 1, "
-                f"got {self.steps}, {self.restarts}, {self.num_targets}"
+                "apgd: need steps, restarts, num_targets, eot_samples >= 1, "
+                f"got {', '.join(map(str, counts))}"
             )
 
     @classmethod
@@ -82,6 +88,7 @@ class APGD(Attack):
             loss=loss,
             norm="l2" if match["l2"] else "linf",
             restarts=int(match["restarts"] or 1),
+            eot_samples=int(match["eot"] or 1),
         )
 
     @property
@@ -93,23 +100,25 @@ class APGD(Attack):
         steps = "" if self.steps == 100 else str(self.steps)
         loss = losses.loss_name(self.loss)
         ball = "" if self.ball == LINF else f"-{self.ball.name}"
+        samples = f"-eot{self.eot_samples}" if self.eot_samples > 1 else ""
         restarts = f"-x{self.restarts}" if self.restarts > 1 else ""
-        return f"apgd{steps}-{_SUFFIXES.get(loss, loss)}{ball}{restarts}"
+        return f"apgd{steps}-{_SUFFIXES.get(loss, loss)}{ball}{samples}{restarts}"
 
     def describe(self, bounds: Bounds, image_shape: Sequence[int] = ()) -> str:
         radius = self.ball.radius(self.epsilon, bounds, image_shape)
         restarts = f", {self.restarts} restarts" if self.restarts > 1 else ""
+        samples = f", mean of {self.eot_samples} draws" if self.eot_samples > 1 else ""
         # A model of fewer classes has fewer targets.
         targeted = self.loss == "targeted_dlr"
         targets = f" towards up to {self.num_targets} classes" if targeted else ""
         return (
             f"{self.ball.name}, eps {bounds.describe(radius)}, {self.steps} steps, "
-            f"random start{restarts}, loss {losses.loss_name(self.loss)}{targets}"
+            f"random start{restarts}, loss {losses.loss_name(self.loss)}{targets}{samples}"
         )
 
     def cost(self, num_classes: int) -> tuple[int, int]:
         targets = min(self.num_targets, num_classes - 1) if self.loss == "targeted_dlr" else 1
-        return self.steps * self.restarts * targets, 0
+        return self.steps * self.restarts * targets * self.eot_samples, 0
 
     def settings(self, bounds: Bounds, image_shape: Sequence[int] = ()) -> dict[str, Any]:
         radius = self.ball.radius(self.epsilon, bounds, image_shape)
@@ -124,29 +133,32 @@ class APGD(Attack):
         logits, limits = inputs.logits(), inputs.bounds
         self._require_classes(logits.shape[1])
         radius = self.ball.radius(self.epsilon, limits, inputs.image_shape)
-        build = functools.partial(apgd_program.build, self._loss_fn, self.ball)
-        run = inputs.compiled(("apgd", self._loss_fn, self.ball), build)
+        parts = (self._loss_fn, self.ball, self.eot_samples)
+        build = functools.partial(apgd_program.build, *parts)
+        run = inputs.compiled(("apgd", *parts), build)
         num_targets = self.num_targets if self.loss == "targeted_dlr" else 1
         ranked = np.argsort(-logits, 1, kind="stable")[:, 1 : num_targets + 1]
         x_adv, highest = inputs.images.copy(), np.full(len(inputs), -np.inf, np.float32)
         survivors = logits.argmax(1) == inputs.labels
+        wrong = np.zeros_like(highest)  # shares of draws that misclassify x_adv
         runs = list(itertools.product(range(self.restarts), ranked.T))
         for number, (_, targets) in enumerate(runs):
             if not survivors.any():
                 break
             places = inputs.places_to_attack(survivors)
             arrays = (inputs.images, inputs.labels, targets, inputs.indices, survivors)
-            images, correct, loss = run(
+            images, share, loss = run(
                 *(tf.constant(values[places]) for values in arrays),
                 tf.constant(randomness.restart_seed(inputs.seed, number)),
                 *(tf.constant(value, tf.float32) for value in (radius, limits.low, limits.high)),
                 tf.constant(apgd_program.spans(self.steps)),
             )
-            correct, loss = correct.numpy(), loss.numpy()
-            better = survivors[places] & (~correct | (loss > highest[places]))
+            share, loss = share.numpy(), loss.numpy()
+            equal = (share == wrong[places]) & (loss > highest[places])
+            better = survivors[places] & ((share > wrong[places]) | equal)
             x_adv[places[better]] = images.numpy()[better]
-            highest[places[better]] = loss[better]
-            survivors[places] &= correct
+            highest[places[better]], wrong[places[better]] = loss[better], share[better]
+            survivors[places] &= share < 1
             inputs.on_share((number + 1) / len(runs))
         return x_adv
 

@@ -5,6 +5,7 @@ steepest steps and the projections of each norm, and that a step begins at the b
 gradient already taken there.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -42,21 +43,28 @@ class Arguments(NamedTuple):
 def build(
     loss_fn: TargetedLossFn,
     ball: Ball,
+    eot_samples: int,
     image_shape: tuple[int, ...],
     statistics: str,
     reference: Callable[[], Any],
 ) -> Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
-    """A concrete function of `Arguments`: images to return, whether correct, highest loss."""
+    """A concrete function of `Arguments`.
+
+    It returns images, the share of draws in which the model misclassifies them, and the highest
+    loss.
+    """
 
     def run(*tensors: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         arguments = Arguments(*tensors)
-        end = _ascend(
-            arguments,
-            ball,
+        evaluation = functools.partial(
+            _mean_evaluation,
             lambda images: gradients.logits_of(reference(), images, statistics),
             lambda labels, logits: loss_fn(labels, arguments.targets, logits),
+            arguments.y,
+            eot_samples,
         )
-        return _where(end.survivors, end.best, end.fooling), end.survivors, end.best_loss
+        end = _ascend(arguments, ball, evaluation)
+        return _where(end.wrong > 0, end.fooling, end.best), end.wrong, end.best_loss
 
     labels, numbers = tf.TensorSpec([None], tf.int64), tf.TensorSpec([None], tf.int32)
     real = tf.TensorSpec([], tf.float32)
@@ -99,25 +107,59 @@ class _State(NamedTuple):
     best_gradient: tf.Tensor
     best_loss: tf.Tensor
     best_loss_checked: tf.Tensor  # best_loss at the last checkpoint
-    fooling: tf.Tensor  # the first misclassified iterate
-    survivors: tf.Tensor  # not fooled yet
+    fooling: tf.Tensor  # the first of the iterates that most draws misclassify
+    wrong: tf.Tensor  # the share of draws that misclassify it
 
 
-def _ascend(a: Arguments, ball: Ball, logits_fn: ascent.LogitsFn, loss_fn: ascent.LossFn) -> _State:
+class _Evaluation(NamedTuple):
+    """The model at some images: means over its draws."""
+
+    loss: tf.Tensor  # [B]
+    gradient: tf.Tensor  # of the summed loss
+    wrong: tf.Tensor  # [B], the share of draws that misclassify
+
+
+def _mean_evaluation(
+    logits_fn: ascent.LogitsFn,
+    loss_fn: ascent.LossFn,
+    y: tf.Tensor,
+    samples: int,
+    images: tf.Tensor,
+) -> _Evaluation:
+    """Means over that many passes, each with random numbers of its own if the model draws any."""
+
+    def evaluation() -> _Evaluation:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(images)
+            logits = tf.cast(logits_fn(images), tf.float32)
+            loss = ascent.per_example(loss_fn(y, logits))
+        gradient = ascent.gradient_of(tape, loss, images)
+        return _Evaluation(loss, gradient, tf.cast(~ascent.is_correct(y, logits), tf.float32))
+
+    if samples == 1:
+        return evaluation()
+    zeros = tf.zeros_like(y, tf.float32)
+    _, *sums = tf.while_loop(
+        lambda index, *sums: index < samples,
+        lambda index, *sums: (index + 1, *map(tf.add, sums, evaluation())),
+        (tf.constant(0), zeros, tf.zeros_like(images), zeros),
+        parallel_iterations=1,
+    )
+    return _Evaluation(*(total / samples for total in sums))
+
+
+def _ascend(a: Arguments, ball: Ball, evaluation: Callable[[tf.Tensor], _Evaluation]) -> _State:
     """The loop. An iteration takes the gradient at a point and moves on.
 
-    The gradient's forward pass gives all else: the loss, and which examples are fooled.
+    The gradient's forward pass gives all else: the loss, and which examples are fooled. An example
+    is done where every draw misclassifies it; without random numbers in the model there is one.
     """
     project = ball.projection(a.x, a.epsilon, a.low, a.high)
 
     def iterate(*fields: tf.Tensor) -> _State:
         s = _State(*fields)
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(s.at)
-            logits = tf.cast(logits_fn(s.at), tf.float32)
-            loss = ascent.per_example(loss_fn(a.y, logits))
-        gradient = ascent.gradient_of(tape, loss, s.at)
-        fooled = s.survivors & ~ascent.is_correct(a.y, logits)
+        loss, gradient, wrong = evaluation(s.at)
+        more = wrong > s.wrong
         improved = loss > s.best_loss
         best = _where(improved, s.at, s.best)
         best_gradient = _where(improved, gradient, s.best_gradient)
@@ -145,13 +187,13 @@ def _ascend(a: Arguments, ball: Ball, logits_fn: ascent.LogitsFn, loss_fn: ascen
             best_gradient=best_gradient,
             best_loss=best_loss,
             best_loss_checked=tf.where(checkpoint, best_loss, s.best_loss_checked),
-            fooling=_where(fooled, s.at, s.fooling),
-            survivors=s.survivors & ~fooled,
+            fooling=_where(more, s.at, s.fooling),
+            wrong=tf.where(more, wrong, s.wrong),
         )
 
     last = tf.size(a.spans) - 1
     state = tf.while_loop(
-        lambda *fields: (fields[0] <= last) & tf.reduce_any(_State(*fields).survivors),
+        lambda *fields: (fields[0] <= last) & tf.reduce_any(_State(*fields).wrong < 1),
         iterate,
         _first_state(a, ball, project),
         parallel_iterations=1,
@@ -176,7 +218,7 @@ def _first_state(a: Arguments, ball: Ball, project: Projection) -> _State:
         best_loss=zeros - np.inf,
         best_loss_checked=zeros - np.inf,
         fooling=a.x,
-        survivors=a.survivors,
+        wrong=tf.where(a.survivors, 0.0, 1.0),
     )
 
 

@@ -141,6 +141,7 @@ def apgd(
     loss: AttackLoss = "xent",
     restarts: int = 1,
     num_targets: int = 9,
+    eot_samples: int = 1,
     statistics: str = "moving",
     seed: int | None = None,
     indices: Any = None,
@@ -149,7 +150,7 @@ def apgd(
     """Adversarial images by `APGD`, float32 like x.
 
     Args:
-      epsilon, steps, norm, loss, restarts, num_targets: see `APGD`.
+      epsilon, steps, norm, loss, restarts, num_targets, eot_samples: see `APGD`.
       model, x, y, bounds, statistics, seed, indices, batch_size: see `Attack.run`. With `"batch"`
         statistics an iterate is judged in the batch of that iteration.
 

@@ -181,6 +181,23 @@ def test_no_gradient_no_movement(norm: str, order: float) -> None:
     assert len({np.sign(offset).tobytes() for offset in offsets}) == 4
 
 
+def noisy(x: tf.Tensor) -> tf.Tensor:
+    """The network's logits, with random numbers in every pass's gradient."""
+    pixels = tf.reshape(x, [-1, 9])
+    return network(x) + (pixels - tf.stop_gradient(pixels)) @ tf.random.normal([9, CLASSES])
+
+
+def test_means_over_draws_see_through_random_numbers() -> None:
+    tf.random.set_seed(0)
+    one, mean = (attacks.apgd(noisy, X, Y, eot_samples=n, **SETTINGS) for n in (1, 20))
+    assert correct(mean).sum() < correct(one).sum() - 3
+
+
+def test_the_mean_of_equal_draws_is_the_draw() -> None:
+    one, mean = (attacks.apgd(network, X, Y, eot_samples=n, restarts=2, **SETTINGS) for n in (1, 2))
+    np.testing.assert_array_equal(mean, one)
+
+
 def test_batch_statistics_keep_the_batch_together() -> None:
     """Fooled and misclassified examples stay in, since the others' outputs depend on them."""
     model = tiny.classifier()
@@ -199,9 +216,16 @@ def first(classes: int) -> Callable[[tf.Tensor], tf.Tensor]:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"steps": 0}, "apgd: need steps, restarts, num_targets >= 1, got 0, 1, 9"),
-        ({"restarts": 0}, "apgd: need steps, restarts, num_targets >= 1, got 25, 0, 9"),
-        ({"num_targets": 0}, "apgd: need steps, restarts, num_targets >= 1, got 25, 1, 0"),
+        ({"steps": 0}, "apgd: need steps, restarts, num_targets, eot_samples >= 1, got 0, 1, 9, 1"),
+        (
+            {"restarts": 0},
+            "apgd: need steps, restarts, num_targets, eot_samples >= 1, got 25, 0, 9, 1",
+        ),
+        (
+            {"num_targets": 0},
+            "apgd: need steps, restarts, num_targets, eot_samples >= 1, got 25, 1, 0, 1",
+        ),
+        ({"eot_samples": 0}, "eot_samples >= 1, got 25, 1, 9, 0"),
         ({"loss": "margin"}, "loss: expected one of xent, dlr, targeted_dlr, or a callable"),
         ({"model": first(2), "loss": "dlr"}, "dlr needs 3 classes or more, the model has 2"),
     ],
