@@ -16,7 +16,7 @@ import tensorflow as tf
 from igam_tf import losses
 from igam_tf.attacks import apgd_program
 from igam_tf.attacks.ascent import LossFn
-from igam_tf.attacks.attack import Attack
+from igam_tf.attacks.attack import Attack, few_targets
 from igam_tf.attacks.balls import LINF, Ball, ball_of
 from igam_tf.attacks.inputs import AttackInputs
 from igam_tf.core import randomness
@@ -115,6 +115,16 @@ class APGD(Attack):
             f"{self.ball.name}, eps {bounds.describe(radius)}, {self.steps} steps, "
             f"random start{restarts}, loss {losses.loss_name(self.loss)}{targets}{samples}"
         )
+
+    def class_doubts(self, num_classes: int) -> list[str]:
+        self._require_classes(num_classes)
+        if self.loss != "targeted_dlr":
+            return []
+        return few_targets(self.name, self.num_targets, num_classes)
+
+    @property
+    def averages_draws(self) -> bool:
+        return self.eot_samples > 1
 
     def cost(self, num_classes: int) -> tuple[int, int]:
         targets = min(self.num_targets, num_classes - 1) if self.loss == "targeted_dlr" else 1

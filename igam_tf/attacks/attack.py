@@ -158,6 +158,19 @@ class Attack(abc.ABC):
         """Settings that make the attack weaker than its radius says, one sentence each."""
         return []
 
+    def class_doubts(self, num_classes: int) -> list[str]:
+        """What a model of so few classes changes in the attack, one sentence each.
+
+        Raises:
+          InputError: the attack needs more classes.
+        """
+        return []
+
+    @property
+    def averages_draws(self) -> bool:
+        """Whether it averages over the random numbers that a model draws."""
+        return False
+
     def cost(self, num_classes: int) -> tuple[int, int]:
         """The most input gradients, and forward passes beside these, for one example."""
         return 0, 0
@@ -187,6 +200,16 @@ def require_name(name: str) -> str:
             f"got {name!r}; label= sets another"
         )
     return name
+
+
+def few_targets(name: str, num_targets: int, num_classes: int) -> list[str]:
+    """The sentence of `Attack.class_doubts` about a targeted attack, where it applies."""
+    if num_targets < num_classes:
+        return []
+    return [
+        f"{name}: the model has {num_classes} classes, so it has {num_classes - 1} targets instead "
+        f"of {num_targets}"
+    ]
 
 
 def _plain(value: Any) -> Any:

@@ -96,6 +96,13 @@ class Chain(Attack):
     def doubts(self, bounds: Bounds, image_shape: Sequence[int] = ()) -> list[str]:
         return [doubt for stage in self.stages for doubt in stage.doubts(bounds, image_shape)]
 
+    def class_doubts(self, num_classes: int) -> list[str]:
+        return [doubt for stage in self.stages for doubt in stage.class_doubts(num_classes)]
+
+    @property
+    def averages_draws(self) -> bool:
+        return all(stage.averages_draws for stage in self.stages)
+
     def cost(self, num_classes: int) -> tuple[int, int]:
         """The most that it can be: every stage attacks every example."""
         costs = [stage.cost(num_classes) for stage in self.stages]

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from igam_tf.attacks import fab_program
-from igam_tf.attacks.attack import Attack
+from igam_tf.attacks.attack import Attack, few_targets
 from igam_tf.attacks.balls import LINF, Ball, ball_of
 from igam_tf.attacks.inputs import AttackInputs
 from igam_tf.attacks.projections import NORMS
@@ -97,6 +97,9 @@ class FAB(Attack):
             f"no random start{restarts}, "
             f"smallest perturbation towards up to {self.num_targets} classes"
         )
+
+    def class_doubts(self, num_classes: int) -> list[str]:
+        return few_targets(self.name, self.num_targets, num_classes)
 
     def cost(self, num_classes: int) -> tuple[int, int]:
         steps = self.steps * self.restarts * min(self.num_targets, num_classes - 1)

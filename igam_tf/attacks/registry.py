@@ -39,8 +39,40 @@ def strong(epsilon: Amount = "8/255", queries: int | None = None) -> Chain:
     return Chain(label="strong", stages=stages)
 
 
+def autoattack(epsilon: Amount = "8/255", norm: str = "linf") -> Chain:
+    """AutoAttack's standard version (Croce and Hein 2020): each attack on the survivors.
+
+    These are Auto-PGD on the cross-entropy, Auto-PGD on targeted DLR and targeted FAB towards nine
+    classes each (or all others, if there are fewer), and Square with 5000 queries.
+    """
+    stages = (
+        APGD(epsilon=epsilon, norm=norm),
+        APGD(epsilon=epsilon, norm=norm, loss="targeted_dlr"),
+        FAB(epsilon=epsilon, norm=norm),
+        Square(epsilon=epsilon, norm=norm),
+    )
+    return Chain(label="autoattack" if norm == "linf" else f"autoattack-{norm}", stages=stages)
+
+
+def autoattack_rand(epsilon: Amount = "8/255") -> Chain:
+    """AutoAttack's version for models that draw random numbers: means over 20 draws.
+
+    These are Auto-PGD on the cross-entropy and on DLR, in the l-infinity ball.
+    """
+    stages = (
+        APGD(epsilon=epsilon, eot_samples=20),
+        APGD(epsilon=epsilon, loss="dlr", eot_samples=20),
+    )
+    return Chain(label="autoattack-rand", stages=stages)
+
+
 # Chains by name, as functions of the radius.
-SUITES: dict[str, Callable[[Amount], Chain]] = {"strong": strong}
+SUITES: dict[str, Callable[[Amount], Chain]] = {
+    "strong": strong,
+    "autoattack": autoattack,
+    "autoattack-l2": functools.partial(autoattack, norm="l2"),
+    "autoattack-rand": autoattack_rand,
+}
 
 
 def resolve(
@@ -50,9 +82,10 @@ def resolve(
 
     Args:
       attack: a name such as `fgsm`, `pgd20-margin-x10`, `apgd-ce`, `fab`, `square`,
-        `transfer-pgd20`, `strong` or `transfer-strong`; an import path `package.module:name` or
-        `file.py:name` of an attack, or of a class or function that makes one (it may take `epsilon`
-        and `step_size`); an attack; or any object with `name`, `describe` and `run`.
+        `transfer-pgd20`, `strong`, `autoattack` or `transfer-strong`; an import path
+        `package.module:name` or `file.py:name` of an attack, or of a class or function that makes
+        one (it may take `epsilon` and `step_size`); an attack; or any object with `name`,
+        `describe` and `run`.
       epsilon, step_size: of attacks by name. Objects have their own.
 
     Raises:

@@ -9,6 +9,7 @@ evaluation with --output that was killed continues where it stopped.
   evaluate runs/STUDENT --attacks=my_attacks.py:momentum,my_package.attacks:mine
   evaluate robustbench:WideResNet:Carmon2019Unlabeled.safetensors --dataset=cifar10
   evaluate runs/STUDENT --attacks=fgsm,pgd5,pgd20 --diagnose --format=html --report=student.html
+  evaluate runs/STUDENT --suite=robustbench-linf --dataset=cifar10
 
 Attacks:
   fgsm, pgdK        K steps; add -margin or -dlr for another loss, -l2 for the l2 ball,
@@ -18,6 +19,9 @@ Attacks:
   fabK              targeted FAB of K steps for each class; add -l2, -xR
   squareQ           Square, a black-box attack with Q queries; add -l2
   strong            apgd-ce, apgd-t and square in turn, each on the survivors
+  autoattack, autoattack-l2
+                    AutoAttack: apgd-ce, apgd-t, fab and square in turn, each on the survivors
+  autoattack-rand   apgd-ce and apgd-dlr on means over 20 draws, for models with random numbers
   transfer-NAME     any of these, computed on --surrogate and judged on MODEL
   package.module:name, file.py:name
                     an attack of your own
@@ -60,9 +64,12 @@ class EvaluateFlags(SourceSettings):
     suite: Annotated[
         str | None,
         Setting(
-            "The protocol of MadryLab's challenge for MNIST or CIFAR-10, beside the accuracies "
-            "published for its secret model. It replaces dataset, attacks, epsilon and step_size.",
-            choices=("madry",),
+            "madry: the protocol of MadryLab's challenge for MNIST or CIFAR-10, beside the "
+            "accuracies published for its secret model. It replaces dataset, attacks, epsilon and "
+            "step_size. robustbench-linf and robustbench-l2: AutoAttack at 8/255 and at 0.5 for "
+            "pixels in [0, 1], with the figures of a RobustBench row. They replace attacks and "
+            "epsilon.",
+            choices=("madry", "robustbench-linf", "robustbench-l2"),
         ),
     ] = None
     attacks: Annotated[tuple[str, ...], Setting("Names from the list above.")] = ("fgsm", "pgd20")
@@ -122,7 +129,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(flags: EvaluateFlags) -> None:
     from igam_tf import data, evaluation, report
-    from igam_tf.attacks.suites import Suite, madry_suite
     from igam_tf.core import files
     from igam_tf.evaluation import diagnostics
     from igam_tf.experiments import trained
@@ -131,9 +137,7 @@ def _run(flags: EvaluateFlags) -> None:
     if flags.report:
         files.require_place(flags.report, "report")
     name, source_settings = _source(flags)
-    suite = Suite(name, flags.epsilon, flags.step_size, flags.attacks)
-    if flags.suite == "madry":
-        suite = madry_suite(tuple(trained.load_model(flags.model, flags.kind).input_shape[1:]))
+    suite = _suite(flags, name)
     recalibrates = "recalibrated" in flags.statistics
     dataset = data.load(
         suite.dataset,
@@ -170,8 +174,9 @@ def _run(flags: EvaluateFlags) -> None:
             model,
             dataset.test.first(flags.num_examples),
             bounds=record.bounds,
-            epsilon=suite.epsilon,
-            step_size=suite.step_size,
+            # Diagnostics attack in the l-infinity ball.
+            epsilon=suite.epsilon if suite.norm == "linf" else flags.epsilon,
+            step_size=suite.step_size if suite.norm == "linf" else flags.step_size,
             batch_size=flags.batch_size,
             seed=flags.seed,
             statistics=_trained_mode(flags.statistics),
@@ -181,7 +186,11 @@ def _run(flags: EvaluateFlags) -> None:
         record = dataclasses.replace(record, diagnosis=diagnosis.to_dict())
         if output:
             files.write_text(output, record.to_json() + "\n")
-    text = report.record_text(record, _published(suite.dataset) if flags.suite else None)
+    text = report.record_text(
+        record, _published(suite.dataset) if flags.suite == "madry" else None
+    )
+    if flags.suite and flags.suite != "madry":
+        text += "\n" + report.robustbench_row(record, suite.dataset)
     if flags.report or flags.format == "text":
         print(text)
     content = text + "\n"
@@ -206,6 +215,18 @@ def _source(flags: EvaluateFlags) -> tuple[str, dict[str, Any]]:
         return flags.dataset or "shapes32", settings
     overrides = {name: value for name, value in settings.items() if value is not None}
     return own.dataset, values_of(own, SourceSettings) | overrides
+
+
+def _suite(flags: EvaluateFlags, dataset: str) -> "Suite":
+    """The attacks and amounts of the flags, or those of the suite that replaces them."""
+    from igam_tf.attacks.suites import Suite, madry_suite, robustbench_suite
+    from igam_tf.experiments import trained
+
+    if flags.suite is None:
+        return Suite(dataset, flags.epsilon, flags.step_size, flags.attacks)
+    if flags.suite == "madry":
+        return madry_suite(tuple(trained.load_model(flags.model, flags.kind).input_shape[1:]))
+    return robustbench_suite(flags.suite, dataset)
 
 
 def _report(

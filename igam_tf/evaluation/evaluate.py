@@ -15,7 +15,7 @@ from igam_tf.core.errors import InputError
 from igam_tf.core.settings.choices import HEADS
 from igam_tf.data.forms import split_of
 from igam_tf.data.splits import Dataset, Split
-from igam_tf.evaluation import fingerprints
+from igam_tf.evaluation import doubts, fingerprints
 from igam_tf.evaluation.calibration import recalibrated
 from igam_tf.evaluation.ledger import Ledger
 from igam_tf.evaluation.preconditions import (
@@ -108,6 +108,9 @@ def evaluate(
         "numbers": [len(split), batch_size, seed, limits.low, limits.high, images is not None],
         "format": 2,  # of the parts' arrays
     }
+    warnings = doubts.of_settings(attacks, limits, split)
+    if statistics[0] != "recalibrated":
+        warnings += doubts.of_model(attacks, model, split, statistics[0])
     ledger = Ledger(None if parts_dir is None else pathlib.Path(parts_dir), identity)
     evaluation = Evaluation(split, limits, seed, batch_size, ledger, progress, images)
     outcomes: dict[str, Outcomes] = {}
@@ -120,18 +123,21 @@ def evaluate(
         else:
             outcomes[mode] = ModeRun(mode, model, mode, evaluation).run(attacks)
     ledger.close()
+    summaries = {
+        mode: {name: outcome.summary for name, outcome in by_name.items()}
+        for mode, by_name in outcomes.items()
+    }
+    for counts in summaries.values():
+        warnings += [each for each in doubts.of_results(attacks, counts) if each not in warnings]
     return EvalRecord(
         len(split),
         batch_size,
         seed,
         (limits.low, limits.high),
         settings,
-        {
-            mode: {name: outcome.summary for name, outcome in by_name.items()}
-            for mode, by_name in outcomes.items()
-        },
+        summaries,
         runtime.environment(),
-        [doubt for attack in attacks for doubt in attack.doubts(limits, shape)],
+        warnings,
         {
             mode: {name: packed(outcome.correct) for name, outcome in by_name.items()}
             for mode, by_name in outcomes.items()

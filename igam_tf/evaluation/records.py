@@ -45,7 +45,8 @@ class EvalRecord:
     Attributes:
       attacks: each attack's settings, by name.
       results: by mode and attack; `"clean"` is without an attack.
-      doubts: settings that make an attack weaker than its radius says.
+      doubts: settings that make an attack weaker than its radius says, and what else speaks
+        against the result (`igam_tf.evaluation.doubts`).
       flags: by mode and attack, which examples are correct: `packed`.
       diagnosis: `igam_tf.evaluation.diagnostics.Diagnosis` as plain data; None without one.
       class_names: by label; empty where the data set has none.

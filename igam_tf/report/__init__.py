@@ -12,7 +12,7 @@ one HTML page.
 from igam_tf.report.gather import document
 from igam_tf.report.html import Picture, report_html
 from igam_tf.report.markdown import report_markdown
-from igam_tf.report.plain_text import document_text, record_text, table_text
+from igam_tf.report.plain_text import document_text, record_text, robustbench_row, table_text
 from igam_tf.report.progress import progress
 from igam_tf.report.schema import report_json
 from igam_tf.report.table_document import Document
@@ -27,5 +27,6 @@ __all__ = [
     "report_html",
     "report_json",
     "report_markdown",
+    "robustbench_row",
     "table_text",
 ]

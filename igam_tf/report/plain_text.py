@@ -51,6 +51,24 @@ def record_text(record: EvalRecord, published: Mapping[str, float] | None = None
     return "\n".join(lines)
 
 
+def robustbench_row(record: EvalRecord, dataset: str) -> str:
+    """What a RobustBench row shows of a model: clean and AutoAttack accuracy, in one line.
+
+    Args:
+      record: an evaluation under one AutoAttack.
+      dataset: its name.
+    """
+    *_, name = next(iter(record.results.values()))
+    attack = next(iter(record.attacks.values()))
+    clean, robust = (100 * record.accuracy(each) for each in ("clean", name))
+    doubtful = f"yes, {len(record.doubts)} warnings" if record.doubts else "no"
+    return (
+        f"RobustBench row: {dataset}, {attack['norm']}, eps {attack['epsilon_shown']}, "
+        f"n = {record.n}: standard accuracy {clean:.2f} %, AutoAttack robust accuracy "
+        f"{robust:.2f} %, evaluation potentially unreliable: {doubtful}"
+    )
+
+
 def table_text(table: Table, results: Mapping[str, Result]) -> str:
     """Our figure and 95 % interval by row, BatchNorm mode and column, and the paper's figure with
     the difference.

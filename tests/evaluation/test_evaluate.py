@@ -192,7 +192,10 @@ def test_progress_is_reported_after_every_batch() -> None:
 def test_doubts_are_recorded() -> None:
     names = ("fgsm", "pgd2", "pgd5", chain(8))
     record = evaluate(five, (X[:4], FIVE[:4]), attacks=names, epsilon=8, step_size=2, **RANGE)
-    assert record.doubts == ["pgd2: 2 steps of 2 do not reach its radius 8"]
+    assert record.doubts == [
+        "pgd2: 2 steps of 2 do not reach its radius 8",
+        "apgd9-t: the model has 5 classes, so it has 4 targets instead of 9",
+    ]
     assert EvalRecord.from_json(record.to_json()).doubts == record.doubts
 
 

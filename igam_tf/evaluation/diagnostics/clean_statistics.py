@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from igam_tf import gradients, losses
+from igam_tf.evaluation import doubts
 from igam_tf.evaluation.diagnostics.alignment import Alignment, terms, top_two_gap
 from igam_tf.evaluation.diagnostics.subject import Batch, Subject
 
@@ -87,8 +88,7 @@ def _batch_statistics(
     if repeat:
         second = gradients.logits_of(subject.model, images, subject.statistics)
         second = second.numpy().astype(np.float64)
-        size = np.linalg.norm(logits, axis=1) + 1e-10
-        logit_change = float(np.nan_to_num(np.abs(second - logits).max(1) / size).max())
+        logit_change = doubts.logit_change(logits, second)
         changed_predictions = int((second.argmax(1) != logits.argmax(1)).sum())
     return CleanStatistics(
         correct=logits.argmax(1) == y,

@@ -6,6 +6,7 @@ from igam_tf.evaluation.diagnostics import chance
 from igam_tf.evaluation.diagnostics.clean_statistics import CleanStatistics
 from igam_tf.evaluation.diagnostics.diagnosis import Check
 from igam_tf.evaluation.diagnostics.subject import Subject
+from igam_tf.evaluation.doubts import SAME
 
 # An example whose every pixel has gradient 0 cannot be attacked. 1 % of the examples may be flat by
 # accident.
@@ -20,10 +21,6 @@ MOSTLY_ZERO = 0.10
 # The cross-entropy is exactly 0 in float32 from a gap of about 17 on, and its gradient from 88 on.
 # With fewer than one such example in ten, the attack's result hardly depends on them.
 SATURATED = 0.10
-
-# Relative to the l2 norm of an image's logits. Another order of summation changes float32 by 1e-6
-# or less.
-SAME = 1e-4
 
 
 def checks(subject: Subject, statistics: CleanStatistics) -> tuple[Check, ...]:
