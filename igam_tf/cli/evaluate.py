@@ -186,9 +186,7 @@ def _run(flags: EvaluateFlags) -> None:
         record = dataclasses.replace(record, diagnosis=diagnosis.to_dict())
         if output:
             files.write_text(output, record.to_json() + "\n")
-    text = report.record_text(
-        record, _published(suite.dataset) if flags.suite == "madry" else None
-    )
+    text = report.record_text(record, _published(suite.dataset) if flags.suite == "madry" else None)
     if flags.suite and flags.suite != "madry":
         text += "\n" + report.robustbench_row(record, suite.dataset)
     if flags.report or flags.format == "text":

@@ -22,6 +22,13 @@ from igam_tf.core.bounds import PIXELS, UNIT, Amount, Bounds
 from igam_tf.core.errors import InputError
 
 STRONG = Chain(label="strong", stages=(APGD(), APGD(loss="targeted_dlr"), Square()))
+L2_STAGES = (
+    APGD(norm="l2"),
+    APGD(norm="l2", loss="targeted_dlr"),
+    FAB(norm="l2"),
+    Square(norm="l2"),
+)
+RAND_STAGES = (APGD(eot_samples=20), APGD(loss="dlr", eot_samples=20))
 NAMES: dict[str, Attack] = {
     "fgsm": FGSM(),
     "fgsm-margin": FGSM(loss="margin"),
@@ -57,6 +64,11 @@ NAMES: dict[str, Attack] = {
     "transfer-square9": Transfer(attack=Square(queries=9)),
     "strong": STRONG,
     "transfer-strong": Transfer(attack=STRONG),
+    "autoattack": Chain(
+        label="autoattack", stages=(APGD(), APGD(loss="targeted_dlr"), FAB(), Square())
+    ),
+    "autoattack-l2": Chain(label="autoattack-l2", stages=L2_STAGES),
+    "autoattack-rand": Chain(label="autoattack-rand", stages=RAND_STAGES),
 }
 
 
@@ -313,6 +325,8 @@ def test_amounts_are_in_the_ranges_unit_and_in_l2_up_to_the_images_diagonal() ->
         ("square", 10, (0, 5000)),
         ("transfer-pgd20", 10, (20, 0)),
         ("strong", 10, (1000, 5000)),
+        ("autoattack", 10, (1900, 5900)),
+        ("autoattack-rand", 10, (4000, 0)),
     ],
 )
 def test_costs(name: str, classes: int, cost: tuple[int, int]) -> None:
