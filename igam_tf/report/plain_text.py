@@ -60,12 +60,13 @@ def robustbench_row(record: EvalRecord, dataset: str) -> str:
     """
     *_, name = next(iter(record.results.values()))
     attack = next(iter(record.attacks.values()))
+    share = attack["epsilon"] / Bounds(*record.bounds).range  # RobustBench has pixels in [0, 1]
+    epsilon = f"{255 * share:g}/255" if attack["norm"] == "linf" else f"{share:g}"
     clean, robust = (100 * record.accuracy(each) for each in ("clean", name))
-    doubtful = f"yes, {len(record.doubts)} warnings" if record.doubts else "no"
     return (
-        f"RobustBench row: {dataset}, {attack['norm']}, eps {attack['epsilon_shown']}, "
-        f"n = {record.n}: standard accuracy {clean:.2f} %, AutoAttack robust accuracy "
-        f"{robust:.2f} %, evaluation potentially unreliable: {doubtful}"
+        f"RobustBench row: {dataset}, {attack['norm']}, eps {epsilon}, n = {record.n}: "
+        f"standard accuracy {clean:.2f} %, AutoAttack robust accuracy {robust:.2f} %, "
+        f"evaluation potentially unreliable: {'yes' if record.doubts else 'no'}"
     )
 
 

@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 
-from igam_tf import evaluation
+from igam_tf import evaluation, pretrained
 from igam_tf.core import settings
 from igam_tf.experiments.configs import Data
 
@@ -78,6 +78,24 @@ def test_reports(
     assert copy.read_text() == capsys.readouterr().out.removesuffix(f"written: {copy}\n")
     message = f"report: {tmp_path} is a directory, expected a file's name"
     require_one_line(capsys, "evaluate", [*arguments, f"--report={tmp_path}"], message)
+
+
+@pytest.mark.slow  # AutoAttack
+@pytest.mark.parametrize(
+    ("suite", "place", "stage"),
+    [
+        ("robustbench-linf", "linf, eps 8/255", "autoattack: fab"),
+        ("robustbench-l2", "l2, eps 0.5", "autoattack-l2: fab-l2"),
+    ],
+)
+def test_robustbench_suites(
+    capsys: pytest.CaptureFixture[str], suite: str, place: str, stage: str
+) -> None:
+    arguments = [str(pretrained.path("standard")), f"--suite={suite}", "--num_examples=3"]
+    assert run("evaluate", *arguments) == 0
+    text = capsys.readouterr().out
+    assert f"\nRobustBench row: shapes32, {place}, n = 3: standard accuracy 100.00 %, " in text
+    assert f"  {stage} " in text
 
 
 @pytest.mark.slow  # diagnostics and three models

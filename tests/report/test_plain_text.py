@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import pytest
+
 from igam_tf import attacks, report
 from igam_tf.core.bounds import Bounds
 from igam_tf.evaluation import Count, EvalRecord
@@ -52,6 +54,29 @@ def test_a_record() -> None:
         "fgsm 40.0 % 95 % interval [30.9, 49.8] never fooled 30.0",
         "pgd20 20.0 % 95 % interval [13.3, 28.9] never fooled 7.0",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "epsilon", "doubts", "row"),
+    [
+        ("autoattack", 8.0, [], "linf, eps 8/255, n = 100: {}no"),
+        ("autoattack-l2", 127.5, ["x"], "l2, eps 0.5, n = 100: {}yes"),
+    ],
+)
+def test_a_robustbench_row(name: str, epsilon: float, doubts: list[str], row: str) -> None:
+    chain = attacks.resolve(name, epsilon)
+    assert isinstance(chain, attacks.Chain)
+    stages = {stage.name: stage.settings(Bounds(0, 255), (32, 32, 3)) for stage in chain.stages}
+    results = {
+        "moving": {"clean": Count(90, 100), f"{name}: a": Count(50, 100), name: Count(41, 100)}
+    }
+    fields = {"attacks": stages, "results": results, "doubts": doubts}
+    figures = (
+        "standard accuracy 90.00 %, AutoAttack robust accuracy 41.00 %, "
+        "evaluation potentially unreliable: "
+    )
+    text = report.robustbench_row(dataclasses.replace(record(), **fields), "cifar10")
+    assert text == f"RobustBench row: cifar10, {row.format(figures)}"
 
 
 def test_a_long_name_does_not_touch_its_figure() -> None:

@@ -9,6 +9,7 @@ import tensorflow as tf
 from igam_tf import gradients, losses
 from igam_tf.evaluation import doubts
 from igam_tf.evaluation.diagnostics.alignment import Alignment, terms, top_two_gap
+from igam_tf.evaluation.diagnostics.inference import takes_gradients
 from igam_tf.evaluation.diagnostics.subject import Batch, Subject
 
 
@@ -28,6 +29,7 @@ class CleanStatistics:
       logit_change: largest change of a logit between two passes over the first batch, relative to
         the l2 norm of that image's logits.
       changed_predictions: predictions of the first batch that differ between two passes.
+      takes_gradients: whether the model takes gradients when it classifies.
       alignment: the terms of Eq. 18.
     """
 
@@ -41,6 +43,7 @@ class CleanStatistics:
     connected: bool
     logit_change: float
     changed_predictions: int
+    takes_gradients: bool
     alignment: Alignment
 
     @classmethod
@@ -55,6 +58,7 @@ class CleanStatistics:
             connected=all(part.connected for part in parts),
             logit_change=parts[0].logit_change,
             changed_predictions=parts[0].changed_predictions,
+            takes_gradients=parts[0].takes_gradients,
             alignment=Alignment(*map(np.concatenate, zip(*alignments, strict=True))),
         )
 
@@ -101,5 +105,6 @@ def _batch_statistics(
         connected=gradient is not None,
         logit_change=logit_change,
         changed_predictions=changed_predictions,
+        takes_gradients=repeat and takes_gradients(subject.model, x.shape[1:], subject.statistics),
         alignment=terms(x, gap.numpy(), gap_gradient),
     )

@@ -22,6 +22,9 @@ MOSTLY_ZERO = 0.10
 # With fewer than one such example in ten, the attack's result hardly depends on them.
 SATURATED = 0.10
 
+# Targeted DLR is defined from four classes on.
+DLR_CLASSES = 4
+
 
 def checks(subject: Subject, statistics: CleanStatistics) -> tuple[Check, ...]:
     return (
@@ -31,6 +34,8 @@ def checks(subject: Subject, statistics: CleanStatistics) -> tuple[Check, ...]:
         zero_gradients(statistics),
         logit_scale(statistics),
         softmax_outputs(statistics),
+        few_classes(statistics),
+        inference_gradients(statistics),
     )
 
 
@@ -135,6 +140,32 @@ def softmax_outputs(statistics: CleanStatistics) -> Check:
         f"outputs {'are all probabilities that sum' if sums_to_one else 'do not all sum'} to 1",
         "Attacks and checks take logits. They apply a second softmax to probabilities, which "
         "flattens every gradient.",
+    )
+
+
+def few_classes(statistics: CleanStatistics) -> Check:
+    """Too few logits for the DLR losses, as AutoAttack has them."""
+    classes = statistics.num_classes
+    return Check(
+        "few_classes",
+        "WARN" if classes < DLR_CLASSES else "PASS",
+        {"classes": classes, "targets": classes - 1},
+        f"{classes} classes: targeted attacks have {classes - 1} targets",
+        "Targeted DLR is a quotient of differences of four logits. With three its denominator is "
+        "that of DLR, with two it has none, and DLR itself needs three.",
+    )
+
+
+def inference_gradients(statistics: CleanStatistics) -> Check:
+    """Gradients that the model takes in its forward pass."""
+    takes = statistics.takes_gradients
+    return Check(
+        "inference_gradients",
+        "WARN" if takes else "PASS",
+        {"takes_gradients": takes},
+        f"a forward pass {'takes' if takes else 'takes no'} gradients",
+        "The model optimises when it classifies. Attacks differentiate through all of that, or "
+        "through none of it: it needs an attack made for it.",
     )
 
 

@@ -24,6 +24,8 @@ CHECKS = (
     "zero_gradients",
     "logit_scale",
     "softmax_outputs",
+    "few_classes",
+    "inference_gradients",
     "still_falling",
     "margin_beats_xent",
     "one_step_beats_many",
@@ -201,7 +203,7 @@ def test_too_few_correct_examples_are_not_compared() -> None:
         split.images[:20], (split.labels[:20] + (np.arange(20) > 4)) % samples.CLASSES
     )
     diagnosis = diagnosed(samples.linear, wrong, queries=1, steps=1)
-    assert {check.verdict for check in diagnosis.checks[6:]} == {"SKIP"}
+    assert {check.verdict for check in diagnosis.checks[8:]} == {"SKIP"}
     assert "only 5 images are correct" in diagnosis.check("large_epsilon").says
     none = data.Split(split.images[:20], (split.labels[:20] + 1) % samples.CLASSES)
     assert (
