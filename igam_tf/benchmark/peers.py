@@ -26,15 +26,7 @@ class Unusable(Exception):
 def art(task: Task) -> Attack:
     """ART: `generate` batches the images itself, and classifies clean and adversarial ones."""
     evasion = _module("art.attacks.evasion", "art")
-    classification = _module("art.estimators.classification", "art")
-    classifier = classification.TensorFlowV2Classifier(
-        model=task.model,
-        nb_classes=CLASSES,
-        input_shape=task.images.shape[1:],
-        loss_object=tf.keras.losses.CategoricalCrossentropy(from_logits=True),
-        clip_values=(task.bounds.low, task.bounds.high),
-    )
-    one_hot = np.eye(CLASSES, dtype=np.float32)[task.labels]
+    classifier, one_hot = _art_classifier(task, task.model), _one_hot(task)
 
     def attack(steps: int) -> np.ndarray:
         return evasion.ProjectedGradientDescentTensorFlowV2(
@@ -49,6 +41,34 @@ def art(task: Task) -> Attack:
         ).generate(task.images, one_hot)
 
     return attack
+
+
+def art_autoattack(task: Task, model: Any) -> Callable[[], np.ndarray]:
+    """ART's AutoAttack with its own attacks. `model` classifies as the task's does."""
+    evasion = _module("art.attacks.evasion", "art")
+    attack = evasion.AutoAttack(
+        _art_classifier(task, model),
+        norm=np.inf,
+        eps=task.epsilon,
+        eps_step=task.step_size,
+        batch_size=task.batch_size,
+    )
+    return lambda: np.asarray(attack.generate(task.images, _one_hot(task)))
+
+
+def _art_classifier(task: Task, model: Any) -> Any:
+    classification = _module("art.estimators.classification", "art")
+    return classification.TensorFlowV2Classifier(
+        model=model,
+        nb_classes=CLASSES,
+        input_shape=task.images.shape[1:],
+        loss_object=tf.keras.losses.CategoricalCrossentropy(from_logits=True),
+        clip_values=(task.bounds.low, task.bounds.high),
+    )
+
+
+def _one_hot(task: Task) -> np.ndarray:
+    return np.eye(CLASSES, dtype=np.float32)[task.labels]
 
 
 def cleverhans(task: Task) -> Attack:

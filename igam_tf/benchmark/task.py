@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from igam_tf import models
+from igam_tf import data, models, pretrained
 from igam_tf.core.bounds import Bounds
 from igam_tf.layers import bounds_of
 
@@ -70,3 +70,12 @@ def random_task(
         limits.amount(epsilon),
         limits.amount(step_size, "step_size"),
     )
+
+
+def packaged_task(name: str, images: int, batch_size: int, epsilon: str = "8/255") -> Task:
+    """A packaged model and the first test images of its data set."""
+    model = pretrained.load(name)
+    split = data.load("shapes32", train_size=1, test_size=images).test
+    limits = bounds_of(model)
+    amounts = (limits.amount(epsilon), limits.amount(epsilon) / 4)
+    return Task(model, split.pixels(), split.labels, batch_size, *amounts)

@@ -12,6 +12,8 @@ seven input gradients of that attack.
 
   # The accuracy after 5, 10, 20, 50 and 100 steps as well:
   benchmark attacks --widths=1 --batch_sizes=64 --curve
+  # AutoAttack instead of PGD:
+  benchmark attacks --suite --images=100
   benchmark attacks --widths=1,2 --batch_sizes=64 --output=attack_speed.json
   # model.fit beside a bare loop, and the input pipeline, as well:
   benchmark train --widths=1 --batch_sizes=64 --fit
@@ -58,7 +60,8 @@ class BenchmarkFlags(Settings):
         int, Setting("Timed calls of each contender, after one call to warm up.", at_least=1)
     ] = 5
     images: Annotated[
-        int | None, Setting("attacks: images per call; one batch by default.", at_least=1)
+        int | None,
+        Setting("attacks: images per call; one batch by default, 100 for --suite.", at_least=1),
     ] = None
     contenders: Annotated[
         tuple[str, ...],
@@ -72,6 +75,13 @@ class BenchmarkFlags(Settings):
         Setting(
             "attacks: also time the accuracies after 5, 10, 20, 50 and 100 steps. This library "
             "runs one attack for all five, its peers run five."
+        ),
+    ] = False
+    suite: Annotated[
+        bool,
+        Setting(
+            "attacks: time AutoAttack instead, on the packaged model pgd7: its gradients and "
+            "forward passes, their time alone (floor), and ART's AutoAttack on 20 images."
         ),
     ] = False
     fit: Annotated[
@@ -128,6 +138,9 @@ def _attacks(flags: BenchmarkFlags) -> Iterator[tuple[str, list[dict[str, Any]]]
     from igam_tf.benchmark import attack_speed, attack_text
     from igam_tf.benchmark.task import random_task
 
+    if flags.suite:
+        yield _suite(flags)
+        return
     contenders = flags.contenders or ATTACKS
     attack_speed.require_contenders(contenders)
     for width, batch_size in itertools.product(flags.widths, flags.batch_sizes):
@@ -139,6 +152,16 @@ def _attacks(flags: BenchmarkFlags) -> Iterator[tuple[str, list[dict[str, Any]]]
                 f"width {width}, blocks {flags.blocks}; {attack_text.table(measured)}\n",
                 [{"width": width, "blocks": flags.blocks, **measured.record()}],
             )
+
+
+def _suite(flags: BenchmarkFlags) -> tuple[str, list[dict[str, Any]]]:
+    from igam_tf.attacks.registry import autoattack
+    from igam_tf.benchmark import suite_speed
+    from igam_tf.benchmark.task import packaged_task
+
+    task = packaged_task("pgd7", flags.images or 100, flags.images or 100)
+    measured = suite_speed.measure(task, autoattack(task.epsilon))
+    return f"pgd7, {suite_speed.table(measured)}\n", [measured.record()]
 
 
 def _train(flags: BenchmarkFlags) -> Iterator[tuple[str, list[dict[str, Any]]]]:
