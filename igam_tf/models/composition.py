@@ -65,7 +65,8 @@ def with_new_head(model: keras.Model, num_classes: int) -> keras.Model:
     source = keras.layers.Dense(head.units, name="source_logits", dtype=full_precision())
     source_logits = source(features)
     source.kernel.assign(head.kernel)
-    source.bias.assign(head.bias)
+    if head.bias is not None:
+        source.bias.assign(head.bias)
     target = TargetHead(num_classes, name="logits", dtype=full_precision())
     return keras.Model(model.input, target([features, source_logits]), name=model.name)
 

@@ -1,6 +1,7 @@
 """RobustBench's networks: wrappings, strictness, files, normalisation, and what Keras does next."""
 
 import pathlib
+import pickle
 import sys
 import types
 from collections.abc import Callable
@@ -147,6 +148,7 @@ DEEP = wide_resnet_state(2, sub_block1=True)
             shaped("conv1.weight", 16, 27),
             r"of another shape: conv1.weight \[16, 27\] instead of \[16, 3, 3, 3\]",
         ),
+        (shaped("conv1.weight", 16, 4, 3, 3), r"of another shape: conv1.weight \[16, 4, 3, 3\]"),
         (shaped("bn1.bias", 63), r"of another shape: bn1.bias \[63\] instead of \[64\]"),
         (shaped("fc.bias", 9), r"fc.weight \[10, 64\] and fc.bias \[9\] differ in the number of"),
         ({"fc.weight": STATE["fc.weight"]}, r"no names such as block1.layer.0.\*"),
@@ -274,6 +276,21 @@ def test_torch_reads_weights_alone(tmp_path: pathlib.Path, monkeypatch: Any) -> 
     (tmp_path / "model.pt").write_bytes(b"PK")
     assert read_state_file(tmp_path / "model.pt") is STATE
     assert calls == [{"map_location": "cpu", "weights_only": True}]
+
+
+def test_a_torch_file_with_code(tmp_path: pathlib.Path, monkeypatch: Any) -> None:
+    """PyTorch's message spans lines and advises to run the code."""
+
+    def load(file: pathlib.Path, **_: Any) -> None:
+        raise pickle.UnpicklingError(
+            "Weights only load failed.\nWeightsUnpickler error: Unsupported global: my.Net\nMore"
+        )
+
+    monkeypatch.setitem(sys.modules, "torch", types.SimpleNamespace(load=load))
+    (tmp_path / "model.pt").write_bytes(b"PK")
+    message = r"refuses it: .* more than tensors \(Unsupported global: my\.Net\); save its"
+    with pytest.raises(InputError, match=message):
+        read_state_file(tmp_path / "model.pt")
 
 
 def test_a_model_is_saved_and_loaded(file: pathlib.Path, tmp_path: pathlib.Path) -> None:

@@ -97,7 +97,7 @@ def robustbench(
 
 def _require_counts(image_size: int, padding: int) -> None:
     for name, value, least in (("image_size", image_size, 1), ("padding", padding, 0)):
-        if not isinstance(value, int) or value < least:
+        if not isinstance(value, int | np.integer) or value < least:
             raise InputError(f"{name}: expected a whole number of at least {least}, got {value!r}")
 
 
@@ -119,7 +119,12 @@ def _normalization(
     channels: int,
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation by channel: arguments, the state dict's own, or the layout's."""
-    default_mean, default_std = layout.scaling or (0.0, 1.0)
+    default_mean, default_std = layout.scaling or ((0.0,) * channels, (1.0,) * channels)
+    is_default = (mean is None and state.mean is None) or (std is None and state.std is None)
+    if is_default and len(default_mean) != channels:
+        raise InputError(
+            f"{layout.stem}.weight takes {channels} channels; pass mean and std for them"
+        )
     return (
         _by_channel("mean", mean, state.mean, default_mean, channels),
         _by_channel("std", std, state.std, default_std, channels),

@@ -16,6 +16,7 @@ class Layout:
 
     Attributes:
       stem: name of the first convolution.
+      channels: of its input; None where that follows from its shape.
       stem_norm: name of the BatchNorm after it; None where units normalise their inputs.
       unit: name of a residual unit, with `{stage}` and `{unit}`.
       first_stage: number of the first stage in these names.
@@ -47,6 +48,7 @@ class Layout:
     shortcut: str
     strides: tuple[int, ...]
     pool: int | None
+    channels: int | None = 3
     first_stage: int = 1
     stem_norm: str | None = None
     shortcut_norm: str | None = None
@@ -84,6 +86,7 @@ _WIDE_RESNET = Layout(
 )
 _DM_WIDE_RESNET = Layout(
     stem="init_conv",
+    channels=None,
     unit="layer.{stage}.block.{unit}",
     first_stage=0,
     head="logits",
@@ -114,6 +117,7 @@ _PREACT_RESNET = Layout(
 )
 _DM_PREACT_RESNET = Layout(
     stem="conv_2d",
+    channels=None,
     unit="layer_{stage}.{unit}",
     first_stage=0,
     head="logits",
@@ -175,6 +179,6 @@ def layout_of(architecture: str, names: Collection[str]) -> Layout:
         )
     if architecture in ("ResNet18", "ResNet50"):
         for layout in (_CIFAR_RESNET, _TORCHVISION_RESNET):
-            if f"{layout.head}.weight" in names:
+            if any(name.startswith(f"{layout.head}.") for name in names):
                 return layout
     return _LAYOUTS[architecture]

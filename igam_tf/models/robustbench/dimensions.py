@@ -61,12 +61,15 @@ def dimensions_of(layout: Layout, arrays: Arrays) -> Dimensions:
     if convolutions == 3:
         thirds = [f"{name}.{layout.convolutions[2]}.weight" in arrays for name in names]
         convolutions = 3 if 2 * sum(thirds) > len(thirds) else 2
-    stem = arrays.get(f"{layout.stem}.weight")
+    channels = layout.channels
+    if channels is None:
+        stem = arrays.get(f"{layout.stem}.weight")
+        channels = stem.shape[1] if stem is not None and stem.ndim == 4 else 3
     has_final_norm = layout.final_norm is not None
     if layout.final_norm_is_optional:
         has_final_norm = _is_part(arrays, f"{layout.final_norm}.")
     return Dimensions(
-        channels=stem.shape[1] if stem is not None and stem.ndim == 4 else 3,
+        channels=channels,
         stem=_size(arrays, [layout.stem], [layout.stem_norm or f"{names[0]}.{layout.norms[0]}"]),
         stages=tuple(
             _stage(layout, arrays, stage, count, convolutions) for stage, count in enumerate(units)

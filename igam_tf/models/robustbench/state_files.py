@@ -2,6 +2,8 @@
 
 import os
 import pathlib
+import pickle
+import re
 from typing import Any
 
 from igam_tf.core.errors import InputError
@@ -46,4 +48,12 @@ def _torch(file: pathlib.Path) -> Any:
             f"{file}: a {file.suffix} file needs PyTorch; install torch, or convert the file to "
             ".safetensors where it is (docs/robustbench.md)"
         ) from error
-    return torch.load(file, map_location="cpu", weights_only=True)
+    try:
+        return torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        # PyTorch's message is long, and advises to run the file's code.
+        cause = re.search(r"WeightsUnpickler error: (.*?)( was not|\n|$)", str(error))
+        raise InputError(
+            f"{file}: torch.load(weights_only=True) refuses it: it is damaged or holds more than "
+            f"tensors ({cause[1] if cause else 'no details'}); save its state dict alone"
+        ) from error
