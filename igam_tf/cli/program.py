@@ -71,3 +71,7 @@ def usage() -> str:
 
 def _module(name: str) -> ModuleType:
     return importlib.import_module(f"igam_tf.cli.{name}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -99,7 +99,7 @@ def test_python_m_is_the_same_program(monkeypatch: pytest.MonkeyPatch) -> None:
     assert end.value.code == 2
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("module", [*MODULES, "program"])
 def test_the_module_of_a_verb_can_be_run(
     module: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
