@@ -10,6 +10,7 @@ import tarfile
 import venv
 import zipfile
 
+import matplotlib.font_manager  # writes the cache of fonts; a first import prints a line
 import pytest
 
 from . import fenced
@@ -68,6 +69,7 @@ def run(
     variables |= {
         "PATH": f"{installed}{os.pathsep}{os.environ['PATH']}",
         "XDG_CACHE_HOME": str(where / "cache"),
+        "MPLCONFIGDIR": matplotlib.get_cachedir(),
     }
     return subprocess.run(
         command, cwd=where, env=variables, capture_output=True, text=True, check=False
@@ -169,3 +171,4 @@ def test_the_notebook(installed: pathlib.Path, tmp_path: pathlib.Path) -> None:
     assert process.stdout.count("image/png") == 2
     assert "PGD-20" in process.stdout
     assert "mnist_challenge" in process.stdout
+    assert "logits (4, 10)" in process.stdout
