@@ -8,7 +8,7 @@ import functools
 import itertools
 import re
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import tensorflow as tf
@@ -16,8 +16,9 @@ import tensorflow as tf
 from igam_tf import losses
 from igam_tf.attacks import apgd_program
 from igam_tf.attacks.ascent import LossFn
-from igam_tf.attacks.attack import Attack, few_targets
-from igam_tf.attacks.balls import LINF, Ball, ball_of
+from igam_tf.attacks.attack import few_targets
+from igam_tf.attacks.ball_attack import BallAttack
+from igam_tf.attacks.balls import Ball, ball_of
 from igam_tf.attacks.inputs import AttackInputs
 from igam_tf.core import randomness
 from igam_tf.core.bounds import Amount, Bounds
@@ -30,7 +31,7 @@ _SUFFIXES = {"xent": "ce", "dlr": "dlr", "targeted_dlr": "t"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class APGD(Attack):
+class APGD(BallAttack):
     """Auto-PGD: returns each example's first misclassified iterate, or the one of highest loss.
 
     Images that the model misclassifies without an attack are returned unchanged.
@@ -92,20 +93,15 @@ class APGD(Attack):
         )
 
     @property
-    def ball(self) -> Ball:
-        return ball_of(self.norm)
-
-    @property
     def default_name(self) -> str:
         steps = "" if self.steps == 100 else str(self.steps)
         loss = losses.loss_name(self.loss)
-        ball = "" if self.ball == LINF else f"-{self.ball.name}"
         samples = f"-eot{self.eot_samples}" if self.eot_samples > 1 else ""
         restarts = f"-x{self.restarts}" if self.restarts > 1 else ""
-        return f"apgd{steps}-{_SUFFIXES.get(loss, loss)}{ball}{samples}{restarts}"
+        return f"apgd{steps}-{_SUFFIXES.get(loss, loss)}{self.ball_suffix}{samples}{restarts}"
 
     def describe(self, bounds: Bounds, image_shape: Sequence[int] = ()) -> str:
-        radius = self.ball.radius(self.epsilon, bounds, image_shape)
+        radius = self.radius(bounds, image_shape)
         restarts = f", {self.restarts} restarts" if self.restarts > 1 else ""
         samples = f", mean of {self.eot_samples} draws" if self.eot_samples > 1 else ""
         # A model of fewer classes has fewer targets.
@@ -130,19 +126,10 @@ class APGD(Attack):
         targets = min(self.num_targets, num_classes - 1) if self.loss == "targeted_dlr" else 1
         return self.steps * self.restarts * targets * self.eot_samples, 0
 
-    def settings(self, bounds: Bounds, image_shape: Sequence[int] = ()) -> dict[str, Any]:
-        radius = self.ball.radius(self.epsilon, bounds, image_shape)
-        return {
-            **super().settings(bounds, image_shape),
-            "epsilon": radius,
-            "epsilon_shown": bounds.describe(radius),
-            "norm": self.ball.name,
-        }
-
     def generate(self, inputs: AttackInputs) -> np.ndarray:
         logits, limits = inputs.logits(), inputs.bounds
         self._require_classes(logits.shape[1])
-        radius = self.ball.radius(self.epsilon, limits, inputs.image_shape)
+        radius = self.radius(limits, inputs.image_shape)
         parts = (self._loss_fn, self.ball, self.eot_samples)
         build = functools.partial(apgd_program.build, *parts)
         run = inputs.compiled(("apgd", *parts), build)

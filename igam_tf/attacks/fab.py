@@ -8,14 +8,15 @@ import functools
 import itertools
 import re
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import tensorflow as tf
 
 from igam_tf.attacks import fab_program
-from igam_tf.attacks.attack import Attack, few_targets
-from igam_tf.attacks.balls import LINF, Ball, ball_of
+from igam_tf.attacks.attack import few_targets
+from igam_tf.attacks.ball_attack import BallAttack
+from igam_tf.attacks.balls import Ball
 from igam_tf.attacks.inputs import AttackInputs
 from igam_tf.attacks.projections import NORMS
 from igam_tf.core import randomness
@@ -24,7 +25,7 @@ from igam_tf.core.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class FAB(Attack):
+class FAB(BallAttack):
     """Targeted FAB: returns each example's closest misclassified iterate if it is within epsilon.
 
     A run goes to and fro across the boundary between the label and one target class, and looks for
@@ -78,18 +79,13 @@ class FAB(Attack):
         )
 
     @property
-    def ball(self) -> Ball:
-        return ball_of(self.norm)
-
-    @property
     def default_name(self) -> str:
         steps = "" if self.steps == 100 else str(self.steps)
-        ball = "" if self.ball == LINF else f"-{self.ball.name}"
         restarts = f"-x{self.restarts}" if self.restarts > 1 else ""
-        return f"fab{steps}{ball}{restarts}"
+        return f"fab{steps}{self.ball_suffix}{restarts}"
 
     def describe(self, bounds: Bounds, image_shape: Sequence[int] = ()) -> str:
-        radius = self.ball.radius(self.epsilon, bounds, image_shape)
+        radius = self.radius(bounds, image_shape)
         restarts = f", then {self.restarts - 1} with one" if self.restarts > 1 else ""
         # A model of fewer classes has fewer targets.
         return (
@@ -105,20 +101,11 @@ class FAB(Attack):
         steps = self.steps * self.restarts * min(self.num_targets, num_classes - 1)
         return steps, steps
 
-    def settings(self, bounds: Bounds, image_shape: Sequence[int] = ()) -> dict[str, Any]:
-        radius = self.ball.radius(self.epsilon, bounds, image_shape)
-        return {
-            **super().settings(bounds, image_shape),
-            "epsilon": radius,
-            "epsilon_shown": bounds.describe(radius),
-            "norm": self.ball.name,
-        }
-
     def generate(self, inputs: AttackInputs) -> np.ndarray:
         logits, limits = inputs.logits(), inputs.bounds
         if logits.shape[1] < 2:
             raise InputError(f"fab: needs 2 classes or more, the model has {logits.shape[1]}")
-        radius = self.ball.radius(self.epsilon, limits, inputs.image_shape)
+        radius = self.radius(limits, inputs.image_shape)
         build = functools.partial(fab_program.build, self.ball)
         run = inputs.compiled(("fab", self.ball), build)
         ranked = np.argsort(-logits, 1, kind="stable")[:, 1 : self.num_targets + 1]

@@ -1,7 +1,6 @@
 """PGD as an object: settings, names, restarts, readings; `pgd_program` has its trajectory."""
 
 import dataclasses
-import functools
 import re
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, ClassVar
@@ -12,6 +11,7 @@ import tensorflow as tf
 from igam_tf import losses
 from igam_tf.attacks.ascent import SteepestStep, StepRule
 from igam_tf.attacks.attack import Attack, AttackResult
+from igam_tf.attacks.ball_attack import BallAttack
 from igam_tf.attacks.balls import LINF, Ball, ball_of
 from igam_tf.attacks.curve import Curve
 from igam_tf.attacks.inputs import AttackInputs
@@ -25,7 +25,7 @@ _STEEPEST = SteepestStep()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class PGD(Attack):
+class PGD(BallAttack):
     """Projected gradient descent (Madry et al. 2018).
 
     x <- project(x + step). The step goes along the gradient of the summed loss: its sign in the
@@ -82,10 +82,6 @@ class PGD(Attack):
         )
 
     @property
-    def ball(self) -> Ball:
-        return ball_of(self.norm)
-
-    @property
     def default_name(self) -> str:
         return "-".join([f"pgd{self.steps}", *self._suffixes()])
 
@@ -99,8 +95,8 @@ class PGD(Attack):
         Raises:
           InputError: an amount that makes no sense in this norm for such images.
         """
-        radius = functools.partial(self.ball.radius, bounds=bounds, image_shape=image_shape)
-        return radius(self.epsilon), radius(self.step_size, name="step_size")
+        radius = self.radius(bounds, image_shape)
+        return radius, self.ball.radius(self.step_size, bounds, image_shape, "step_size")
 
     def describe(self, bounds: Bounds, image_shape: Sequence[int] = ()) -> str:
         radius, step_size = self.amounts(bounds, image_shape)
@@ -132,13 +128,10 @@ class PGD(Attack):
         return self.steps * self.restarts, 0
 
     def settings(self, bounds: Bounds, image_shape: Sequence[int] = ()) -> dict[str, Any]:
-        radius, step_size = self.amounts(bounds, image_shape)
+        _, step_size = self.amounts(bounds, image_shape)
         return {
             **super().settings(bounds, image_shape),
-            "epsilon": radius,
             "step_size": step_size,
-            "epsilon_shown": bounds.describe(radius),
-            "norm": self.ball.name,
             "ball": repr(self.ball),
             "step_rule": repr(self.step_rule),
         }

@@ -8,15 +8,15 @@ import dataclasses
 import functools
 import re
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import tensorflow as tf
 
 from igam_tf import losses
 from igam_tf.attacks import square_program
-from igam_tf.attacks.attack import Attack
-from igam_tf.attacks.balls import LINF, Ball, ball_of
+from igam_tf.attacks.ball_attack import BallAttack
+from igam_tf.attacks.balls import Ball
 from igam_tf.attacks.inputs import AttackInputs
 from igam_tf.attacks.square_moves import moves_of
 from igam_tf.attacks.square_program import BLOCK
@@ -27,7 +27,7 @@ from igam_tf.losses import AttackLoss
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Square(Attack):
+class Square(BallAttack):
     """Random search: returns each example's first misclassified image, or that of largest loss.
 
     In the l-infinity ball the first query adds epsilon or -epsilon to each column and channel.
@@ -76,35 +76,21 @@ class Square(Attack):
         return cls(epsilon=epsilon, queries=int(match["queries"] or 5000), norm=norm)
 
     @property
-    def ball(self) -> Ball:
-        return ball_of(self.norm)
-
-    @property
     def default_name(self) -> str:
         queries = "" if self.queries == 5000 else str(self.queries)
-        ball = "" if self.ball == LINF else f"-{self.ball.name}"
-        return f"square{queries}{ball}"
+        return f"square{queries}{self.ball_suffix}"
 
     def describe(self, bounds: Bounds, image_shape: Sequence[int] = ()) -> str:
-        epsilon = bounds.describe(self.ball.radius(self.epsilon, bounds, image_shape))
+        epsilon = bounds.describe(self.radius(bounds, image_shape))
         loss = "" if self.loss == "margin" else f", loss {losses.loss_name(self.loss)}"
         return f"{self.ball.name}, eps {epsilon}, {self.queries} queries, black box{loss}"
 
     def cost(self, num_classes: int) -> tuple[int, int]:
         return 0, self.queries
 
-    def settings(self, bounds: Bounds, image_shape: Sequence[int] = ()) -> dict[str, Any]:
-        radius = self.ball.radius(self.epsilon, bounds, image_shape)
-        return {
-            **super().settings(bounds, image_shape),
-            "epsilon": radius,
-            "epsilon_shown": bounds.describe(radius),
-            "norm": self.ball.name,
-        }
-
     def generate(self, inputs: AttackInputs) -> np.ndarray:
         limits, moves = inputs.bounds, moves_of(self.ball)
-        radius = self.ball.radius(self.epsilon, limits, inputs.image_shape)
+        radius = self.radius(limits, inputs.image_shape)
         loss_fn = losses.attack_loss(self.loss)
         build = functools.partial(square_program.build, loss_fn, moves)
         run = inputs.compiled(("square", loss_fn, self.ball), build)
