@@ -64,7 +64,7 @@ def build(
             eot_samples,
         )
         end = _ascend(arguments, ball, evaluation)
-        return _where(end.wrong > 0, end.fooling, end.best), end.wrong, end.best_loss
+        return ascent.select(end.wrong > 0, end.fooling, end.best), end.wrong, end.best_loss
 
     labels, numbers = tf.TensorSpec([None], tf.int64), tf.TensorSpec([None], tf.int32)
     real = tf.TensorSpec([], tf.float32)
@@ -161,8 +161,8 @@ def _ascend(a: Arguments, ball: Ball, evaluation: Callable[[tf.Tensor], _Evaluat
         loss, gradient, wrong = evaluation(s.at)
         more = wrong > s.wrong
         improved = loss > s.best_loss
-        best = _where(improved, s.at, s.best)
-        best_gradient = _where(improved, gradient, s.best_gradient)
+        best = ascent.select(improved, s.at, s.best)
+        best_gradient = ascent.select(improved, gradient, s.best_gradient)
         best_loss = tf.where(improved, loss, s.best_loss)
         rises = s.rises + tf.cast(loss > s.loss_before, tf.float32)
 
@@ -170,8 +170,11 @@ def _ascend(a: Arguments, ball: Ball, evaluation: Callable[[tf.Tensor], _Evaluat
         stalls = (rises < RISING * span) | (~s.halved & (best_loss <= s.best_loss_checked))
         checkpoint = span > 0
         halve = checkpoint & stalls
-        step_size = _where(halve, s.step_size / 2, s.step_size)
-        at, gradient = _where(halve, best, s.at), _where(halve, best_gradient, gradient)
+        step_size = ascent.select(halve, s.step_size / 2, s.step_size)
+        at, gradient = (
+            ascent.select(halve, best, s.at),
+            ascent.select(halve, best_gradient, gradient),
+        )
 
         share = tf.where(s.index > 0, MOMENTUM, 1.0)
         towards = project(at + step_size * ball.direction(gradient)) - at
@@ -187,7 +190,7 @@ def _ascend(a: Arguments, ball: Ball, evaluation: Callable[[tf.Tensor], _Evaluat
             best_gradient=best_gradient,
             best_loss=best_loss,
             best_loss_checked=tf.where(checkpoint, best_loss, s.best_loss_checked),
-            fooling=_where(more, s.at, s.fooling),
+            fooling=ascent.select(more, s.at, s.fooling),
             wrong=tf.where(more, wrong, s.wrong),
         )
 
@@ -220,7 +223,3 @@ def _first_state(a: Arguments, ball: Ball, project: Projection) -> _State:
         fooling=a.x,
         wrong=tf.where(a.survivors, 0.0, 1.0),
     )
-
-
-def _where(condition: tf.Tensor, images: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
-    return tf.where(condition[:, None, None, None], images, others)

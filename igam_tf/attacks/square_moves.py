@@ -9,6 +9,7 @@ import abc
 import numpy as np
 import tensorflow as tf
 
+from igam_tf.attacks import ascent
 from igam_tf.attacks.balls import L2, LINF, Ball
 from igam_tf.core.errors import InputError
 
@@ -147,7 +148,7 @@ class L2Moves(SquareMoves):
         added *= tf.math.divide_no_nan(lengths, tf.sqrt(_channel_squares(added)))
         moved = tf.tensor_scatter_nd_update(cleared, other, tf.zeros_like(outside))
         moved = tf.tensor_scatter_nd_update(moved, window, added)
-        return tf.where(side > 0, _stretched(x, moved, epsilon, low, high), best)
+        return ascent.select(side > 0, _stretched(x, moved, epsilon, low, high), best)
 
     def _allowed(self, sides: np.ndarray) -> np.ndarray:
         sides = np.maximum(sides, 3)

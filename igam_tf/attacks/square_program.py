@@ -67,16 +67,16 @@ def build(
             loss = ascent.per_example(loss_fn(a.y, logits))
             correct = ascent.is_correct(a.y, logits)
             better = survivors & (~correct | (loss > highest))
-            best = shaped(tf.where(better[:, None, None, None], candidate, best))
+            best = ascent.select(better, candidate, best)
             return index + 1, best, tf.where(better, loss, highest), survivors & correct
 
         draws = uniform("square", BLOCK, moves.num_draws(image_shape[-1]))
         first = moves.first(a.x, uniform("stripes", *moves.first_draws(image_shape)), *limits)
-        begins = (a.begins & a.survivors)[:, None, None, None]
+        best = ascent.select(a.begins & a.survivors, shaped(first), a.best)
         _, best, highest, survivors = tf.while_loop(
             lambda index, *state: (index < tf.size(a.sides)) & tf.reduce_any(state[-1]),
             query,
-            (tf.constant(0), shaped(tf.where(begins, first, a.best)), a.highest, a.survivors),
+            (tf.constant(0), best, a.highest, a.survivors),
             parallel_iterations=1,
             maximum_iterations=tf.size(a.sides),
         )

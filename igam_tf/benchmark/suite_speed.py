@@ -71,7 +71,7 @@ def measure(task: Task, suite: Chain, clock: timing.Clock = time.perf_counter) -
         counting.reset()
         seconds, result = timing.timed(lambda: run(stage, places), clock)
         survivors = int(result.correct.sum())
-        stages.append(_stage(stage.name, task, len(places), survivors, counting, seconds))
+        stages.append(_stage(stage.name, task, len(places), survivors, counting, seconds, clock))
         return result
 
     correct = run(Square(queries=1, epsilon=0), np.arange(len(task.images))).correct
@@ -96,14 +96,20 @@ def _art(task: Task, clock: timing.Clock) -> StageTimes:
     if images.shape != part.images.shape:
         raise Unusable(f"no attack: it returned the shape {images.shape}")
     judged = task.model(images, training=False).numpy().argmax(1) == part.labels
-    return _stage("art", part, len(places), int(judged.sum()), counting, seconds)
+    return _stage("art", part, len(places), int(judged.sum()), counting, seconds, clock)
 
 
 def _stage(
-    name: str, task: Task, count: int, survivors: int, counting: CountingModel, seconds: float
+    name: str,
+    task: Task,
+    count: int,
+    survivors: int,
+    counting: CountingModel,
+    seconds: float,
+    clock: timing.Clock,
 ) -> StageTimes:
     calls = counting.passes
-    floor = passes.seconds_alone(task.model, task.images, task.labels, calls)
+    floor = passes.seconds_alone(task.model, task.images, task.labels, calls, clock)
     return StageTimes(name, count, survivors, *calls.images, seconds, floor)
 
 
