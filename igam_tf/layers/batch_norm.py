@@ -83,6 +83,8 @@ class BatchNorm(keras.layers.Layer):
                 initializer=initializer,
                 trainable=trainable,
                 autocast=False,
+                # tf.distribute: a moving average receives the mean of the replicas' updates.
+                aggregation="none" if trainable else "mean",
             )
 
         self.gamma = weight("gamma", "ones", True) if self.scale else None

@@ -12,6 +12,7 @@ from igam_tf.core.errors import InputError
 from igam_tf.core.settings import constructor
 from igam_tf.core.settings.training import AdversarialSettings
 from igam_tf.layers import bounds_of
+from igam_tf.training import distribution
 from igam_tf.training.trainer import Parts, Trainer, regularized
 
 
@@ -79,7 +80,9 @@ class AdversarialTrainer(Trainer):
                 kl = losses.weighted_mean(divergence, weights)
                 parts = {**parts, "loss": parts["loss"] + self.settings.beta * kl, "kl": kl}
             scaled = self.optimizer.scale_loss(parts["loss"])
-        self.optimizer.apply(tape.gradient(scaled, self.trained_variables), self.trained_variables)
+        variables = self.trained_variables
+        share = distribution.replica_share(tape.gradient(scaled, variables))
+        self.optimizer.apply(share, variables)
         return parts, logits
 
     def _validate(
@@ -96,9 +99,7 @@ class AdversarialTrainer(Trainer):
     def _adversarial(self, x: Any, y: Any) -> tf.Tensor:
         """Adversarial images of this iteration, [B, H, W, C] like `x`."""
         iteration = tf.convert_to_tensor(self.iteration)
-        share = tf.minimum(
-            1.0, tf.cast(iteration + 1, tf.float32) / max(self.settings.ramp_steps, 1)
-        )
+        share = tf.minimum(tf.cast(iteration + 1, x.dtype) / max(self.settings.ramp_steps, 1), 1.0)
         epsilon = share * self.epsilon
         start, loss, statistics = self._attack(x, epsilon, iteration)
         adversarial, _ = ascent.ascend(
@@ -122,9 +123,15 @@ class AdversarialTrainer(Trainer):
         seed = self.settings.seed
         if self._is_trades:
             key = randomness.key(seed, "trades_start", iteration)
-            start = x + 0.001 * self.bounds.range * tf.random.stateless_normal(tf.shape(x), key)
+            noise = distribution.random_like(
+                x, lambda shape: tf.random.stateless_normal(shape, key, dtype=x.dtype)
+            )
+            start = x + 0.001 * self.bounds.range * noise
             clean = gradients.logits_of(self.model, x)
             return start, lambda _, logits: losses.kl_divergence(clean, logits), "moving"
         key = randomness.key(seed, "training_start", iteration)
-        start = x + epsilon * tf.random.stateless_uniform(tf.shape(x), key, -1.0, 1.0)
+        noise = distribution.random_like(
+            x, lambda shape: tf.random.stateless_uniform(shape, key, -1.0, 1.0, x.dtype)
+        )
+        start = x + epsilon * noise
         return start, losses.cross_entropy, "batch"

@@ -14,6 +14,7 @@ from igam_tf.core.bounds import Bounds
 from igam_tf.core.errors import InputError
 from igam_tf.core.structure import walk
 from igam_tf.layers import bounds_of
+from igam_tf.training import distribution
 
 
 def require_trainable(model: keras.Model) -> None:
@@ -70,13 +71,17 @@ class FirstBatchChecked:
         self._step, self._check, self._batches = step, check, batches
 
     def __call__(self, iterator: Any) -> Any:
-        # Batches of tf.distribute lie in parts on several devices.
-        if self.due and not isinstance(iterator, tf.distribute.DistributedIterator):
+        if self.due:
             iterator = self._checked(iterator)
         self.due = False
         return self._step(iterator)
 
     def _checked(self, iterator: Any) -> Iterator[Any]:
+        if isinstance(iterator, tf.distribute.DistributedIterator):
+            batches = list(itertools.islice(iterator, self._batches))
+            for batch in batches:
+                self._check(distribution.whole(batch))
+            return iter(batches)
         first = [_present(batch) for batch in itertools.islice(iterator, self._batches)]
         for batch in first:
             self._check(batch)

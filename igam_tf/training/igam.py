@@ -12,9 +12,10 @@ from igam_tf import adapters, gradients, layers, losses
 from igam_tf.core.errors import InputError
 from igam_tf.core.settings import constructor
 from igam_tf.core.settings.training import IgamSettings
-from igam_tf.training import checks
+from igam_tf.training import checks, distribution
+from igam_tf.training.matching_trainer import MatchingTrainer
 from igam_tf.training.optimizers import Momentum, SteppedSchedule
-from igam_tf.training.trainer import Parts, Trainer, regularized
+from igam_tf.training.trainer import Parts, regularized
 
 # Parts of the loss; the share of iterations that matched; the discriminator's accuracy (0.5 is
 # chance); cosine and l2 norms of the gradients.
@@ -26,7 +27,7 @@ _PARTS_OF_EVERY_STEP = ("loss", "xent", "matching")
 
 
 @constructor(IgamSettings)
-class Igam(Trainer):
+class Igam(MatchingTrainer):
     """Trains a student whose input gradients a discriminator cannot tell from a robust teacher's.
 
     The trainer of the command `train_student` (configuration: `StudentRun`). One step is one
@@ -153,9 +154,24 @@ class Igam(Trainer):
                 "compile: expected student_optimizer and discriminator_optimizer, "
                 "one of its own for each"
             )
-        super().compile(student_optimizer, **kwargs)
+        if self._strategy is not None and self.settings.matched_to == "other_images":
+            raise InputError(
+                "matched_to: other_images needs the whole batch on one device, "
+                "got a tf.distribute strategy"
+            )
         self.discriminator_optimizer = keras.optimizers.get(discriminator_optimizer or Momentum())
+        super().compile(student_optimizer, **kwargs)
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
+
+    def _models(self) -> list[keras.Model]:
+        return [self.student, self.teacher, self.discriminator]
+
+    def _optimizers(self) -> list[keras.optimizers.Optimizer]:
+        return [self.optimizer, self.discriminator_optimizer]
+
+    def _variables_in_scope(self) -> list[keras.Variable]:
+        adapter = [] if self.adapter is None else self.adapter.variables
+        return [*super()._variables_in_scope(), *adapter]
 
     def discriminator_schedule(self, values: list[float], boundaries: list[int]) -> SteppedSchedule:
         """The student's schedule for the discriminator, by the trainer's iterations.
@@ -165,18 +181,6 @@ class Igam(Trainer):
         every = self.settings.disc_every
         first = -(-self.settings.steps_before_matching // every) * every
         return SteppedSchedule(values, boundaries, every=every, start=first + 1)
-
-    def _train(
-        self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None
-    ) -> tuple[Parts, tf.Tensor]:
-        iteration = tf.convert_to_tensor(self.iteration)
-        if not self.settings.steps_before_matching:  # one branch to trace instead of two
-            return self._matching_step(x, y, weights, iteration)
-        return tf.cond(
-            iteration < self.settings.steps_before_matching,
-            lambda: self._plain_step(x, y, weights),
-            lambda: self._matching_step(x, y, weights, iteration),
-        )
 
     def _counts(self, parts: Parts) -> Mapping[str, tf.Tensor]:
         """Parts of the matching step are averaged over the iterations that matched."""
@@ -192,31 +196,32 @@ class Igam(Trainer):
                 xent + self.settings.weight_decay * losses.weight_decay(self.student), self.student
             )
             scaled = self.optimizer.scale_loss(loss)
-        self.optimizer.apply(tape.gradient(scaled, self.trained_variables), self.trained_variables)
+        variables = self.trained_variables
+        share = distribution.replica_share(tape.gradient(scaled, variables))
+        self.optimizer.apply(share, variables)
         parts = {"loss": loss, "xent": xent}
-        return {name: parts.get(name, tf.zeros(())) for name in PARTS}, logits
+        zero = tf.zeros((), self.compute_dtype)
+        return {name: parts.get(name, zero) for name in PARTS}, logits
 
-    def _matching_step(
-        self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None, iteration: tf.Tensor
-    ) -> tuple[Parts, tf.Tensor]:
+    def _student_step(
+        self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None
+    ) -> tuple[Parts, tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:
+        """The student's update: numbers to report, logits, and the student's and teacher's J."""
         # Outside the tape: no gradients of the teacher's weights are computed.
         teacher_gradient = self._teacher_gradient(x, y)
         with tf.GradientTape() as tape:
             logits, student_gradient = self._student_gradient(x, y)
             parts = self._objective(y, logits, student_gradient, teacher_gradient, weights)
             scaled = self.optimizer.scale_loss(parts["loss"])
-        self.optimizer.apply(tape.gradient(scaled, self.trained_variables), self.trained_variables)
-        due = tf.equal(iteration % self.settings.disc_every, 0)
-        tf.cond(
-            due,
-            lambda: self._discriminator_step(x, y, student_gradient, teacher_gradient),
-            lambda: tf.zeros(()),
-        )
-        return {
+        variables = self.trained_variables
+        share = distribution.replica_share(tape.gradient(scaled, variables))
+        self.optimizer.apply(share, variables)
+        parts = {
             **parts,
-            "matching": tf.ones(()),
+            "matching": tf.ones((), self.compute_dtype),
             **_geometry(student_gradient, teacher_gradient),
-        }, logits
+        }
+        return parts, logits, (student_gradient, teacher_gradient)
 
     def _validate(
         self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None
@@ -283,6 +288,8 @@ class Igam(Trainer):
         difference = losses.gradient_difference(
             student_gradient, teacher_gradient, self.protocol.diff_reduction, weights
         )
+        if self.protocol.diff_reduction == "sum":
+            difference = distribution.local_sum(difference)
         loss = (
             xent
             + self.settings.weight_decay * losses.weight_decay(self.student)
@@ -295,12 +302,12 @@ class Igam(Trainer):
             "xent": xent,
             "adv": adversarial,
             "diff": difference,
-            "disc_accuracy": tf.reduce_mean(tf.cast(right, tf.float32)),
+            "disc_accuracy": tf.reduce_mean(tf.cast(right, self.compute_dtype)),
         }
 
     def _discriminator_step(
         self, x: tf.Tensor, y: tf.Tensor, student_gradient: tf.Tensor, teacher_gradient: tf.Tensor
-    ) -> tf.Tensor:
+    ) -> None:
         if self.protocol.discriminator_update == "second_forward":
             _, student_gradient = self._student_gradient(x, y)
         variables = self.discriminator.trainable_variables
@@ -312,8 +319,8 @@ class Igam(Trainer):
             loss += self.settings.weight_decay * losses.weight_decay(self.discriminator)
             loss = regularized(loss, self.discriminator)
             scaled = self.discriminator_optimizer.scale_loss(loss)
-        self.discriminator_optimizer.apply(tape.gradient(scaled, variables), variables)
-        return loss
+        share = distribution.replica_share(tape.gradient(scaled, variables))
+        self.discriminator_optimizer.apply(share, variables)
 
 
 def _geometry(student_gradient: tf.Tensor, teacher_gradient: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -13,11 +13,12 @@ from igam_tf.core.errors import InputError
 from igam_tf.core.precision import full_precision
 from igam_tf.training import checks
 from igam_tf.training.optimizers import Momentum
+from igam_tf.training.replicated_model import ReplicatedModel
 
 Parts = dict[str, tf.Tensor]
 
 
-class Trainer(keras.Model, abc.ABC):
+class Trainer(ReplicatedModel):
     """A Keras model that trains another in place; calling it calls that model.
 
     `fit`, `evaluate`, `train_on_batch` and `test_on_batch` take images [B, H, W, C] in the model's
@@ -31,6 +32,8 @@ class Trainer(keras.Model, abc.ABC):
     * Losses of the model's regularisers are added to `loss`.
     * `metrics` of `compile` are computed on the step's logits, beside `accuracy`.
     * Models built under `mixed_bfloat16` are trained in it; losses are float32.
+    * Built and compiled in the scope of a `tf.distribute.MirroredStrategy`, with its models, a
+      trainer uses all of the strategy's devices (`igam_tf.training.distribution`).
     * A trainer's weights are saved by `save_weights`, and by `ModelCheckpoint` with
       `save_weights_only=True`. The trainer itself is not: save its model.
 
@@ -43,8 +46,6 @@ class Trainer(keras.Model, abc.ABC):
       InputError: a model that ends in a softmax or computes in float16.
     """
 
-    train_function: Any  # Keras'
-    test_function: Any
     _product = "model"  # the attribute that users save
 
     def __init__(self, model: keras.Model, parts: Sequence[str], name: str) -> None:
@@ -71,7 +72,7 @@ class Trainer(keras.Model, abc.ABC):
         """One update on a batch.
 
         Args:
-          x: images [B, H, W, C], float32.
+          x: images [B, H, W, C], float32 (float64 if that is Keras' floatx).
           y: labels [B], int32.
           weights: float32 [B], or None.
 
@@ -113,15 +114,12 @@ class Trainer(keras.Model, abc.ABC):
         XLA is off unless `jit_compile=True`, where Keras' default turns it on on a GPU.
 
         Raises:
-          InputError: a `loss`, for a trainer has its own; a strategy of several devices; moving
-            averages of weights (`use_ema`) where the optimiser trains only some of them.
+          InputError: a `loss`, for a trainer has its own; moving averages of weights (`use_ema`)
+            where the optimiser trains only some of them; under a strategy, what
+            `igam_tf.training.distribution` does not support.
         """
         if loss is not None:
             raise InputError(f"compile: {self.name} has its own loss; leave out loss={loss!r}")
-        if (replicas := tf.distribute.get_strategy().num_replicas_in_sync) > 1:
-            raise InputError(
-                f"compile: {self.name} trains on one device, got a strategy of {replicas} replicas"
-            )
         kwargs.setdefault("jit_compile", False)
         # Keras' callbacks know its own metric's direction without `mode="max"`.
         accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy")
@@ -132,42 +130,53 @@ class Trainer(keras.Model, abc.ABC):
                 f"use_ema: Keras averages all trainable weights, of which {self.name} trains a "
                 "part by this optimiser"
             )
+        self._require_scope()
         # The optimiser's variables must exist before the branches of a conditional are traced.
         self.optimizer.build(self.trained_variables)
 
-    def make_train_function(self, force: bool = False) -> None:
-        super().make_train_function(force)
-        self.train_function = self._first_batch_checked(self.train_function)
+    def _models(self) -> list[keras.Model]:
+        return [self.model]
 
-    def make_test_function(self, force: bool = False) -> None:
-        super().make_test_function(force)
-        self.test_function = self._first_batch_checked(self.test_function)
+    def _optimizers(self) -> list[keras.optimizers.Optimizer]:
+        return [self.optimizer]
 
-    def _first_batch_checked(self, step: Any) -> checks.FirstBatchChecked:
-        """The step function, due for a check: Keras asks for it at the start of each call."""
-        if not isinstance(step, checks.FirstBatchChecked):
-            check = functools.partial(
-                checks.require_batch, self.model, checks.bounds_or_all(self.model)
-            )
-            step = checks.FirstBatchChecked(step, check, self.steps_per_execution)
-        step.due = True
-        return step
+    def _train_replicas(self, data: Any) -> None:
+        self.distribute_strategy.run(functools.partial(self._measured, self._train), (data,))
+
+    def _check_batch(self, data: Any) -> None:
+        checks.require_batch(self.model, checks.bounds_or_all(self.model), data)
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        x, y, weights = _tensors(data)
-        # A random pad has one place in a whole step, by its seed and the iteration.
-        with modes.in_mode(step=self.iteration):
-            parts, logits = self._train(x, y, weights)
+        results = self._measured(self._train, data)
+        self._count_iteration()
+        return results
+
+    def _count_iteration(self) -> None:
         self.iteration.assign_add(1)
         if self.weight_average is not None:
             self.weight_average.update()
+
+    def _measured(self, update: Any, data: Any) -> dict[str, tf.Tensor]:
+        """Runs an update of the form of `_train`; adds its numbers to the metrics."""
+        x, y, weights = self._tensors(data)
+        # A random pad has one place in a whole step, by its seed and the iteration.
+        with modes.in_mode(step=self.iteration):
+            parts, logits = update(x, y, weights)
         return self._report(parts, self._counts(parts), x, y, logits, weights)
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
-        x, y, weights = _tensors(data)
+        x, y, weights = self._tensors(data)
         parts, logits = self._validate(x, y, weights)
         # The last batch may be smaller.
         return self._report(parts, dict.fromkeys(parts, tf.shape(x)[0]), x, y, logits, weights)
+
+    def _tensors(self, data: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]:
+        x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
+        return (
+            tf.cast(x, self.compute_dtype),
+            tf.cast(y, tf.int32),
+            None if weights is None else tf.cast(weights, self.compute_dtype),
+        )
 
     def _report(
         self,
@@ -205,12 +214,3 @@ def regularized(loss: tf.Tensor, *layers: keras.layers.Layer) -> tf.Tensor:
         for penalty in layer.losses:
             loss += tf.cast(tf.reduce_sum(penalty), loss.dtype)
     return loss
-
-
-def _tensors(data: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]:
-    x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
-    return (
-        tf.cast(x, tf.float32),
-        tf.cast(y, tf.int32),
-        None if weights is None else tf.cast(weights, tf.float32),
-    )

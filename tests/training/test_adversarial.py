@@ -82,18 +82,6 @@ def test_attack_steps_without_a_radius_are_refused() -> None:
         build(steps=7, step_size=2)
 
 
-def test_more_than_one_device_is_refused() -> None:
-    """Gradients would be summed over replicas, and each replica would draw the same noise."""
-    strategy = tf.distribute.get_strategy()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(type(strategy), "num_replicas_in_sync", 2)
-        with pytest.raises(
-            InputError,
-            match=r"^compile: adversarial_trainer trains on one device, got a strategy of 2",
-        ):
-            build()
-
-
 def test_the_start_has_a_key_of_its_own() -> None:
     """The attack's start and the step's augmentation are independent."""
     x, y = np.full((6, *tiny.SHAPE), 128, np.float32), np.zeros(6, int)

@@ -1,0 +1,228 @@
+"""Training on the replicas of a `tf.distribute` strategy, equal to training on one device.
+
+A trainer that is built and compiled in the scope of a `tf.distribute.MirroredStrategy`, together
+with its models and optimisers, trains on all replicas. Each takes an equal, contiguous part of
+every batch::
+
+    with tf.distribute.MirroredStrategy().scope():
+        trainer = AdversarialTrainer(models.wide_resnet(...), epsilon="8/255")
+        trainer.compile(Momentum(0.1))
+    trainer.fit(stream)
+
+Three rules make the updates those of one device, up to rounding:
+
+* The mean over replicas of their objectives is the objective of the whole batch. Means over images
+  have this property as they are; a sum over images is multiplied by the number of replicas.
+* Optimisers sum gradients over replicas: each replica divides its own by their number first.
+* Random numbers are drawn for the whole batch, and each replica takes its part.
+
+`BatchNorm` uses the statistics of each replica's part, which is another algorithm than that of one
+device; its moving averages receive the mean over replicas.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from igam_tf.adapters import Pad
+from igam_tf.core.errors import InputError
+from igam_tf.core.structure import walk
+from igam_tf.layers import stock_batchnorms
+
+StepFn = Callable[[Any], dict[str, tf.Tensor]]
+
+
+def random_like(x: tf.Tensor, draw: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
+    """Random numbers in the shape of `x`: this replica's part of a draw for the whole batch.
+
+    Args:
+      x: a batch [B, ...], on several replicas a part of it.
+      draw: shape to tensor, the same on every replica.
+    """
+    context = tf.distribute.get_replica_context()
+    if context.num_replicas_in_sync == 1:
+        return draw(tf.shape(x))
+    shape = tf.shape(x)
+    whole = draw(tf.concat([shape[:1] * context.num_replicas_in_sync, shape[1:]], 0))
+    begin = shape[0] * context.replica_id_in_sync_group
+    return tf.ensure_shape(whole[begin : begin + shape[0]], x.shape)
+
+
+def local_sum(total: tf.Tensor) -> tf.Tensor:
+    """A sum over this replica's images, scaled so that its mean over replicas is the whole sum."""
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    return total if replicas == 1 else total * replicas
+
+
+def replica_share(gradients: Sequence[Any]) -> list[Any]:
+    """This replica's gradients over the number of replicas: optimisers apply the replicas' sum."""
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    if replicas == 1:
+        return list(gradients)
+    return [None if gradient is None else gradient / replicas for gradient in gradients]
+
+
+class ReplicatedStep:
+    """Keras' step function on several replicas; takes an iterator of batches.
+
+    Each batch is divided into equal parts, or was divided by Keras.
+
+    Args:
+      strategy: whose replicas take the parts of a batch.
+      step: a batch in parts to the results, in cross-replica context.
+      batches: taken in one call (Keras' `steps_per_execution`).
+      eager: whether the step is not compiled.
+
+    Raises:
+      InputError: in a call, a batch that the replicas do not divide.
+      StopIteration: in a call, an iterator without a batch.
+    """
+
+    def __init__(
+        self, strategy: tf.distribute.Strategy, step: StepFn, batches: int, eager: bool
+    ) -> None:
+        self._strategy, self._batches = strategy, batches
+        self._step = step if eager else tf.function(step, autograph=False, reduce_retracing=True)
+
+    def __call__(self, iterator: Iterator[Any]) -> dict[str, tf.Tensor]:
+        results = None
+        for batch in itertools.islice(iterator, self._batches):
+            results = self._step(self._in_equal_parts(batch))
+        if results is None:
+            raise StopIteration
+        return results
+
+    def _in_equal_parts(self, batch: Any) -> Any:
+        """The batch as a tuple of per-replica values, without the parts that are absent."""
+        parts = [part for part in batch if part is not None and not _is_optional(part)]
+        sizes = [len(part) for part in self._strategy.experimental_local_results(parts[0])]
+        replicas = self._strategy.num_replicas_in_sync
+        if not isinstance(parts[0], tf.distribute.DistributedValues) and replicas > 1:
+            size = sizes[0]
+            if size % replicas == 0:
+                return tuple(self._split(part, size // replicas) for part in parts)
+            sizes = [size]
+        elif len(set(sizes)) == 1:
+            return tuple(parts)
+        raise InputError(
+            f"batch: {replicas} replicas do not divide a batch of {sum(sizes)} images into equal "
+            "parts"
+        )
+
+    def _split(self, part: Any, size: int) -> Any:
+        """The contiguous parts of a whole batch, of `size` images each."""
+        part = tf.convert_to_tensor(part)
+
+        def of_replica(context: tf.distribute.experimental.ValueContext) -> tf.Tensor:
+            begin = context.replica_id_in_sync_group * size
+            return part[begin : begin + size]
+
+        return self._strategy.experimental_distribute_values_from_function(of_replica)
+
+
+def _is_optional(part: Any) -> bool:
+    """Whether it is the empty `Optional` that Keras puts in place of absent weights."""
+    first = part.values[0] if isinstance(part, tf.distribute.DistributedValues) else part
+    return isinstance(first, tf.experimental.Optional)
+
+
+def first_part(strategy: tf.distribute.Strategy, iterator: Any) -> Any:
+    """The first replica's part of the first batch of Keras' iterator over steps."""
+    _, _, batches = next(iter(iterator))
+    batch = next(batches)
+    return tuple(
+        strategy.experimental_local_results(part)[0] for part in batch if not _is_optional(part)
+    )
+
+
+def whole(batch: Any) -> Any:
+    """The batch in NumPy arrays, its parts joined."""
+
+    def joined(part: Any) -> Any:
+        if not isinstance(part, tf.distribute.DistributedValues):
+            return part
+        return np.concatenate([np.asarray(each) for each in part.values])
+
+    return tuple(joined(part) for part in batch if not _is_optional(part))
+
+
+def require_scope(
+    name: str, strategy: tf.distribute.Strategy | None, variables: Sequence[keras.Variable]
+) -> None:
+    """Checks that trainer, models and optimisers belong to one scope, or to none.
+
+    Args:
+      name: of the trainer.
+      strategy: in whose scope the trainer was built; None outside.
+      variables: all that a step reads or writes.
+
+    Raises:
+      InputError: a variable of another scope.
+    """
+    if tf.distribute.has_strategy() and strategy is not tf.distribute.get_strategy():
+        raise InputError(f"compile: {name} was built outside this strategy.scope()")
+    if strategy is not None and not tf.distribute.has_strategy():
+        raise InputError(f"compile: {name} was built in a strategy.scope(): compile it there too")
+    for variable in variables:
+        value = variable.value
+        if strategy is None:
+            is_outside = isinstance(value, tf.distribute.DistributedValues)
+        else:
+            is_outside = not strategy.extended.variable_created_in_scope(value)
+        if is_outside:
+            raise InputError(
+                f"compile: {variable.path} was created outside the strategy.scope() of {name}; "
+                "build models, optimisers and trainer in one scope"
+            )
+
+
+# Keras does these with each replica's gradients, before their sum, or inside a conditional.
+_UNSUPPORTED = (
+    *("clipnorm", "clipvalue", "global_clipnorm"),
+    *("gradient_accumulation_steps", "use_ema"),
+)
+
+
+def require_support(
+    name: str,
+    strategy: tf.distribute.Strategy,
+    models: Sequence[keras.Model],
+    optimizers: Sequence[keras.optimizers.Optimizer],
+    jit_compile: bool,
+) -> None:
+    """Refuses what would not train as on one device.
+
+    Raises:
+      InputError: a strategy other than `MirroredStrategy`; XLA; optimisers that clip, accumulate or
+        average; stock BatchNormalization; layers that draw random numbers; regularisers of
+        activations, which are sums over images.
+    """
+    if not isinstance(strategy, tf.distribute.MirroredStrategy):
+        kind = type(strategy).__name__
+        raise InputError(f"compile: {name} trains under MirroredStrategy alone, got {kind}")
+    reason = "is not supported under a tf.distribute strategy"
+    if jit_compile:
+        raise InputError(f"jit_compile: XLA {reason}")
+    for optimizer in optimizers:
+        for setting in _UNSUPPORTED:
+            if getattr(optimizer, setting, None):
+                raise InputError(f"compile: {setting} of {optimizer.name} {reason}")
+    for model in models:
+        if stock := stock_batchnorms(model):
+            raise InputError(
+                f"{model.name}: stock BatchNormalization ({stock[0]}) {reason}; "
+                "igam_tf.layers.exact_batchnorm converts a model"
+            )
+        for layer in walk(model):
+            is_random = getattr(layer, "seed_generator", None) is not None
+            # A pad draws by its seed and the iteration, the same on every replica.
+            if is_random and not isinstance(layer, Pad):
+                raise InputError(
+                    f"{model.name}: a layer that draws random numbers ({layer.name}) {reason}"
+                )
+            if getattr(layer, "activity_regularizer", None) is not None:
+                raise InputError(f"{model.name}: activity_regularizer of {layer.name} {reason}")
