@@ -61,9 +61,9 @@ class MatchingTrainer(Trainer):
 
         def discriminator() -> tf.Tensor:
             self._discriminator_step(x, y, *pair)
-            return _nothing()
+            return _no_result()
 
-        tf.cond(self._discriminator_due(iteration), discriminator, _nothing)
+        tf.cond(self._discriminator_due(iteration), discriminator, _no_result)
         return parts, logits
 
     def _train_replicas(self, data: Any) -> None:
@@ -72,16 +72,16 @@ class MatchingTrainer(Trainer):
 
         def plain() -> tf.Tensor:
             run(functools.partial(self._measured, self._plain_step), (data,))
-            return _nothing()
+            return _no_result()
 
         def matching() -> tf.Tensor:
             pair = run(self._student_step_of_replica, (data,))
 
             def discriminator() -> tf.Tensor:
                 run(self._discriminator_step_of_replica, (data, *pair))
-                return _nothing()
+                return _no_result()
 
-            return tf.cond(self._discriminator_due(iteration), discriminator, _nothing)
+            return tf.cond(self._discriminator_due(iteration), discriminator, _no_result)
 
         if not self.settings.steps_before_matching:
             matching()
@@ -110,6 +110,6 @@ class MatchingTrainer(Trainer):
             self._discriminator_step(x, y, student_gradient, teacher_gradient)
 
 
-def _nothing() -> tf.Tensor:
+def _no_result() -> tf.Tensor:
     """The result of a branch that has none."""
     return tf.zeros(())

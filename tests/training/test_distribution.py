@@ -77,13 +77,13 @@ def finetune() -> FinetuneTrainer:
     return trainer
 
 
-BOTH = {"disc_every": 2, "steps_before_matching": 3}  # crossed inside a run, due and not due
+BRANCHES = {"disc_every": 2, "steps_before_matching": 3}  # crossed inside a run, due and not due
 CASES: dict[str, Callable[[], Trainer]] = {
     "pgd": adversarial,
     "trades": functools.partial(adversarial, objective="trades", weight_decay=0.01, ramp_steps=5),
     "finetune": finetune,
-    "igam release": functools.partial(igam, protocol="release", side=10, **BOTH),
-    "igam paper": functools.partial(igam, protocol="paper", **BOTH),
+    "igam release": functools.partial(igam, protocol="release", side=10, **BRANCHES),
+    "igam paper": functools.partial(igam, protocol="paper", **BRANCHES),
 }
 
 
