@@ -48,6 +48,7 @@ def test_passes_are_counted_in_and_outside_of_graphs(task: Task) -> None:
     assert counting.passes.images == (0, 0)
 
 
+@pytest.mark.slow
 def test_a_suites_counts(task: Task) -> None:
     """At a radius at which no example is fooled."""
     tiny_radius = {"epsilon": 1e-3}
@@ -74,6 +75,7 @@ def test_a_suites_counts(task: Task) -> None:
         assert "art: not measured: not installed" in table
 
 
+@pytest.mark.slow
 def test_the_packaged_task() -> None:
     task = packaged_task("pgd7", 5, 2)
     assert task.images.shape == (5, 32, 32, 3)

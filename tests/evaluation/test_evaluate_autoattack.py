@@ -33,7 +33,8 @@ class Interruption(Exception):
     pass
 
 
-@pytest.mark.parametrize("norm", ["linf", pytest.param("l2", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_verdicts_are_the_same_for_other_batches_and_after_a_kill_in_any_stage(
     tmp_path: pathlib.Path, norm: str
 ) -> None:

@@ -101,7 +101,7 @@ MOMENTS = {
         ("robust", "between history and state"),
         ("robust", "before the model is saved"),
         ("finetuned", "mid-epoch"),
-        ("student", "mid-epoch"),
+        pytest.param("student", "mid-epoch", marks=pytest.mark.slow),
         pytest.param("student", "last epoch", marks=pytest.mark.slow),
         pytest.param("student", "between the two models", marks=pytest.mark.slow),
     ],

@@ -99,7 +99,8 @@ def test_cifar10_challenge_attacked_decayed_and_updated(golden):
 
 
 @pytest.mark.parametrize(
-    ("folder", "gradient_tolerance"), [("igam_release", 1e-3), ("igam_upsize", 1e-2)]
+    ("folder", "gradient_tolerance"),
+    [("igam_release", 1e-3), pytest.param("igam_upsize", 1e-2, marks=pytest.mark.slow)],
 )
 def test_igam_forward_quantities(golden, folder, gradient_tolerance):
     from igam_tf import adapters, gradients

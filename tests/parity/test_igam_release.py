@@ -42,6 +42,7 @@ def tolerance(name: str, iteration: int) -> float:
     return GPU_TOLERANCES[iteration][name.partition("/")[0] if "/" in name else "loss"]
 
 
+@pytest.mark.slow
 def test_compiled_steps_agree_with_the_release(release: Original) -> None:
     trainer = release.trainer()
     teacher = release.teacher.get_weights()

@@ -25,7 +25,7 @@ def teacher() -> keras.Model:
     return models.with_new_head(tiny.classifier(), tiny.CLASSES)
 
 
-@pytest.mark.parametrize("statistics", ["moving", "batch"])
+@pytest.mark.parametrize("statistics", [pytest.param("moving", marks=pytest.mark.slow), "batch"])
 def test_only_the_head_learns(statistics: str) -> None:
     model = teacher()
     head = model.get_layer("logits")

@@ -24,8 +24,12 @@ def stepped(trainer: Igam, steps: int = 1) -> Igam:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"steps_before_matching": 9}, {"lambda_adv": 0.0, "lambda_diff": 0.0}],
-    ids=["cross-entropy first", "both weights 0"],
+    [
+        pytest.param({"steps_before_matching": 9}, id="cross-entropy first"),
+        pytest.param(
+            {"lambda_adv": 0.0, "lambda_diff": 0.0}, id="both weights 0", marks=pytest.mark.slow
+        ),
+    ],
 )
 def test_it_reduces_to_plain_training(settings: dict[str, float]) -> None:
     trainer = stepped(tiny.igam(weight_decay=0.01, disc_every=9, **settings), 3)

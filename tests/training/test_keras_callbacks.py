@@ -10,7 +10,7 @@ import pytest
 from igam_tf.training import SteppedSchedule
 
 from .. import tiny
-from .trainers import KINDS, X, Y, all_kinds, fit
+from .trainers import KINDS, X, Y, all_kinds, all_kinds_igam_slow, fit
 
 
 @all_kinds
@@ -65,7 +65,7 @@ def test_early_stopping_brings_the_best_weights_back(kind: str, monitor: str) ->
     assert tiny.equal(tiny.values(trainer), after[best])
 
 
-@all_kinds
+@all_kinds_igam_slow
 def test_a_checkpoint_restores_a_fresh_trainer(kind: str, tmp_path: pathlib.Path) -> None:
     trainer, other = (KINDS[kind](run_eagerly=True) for _ in range(2))
     file = tmp_path / "best.weights.h5"

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from .. import tiny
-from .trainers import BATCH, KINDS, PARTS, Network, X, Y, all_kinds, fit
+from .trainers import BATCH, KINDS, PARTS, Network, X, Y, all_kinds, all_kinds_igam_slow, fit
 
 
 @all_kinds
@@ -25,7 +25,7 @@ def test_weights_multiply_the_cross_entropy(kind: str) -> None:
         assert float(logs[name]) == float(expected[name]), name
 
 
-@all_kinds
+@all_kinds_igam_slow
 def test_weights_of_classes_are_weights_of_images(kind: str) -> None:
     classes = {0: 0.5, 1: 2.0, 2: 0.0}
     by_class, by_image, plain = (KINDS[kind](run_eagerly=True) for _ in range(3))
@@ -36,7 +36,7 @@ def test_weights_of_classes_are_weights_of_images(kind: str) -> None:
     assert not tiny.equal(tiny.values(by_class), tiny.values(plain))
 
 
-@all_kinds
+@all_kinds_igam_slow
 def test_weights_of_one_change_nothing(kind: str) -> None:
     plain, weighted = (KINDS[kind](run_eagerly=True) for _ in range(2))
     fit(plain)
@@ -61,7 +61,7 @@ def regularized(places: tuple[str, ...]) -> Network:
     return build
 
 
-@all_kinds
+@all_kinds_igam_slow
 def test_regularisers_of_weights_are_in_the_loss(kind: str) -> None:
     plain, penalized = (
         KINDS[kind](regularized(places), run_eagerly=True)

@@ -10,7 +10,7 @@ from igam_tf.training import FinetuneTrainer, Igam
 from igam_tf.training.trainer import Trainer
 
 from .. import tiny
-from .trainers import BATCH, KINDS, PARTS, X, Y, all_kinds, fit, igam
+from .trainers import BATCH, KINDS, PARTS, X, Y, all_kinds, all_kinds_igam_slow, fit, igam
 
 
 def clean_logits(trainer: Trainer) -> np.ndarray:
@@ -23,7 +23,7 @@ def clean_logits(trainer: Trainer) -> np.ndarray:
     return np.asarray(trainer.model(X, training=False))
 
 
-@all_kinds
+@all_kinds_igam_slow
 def test_validation_and_evaluate_are_means_over_the_clean_images(kind: str) -> None:
     trainer = KINDS[kind]()
     history = fit(trainer, validation_data=(X, Y), validation_batch_size=BATCH)

@@ -71,7 +71,7 @@ def unit(array: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("mode", ["training", pytest.param("moving", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("net", NETS)
+@pytest.mark.parametrize("net", ["mnist_cnn", pytest.param("wide_resnet", marks=pytest.mark.slow)])
 def test_derivatives_agree_with_central_differences(net: str, mode: str) -> None:
     with tiny.precision("float64"):
         trainer = trainer_of(net)

@@ -14,7 +14,7 @@ from igam_tf.data import Dataset, Split
 from igam_tf.training import BestWeights, RobustValidation
 
 from .. import tiny
-from .trainers import KINDS, X, Y, all_kinds, fit
+from .trainers import KINDS, X, Y, all_kinds, all_kinds_igam_slow, fit
 
 HELD_OUT = tiny.batch(24, seed=5)
 AMOUNTS: dict[str, Any] = {"epsilon": "2/255", "step_size": "1/255"}
@@ -56,7 +56,7 @@ def test_best_weights_need_what_they_monitor(order: int) -> None:
         fit(KINDS["adversarial"](), 1, callbacks=callbacks)
 
 
-@all_kinds
+@all_kinds_igam_slow
 def test_the_best_weights_come_back(kind: str) -> None:
     trainer, after = KINDS[kind](rate=0.5, run_eagerly=True), []
     snapshot = keras.callbacks.LambdaCallback(

@@ -38,7 +38,10 @@ def averaged(initial: list[np.ndarray], weights: list[Any], decay: float) -> lis
 
 @pytest.mark.parametrize(
     ("kind", "decay"),
-    [("adversarial", 0.3), ("adversarial", 0.999), ("finetune", 0.3), ("igam", 0.999)],
+    [
+        *(("adversarial", 0.3), ("adversarial", 0.999), ("finetune", 0.3)),
+        pytest.param("igam", 0.999, marks=pytest.mark.slow),
+    ],
 )
 def test_after_fit_the_model_holds_the_average(kind: str, decay: float) -> None:
     """Six iterations: the decay of 0.999 is limited in all, that of 0.3 in the first three."""

@@ -51,6 +51,11 @@ PARTS = {
     "finetune": COMMON_PARTS,
 }
 all_kinds = pytest.mark.parametrize("kind", KINDS)
+# Where Igam inherits what is tested, and a step of its own takes seconds to trace.
+all_kinds_igam_slow = pytest.mark.parametrize(
+    "kind",
+    [pytest.param(kind, marks=pytest.mark.slow if kind == "igam" else ()) for kind in KINDS],
+)
 
 
 def fit(trainer: Trainer, epochs: int = 1, **settings: Any) -> dict[str, list[float]]:
