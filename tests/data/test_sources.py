@@ -111,7 +111,7 @@ NPZ_MISTAKES: dict[str, tuple[Arrays, str]] = {
 @pytest.mark.parametrize(("content", "message"), NPZ_MISTAKES.values(), ids=NPZ_MISTAKES)
 def test_npz_mistakes(tmp_path: pathlib.Path, content: Arrays, message: str) -> None:
     file = tmp_path / "own.npz"
-    np.savez(file, **content)  # type: ignore[arg-type]
+    np.savez(file, **content)  # type: ignore[arg-type]  # its stub reads allow_pickle there
     with pytest.raises(InputError, match=message) as raised:
         data.load(f"npz:{file}")
     assert str(file) in str(raised.value)
