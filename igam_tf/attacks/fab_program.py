@@ -73,7 +73,7 @@ def descend(a: FABArguments, ball: Ball, logits_fn: ascent.LogitsFn) -> tuple[tf
     def step(
         index: tf.Tensor, at: tf.Tensor, closest: tf.Tensor, distance: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-        moved = _cross(a, norm, at, *_boundary(a, logits_fn, at))
+        moved = cross(a, norm, at, *boundary(a, logits_fn, at))
         fooled = ~ascent.is_correct(a.y, logits_fn(moved))
         offset = moved - a.x
         length = norm.length(offset)
@@ -101,7 +101,7 @@ def descend(a: FABArguments, ball: Ball, logits_fn: ascent.LogitsFn) -> tuple[tf
     return closest, distance
 
 
-def _boundary(
+def boundary(
     a: FABArguments, logits_fn: ascent.LogitsFn, at: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """The target's logit minus the label's, [B], and its gradient: the linearised boundary."""
@@ -116,7 +116,7 @@ def _boundary(
     return margin, ascent.gradient_of(tape, margin, at)
 
 
-def _cross(
+def cross(
     a: FABArguments, norm: Norm, at: tf.Tensor, margin: tf.Tensor, gradient: tf.Tensor
 ) -> tf.Tensor:
     """The next iterate: beyond the linearised boundary, biased towards the clean image.

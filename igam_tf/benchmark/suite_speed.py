@@ -1,14 +1,19 @@
 """Times of AutoAttack by this library, of its model's passes alone, and of ART's AutoAttack."""
 
 import dataclasses
+import functools
 import time
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
-from igam_tf.attacks import APGD, FAB, Attack, AttackResult, Chain, Square
+from igam_tf import gradients
+from igam_tf.attacks import APGD, FAB, Attack, AttackResult, Chain, Square, fab_program
+from igam_tf.attacks.balls import LINF
+from igam_tf.attacks.projections import NORMS
 from igam_tf.benchmark import passes, peers, timing
-from igam_tf.benchmark.passes import CountingModel
+from igam_tf.benchmark.passes import Calls, CountingModel
 from igam_tf.benchmark.peers import Unusable
 from igam_tf.benchmark.task import Task
 
@@ -23,6 +28,7 @@ class StageTimes:
       images: how many it attacked; survivors: how many of these stay correct.
       gradients: input gradients; forward_passes: beside these. Both of single images.
       seconds: of the attack, once compiled; floor_seconds: of its passes of the model alone.
+      projection_seconds: of FAB's projections alone, one for each gradient; 0 of other attacks.
     """
 
     name: str
@@ -32,6 +38,7 @@ class StageTimes:
     forward_passes: int
     seconds: float
     floor_seconds: float
+    projection_seconds: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +78,11 @@ def measure(task: Task, suite: Chain, clock: timing.Clock = time.perf_counter) -
         counting.reset()
         seconds, result = timing.timed(lambda: run(stage, places), clock)
         survivors = int(result.correct.sum())
-        stages.append(_stage(stage.name, task, len(places), survivors, counting, seconds, clock))
+        times = _stage(stage.name, task, len(places), survivors, counting, seconds, clock)
+        if isinstance(stage, FAB):
+            projections = _projection_seconds(task, counting.passes.gradients, clock)
+            times = dataclasses.replace(times, projection_seconds=projections)
+        stages.append(times)
         return result
 
     correct = run(Square(queries=1, epsilon=0), np.arange(len(task.images))).correct
@@ -113,6 +124,47 @@ def _stage(
     return StageTimes(name, count, survivors, *calls.images, seconds, floor)
 
 
+def _projection_seconds(task: Task, calls: Calls, clock: timing.Clock) -> float:
+    """Seconds of as many of FAB's projections as calls of the gradient, on the first images.
+
+    They start at the distance epsilon and lead to the linearised boundary with the next class.
+    """
+    norm, seconds = NORMS[LINF], 0.0
+    for size, count in calls.items():
+        arguments = _fab_arguments(task, size)
+        offset = LINF.boundary_offset(
+            arguments.x, arguments.start_radius, arguments.seed, arguments.indices
+        )
+        at = tf.clip_by_value(arguments.x + offset, arguments.low, arguments.high)
+        boundary = fab_program.boundary(arguments, lambda x: gradients.logits_of(task.model, x), at)
+        cross = tf.function(functools.partial(fab_program.cross, arguments, norm), autograph=False)
+        project = cross.get_concrete_function(at, *boundary)
+        project(at, *boundary).numpy()  # the first call prepares its kernels
+
+        def repeat(project: Any = project, values: Any = (at, *boundary), n: int = count) -> None:
+            for _ in range(n):
+                project(*values).numpy()
+
+        seconds += timing.timed(repeat, clock)[0]
+    return seconds
+
+
+def _fab_arguments(task: Task, size: int) -> fab_program.FABArguments:
+    """FAB's arguments for the first images; the target is the class beside the label."""
+    x, y = tf.constant(task.images[:size]), tf.constant(task.labels[:size])
+    return fab_program.FABArguments(
+        x=x,
+        y=y,
+        targets=(y + 1) % task.model.output_shape[-1],
+        indices=tf.range(size),
+        seed=tf.constant(0),
+        start_radius=tf.constant(task.epsilon, tf.float32),
+        low=tf.constant(task.bounds.low, tf.float32),
+        high=tf.constant(task.bounds.high, tf.float32),
+        steps=tf.constant(1),
+    )
+
+
 def _shortest(stage: Attack) -> Attack:
     """The same attack of one step or query."""
     match stage:
@@ -133,6 +185,12 @@ def table(measured: SuiteTimes) -> str:
     gradients = sum(stage.gradients for stage in measured.stages)
     forward = sum(stage.forward_passes for stage in measured.stages)
     lines.append(f"in all {gradients} gradients and {forward} forward passes beside them")
+    for stage in measured.stages:
+        if stage.projection_seconds:
+            share = stage.projection_seconds / stage.seconds
+            lines.append(
+                f"{stage.name}: {100 * share:.1f} % of its time are {stage.gradients} projections"
+            )
     if measured.absent:
         lines.append(f"art: not measured: {measured.absent}")
     return "\n".join(lines)

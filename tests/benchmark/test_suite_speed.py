@@ -70,6 +70,8 @@ def test_a_suites_counts(task: Task) -> None:
     table = suite_speed.table(measured)
     assert "three, each attack on the survivors:" in table
     assert f"in all {30 + 36} gradients and " in table
+    assert by_name["fab3"].projection_seconds > 0 == by_name["square7"].projection_seconds
+    assert f" % of its time are {36} projections" in table
     json.dumps(measured.record())
     if importlib.util.find_spec("art") is None:
         assert "art: not measured: not installed" in table
