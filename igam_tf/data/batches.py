@@ -20,6 +20,8 @@ def training_batches(
     start: int = 0,
     augmented: bool = True,
     pixel_noise: float = 0.0,
+    part: int = 0,
+    parts: int = 1,
 ) -> tf.data.Dataset:
     """An endless stream of float32 images [batch_size, H, W, C] and int64 labels [batch_size].
 
@@ -36,14 +38,22 @@ def training_batches(
       augmented: random crop and flip (`augment`).
       pixel_noise: half width of uniform noise on every pixel, in the pixels' unit (the release: 8);
         pixels are then clipped to the bounds.
+      part, parts: only the images of part number `part` of `parts` equal, contiguous parts of each
+        batch are read. They are those of the whole batch.
 
     Raises:
-      InputError: fewer examples than a batch, or negative noise.
+      InputError: fewer examples than a batch, a batch that the parts do not divide, or negative
+        noise.
     """
     per_pass = steps_per_pass(split, batch_size)
     if not pixel_noise >= 0:
         raise InputError(f"pixel_noise: expected at least 0, got {pixel_noise:g}")
-    stream = (_indexed if split.indexed else _shuffled)(split, batch_size, per_pass, seed, start)
+    if batch_size % parts:
+        raise InputError(f"batch_size: {parts} parts do not divide a batch of {batch_size}")
+    size = batch_size // parts
+    rows = slice(part * size, (part + 1) * size)
+    batches = _indexed if split.indexed else _shuffled
+    stream = batches(split, batch_size, per_pass, seed, start, rows)
 
     def assemble(
         step: tf.Tensor, batch: tuple[tf.Tensor, tf.Tensor]
@@ -51,11 +61,13 @@ def training_batches(
         images, labels = batch
         x = tf.cast(images, tf.float32) * tf.constant(split.scale, tf.float32)
         if augmented:
-            x = augment(x, randomness.key(seed, "augmentation", step))
+            key = randomness.key(seed, "augmentation", step)
+            x = augment(x, key, batch_size=batch_size, rows=rows)
         if pixel_noise:
             noise_key = randomness.key(seed, "pixel_noise", step)
-            noise = tf.random.stateless_uniform(tf.shape(x), noise_key, -pixel_noise, pixel_noise)
-            x = tf.clip_by_value(x + noise, bounds.low, bounds.high)
+            shape = (batch_size, *split.image_shape)
+            noise = tf.random.stateless_uniform(shape, noise_key, -pixel_noise, pixel_noise)
+            x = tf.clip_by_value(x + noise[rows], bounds.low, bounds.high)
         return x, labels
 
     stream = stream.enumerate(start)
@@ -65,9 +77,9 @@ def training_batches(
 
 
 def _shuffled(
-    split: Split, batch_size: int, per_pass: int, seed: int, start: int
+    split: Split, batch_size: int, per_pass: int, seed: int, start: int, rows: slice
 ) -> tf.data.Dataset:
-    """Batches from memory; the order of each pass is one shuffled array."""
+    """Rows of batches from memory; the order of each pass is one shuffled array."""
     images, labels = tf.constant(split.images), tf.constant(split.labels)
     first_pass, offset = divmod(start, per_pass)
 
@@ -79,21 +91,21 @@ def _shuffled(
 
     stream = tf.data.Dataset.range(first_pass, tf.int64.max).flat_map(order).skip(offset)
     return stream.map(
-        lambda places: (tf.gather(images, places), tf.gather(labels, places)),
+        lambda places: (tf.gather(images, places[rows]), tf.gather(labels, places[rows])),
         num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=True,
     )
 
 
 def _indexed(
-    split: Split, batch_size: int, per_pass: int, seed: int, start: int
+    split: Split, batch_size: int, per_pass: int, seed: int, start: int, rows: slice
 ) -> tf.data.Dataset:
-    """Batches whose order is computed position by position, as data on disk requires."""
+    """Rows of batches whose order is computed position by position, as data on disk requires."""
     labels = tf.constant(split.labels)
 
     def places(step: tf.Tensor) -> tf.Tensor:
         key = randomness.key(seed, "order", step // per_pass)
-        positions = (step % per_pass) * batch_size + tf.range(batch_size, dtype=tf.int64)
+        positions = (step % per_pass) * batch_size + tf.range(rows.start, rows.stop, dtype=tf.int64)
         return tf.random.experimental.index_shuffle(positions, seed=key, max_index=len(split) - 1)
 
     steps = tf.data.Dataset.range(start, tf.int64.max)
@@ -111,7 +123,7 @@ def _indexed(
             num_parallel_calls=tf.data.AUTOTUNE,
             deterministic=True,
         )
-        .batch(batch_size, drop_remainder=True)
+        .batch(rows.stop - rows.start, drop_remainder=True)
     )
 
 
@@ -128,14 +140,24 @@ def steps_per_pass(split: Split, batch_size: int) -> int:
     return len(split) // batch_size
 
 
-def augment(images: tf.Tensor, seed: tf.Tensor, padding: int = PADDING) -> tf.Tensor:
+def augment(
+    images: tf.Tensor,
+    seed: tf.Tensor,
+    padding: int = PADDING,
+    *,
+    batch_size: int | None = None,
+    rows: slice = slice(None),
+) -> tf.Tensor:
     """The release's augmentation of a batch [B, H, W, C], with a seed int64 [2].
 
     Pads every side with zeros, crops each image at its own random place, and flips it left to right
     with probability 1/2.
+
+    Args:
+      batch_size, rows: of a whole batch and of the images in it; by default they are all.
     """
-    batch, height, width = images.shape[0], images.shape[1], images.shape[2]
-    uniform = tf.random.stateless_uniform([3, batch, 1], seed)
+    height, width = images.shape[1], images.shape[2]
+    uniform = tf.random.stateless_uniform([3, batch_size or images.shape[0], 1], seed)[:, rows]
     places = tf.cast(uniform[:2] * (2 * padding + 1), tf.int32)
     rows = places[0] + tf.range(height)
     columns = places[1] + tf.where(uniform[2] < 0.5, tf.range(width)[::-1], tf.range(width))

@@ -81,7 +81,7 @@ class FirstBatchChecked:
             batches = list(itertools.islice(iterator, self._batches))
             for batch in batches:
                 self._check(distribution.whole(batch))
-            return iter(batches)
+            return distribution.DividedBatches(batches)
         first = [_present(batch) for batch in itertools.islice(iterator, self._batches)]
         for batch in first:
             self._check(batch)

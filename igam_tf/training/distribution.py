@@ -69,7 +69,7 @@ def replica_share(gradients: Sequence[Any]) -> list[Any]:
 class ReplicatedStep:
     """Keras' step function on several replicas; takes an iterator of batches.
 
-    Each batch is divided into equal parts, or was divided by Keras.
+    Each batch is divided into equal parts, or was divided with its dataset.
 
     Args:
       strategy: whose replicas take the parts of a batch.
@@ -89,25 +89,23 @@ class ReplicatedStep:
         self._step = step if eager else tf.function(step, autograph=False, reduce_retracing=True)
 
     def __call__(self, iterator: Iterator[Any]) -> dict[str, tf.Tensor]:
+        is_divided = isinstance(iterator, (tf.distribute.DistributedIterator, DividedBatches))
         results = None
         for batch in itertools.islice(iterator, self._batches):
-            results = self._step(self._in_equal_parts(batch))
+            results = self._step(self._in_equal_parts(batch, is_divided))
         if results is None:
             raise StopIteration
         return results
 
-    def _in_equal_parts(self, batch: Any) -> Any:
+    def _in_equal_parts(self, batch: Any, is_divided: bool) -> Any:
         """The batch as a tuple of per-replica values, without the parts that are absent."""
         parts = [part for part in batch if part is not None and not _is_optional(part)]
         sizes = [len(part) for part in self._strategy.experimental_local_results(parts[0])]
         replicas = self._strategy.num_replicas_in_sync
-        if not isinstance(parts[0], tf.distribute.DistributedValues) and replicas > 1:
-            size = sizes[0]
-            if size % replicas == 0:
-                return tuple(self._split(part, size // replicas) for part in parts)
-            sizes = [size]
-        elif len(set(sizes)) == 1:
+        if is_divided and len(set(sizes)) == 1:
             return tuple(parts)
+        if not is_divided and sizes[0] % replicas == 0:
+            return tuple(self._split(part, sizes[0] // replicas) for part in parts)
         raise InputError(
             f"batch: {replicas} replicas do not divide a batch of {sum(sizes)} images into equal "
             "parts"
@@ -122,6 +120,19 @@ class ReplicatedStep:
             return part[begin : begin + size]
 
         return self._strategy.experimental_distribute_values_from_function(of_replica)
+
+
+class DividedBatches(Iterator[Any]):
+    """Batches whose parts the replicas have already, as those of a `DistributedIterator`.
+
+    A worker with one device has its part as a plain tensor, like a whole batch.
+    """
+
+    def __init__(self, batches: Sequence[Any]) -> None:
+        self._batches = iter(batches)
+
+    def __next__(self) -> Any:
+        return next(self._batches)
 
 
 def _is_optional(part: Any) -> bool:
@@ -186,6 +197,8 @@ _UNSUPPORTED = (
     *("gradient_accumulation_steps", "use_ema"),
 )
 
+_STRATEGIES = (tf.distribute.MirroredStrategy, tf.distribute.MultiWorkerMirroredStrategy)
+
 
 def require_support(
     name: str,
@@ -197,13 +210,16 @@ def require_support(
     """Refuses what would not train as on one device.
 
     Raises:
-      InputError: a strategy other than `MirroredStrategy`; XLA; optimisers that clip, accumulate or
-        average; stock BatchNormalization; layers that draw random numbers; regularisers of
-        activations, which are sums over images.
+      InputError: another strategy; XLA; optimisers that clip, accumulate or average; stock
+        BatchNormalization; layers that draw random numbers; regularisers of activations, which are
+        sums over images.
     """
-    if not isinstance(strategy, tf.distribute.MirroredStrategy):
+    if not isinstance(strategy, _STRATEGIES):
         kind = type(strategy).__name__
-        raise InputError(f"compile: {name} trains under MirroredStrategy alone, got {kind}")
+        raise InputError(
+            f"compile: {name} trains under MirroredStrategy or MultiWorkerMirroredStrategy, got "
+            f"{kind}"
+        )
     reason = "is not supported under a tf.distribute strategy"
     if jit_compile:
         raise InputError(f"jit_compile: XLA {reason}")

@@ -1,5 +1,6 @@
 """The stream of training batches: seeds, start at any batch, augmentation against NumPy."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -61,6 +62,22 @@ def test_a_batch_does_not_depend_on_where_the_stream_begins(
     for (x, y), (x_later, y_later) in zip(whole, later, strict=True):
         np.testing.assert_array_equal(x, x_later)
         np.testing.assert_array_equal(y, y_later)
+
+
+@pytest.mark.parametrize("indexed", [False, True])
+@pytest.mark.parametrize("start", [0, 4])
+def test_parts_are_those_of_the_whole_batches(indexed: bool, start: int) -> None:
+    settings = {"split": dataclasses.replace(split(), indexed=indexed), "pixel_noise": 8.0}
+    whole = take(PER_PASS + 2, start=start, **settings)
+    parts = [take(len(whole), start=start, part=i, parts=3, **settings) for i in range(3)]
+    for step, (x, y) in enumerate(whole):
+        np.testing.assert_array_equal(np.concatenate([part[step][0] for part in parts]), x)
+        np.testing.assert_array_equal(np.concatenate([part[step][1] for part in parts]), y)
+
+
+def test_parts_that_do_not_divide_a_batch_are_refused() -> None:
+    with pytest.raises(InputError, match=r"^batch_size: 2 parts do not divide a batch of 3$"):
+        take(1, part=0, parts=2)
 
 
 @pytest.mark.parametrize("settings", SETTINGS)

@@ -1,6 +1,6 @@
 """Two replicas train as one device does, to rounding in float64; what does not is refused.
 
-Collective keys of TensorFlow belong to the process: all tests share one strategy.
+All tests share the strategy of this process (`igam_tf.training.strategies`).
 """
 
 import contextlib
@@ -15,8 +15,16 @@ import tensorflow as tf
 
 from igam_tf import adapters, layers, training
 from igam_tf.core.errors import InputError
+from igam_tf.core.settings.devices import DistributionSettings
 from igam_tf.layers import PixelRange
-from igam_tf.training import AdversarialTrainer, FinetuneTrainer, Igam, Momentum, distribution
+from igam_tf.training import (
+    AdversarialTrainer,
+    FinetuneTrainer,
+    Igam,
+    Momentum,
+    distribution,
+    strategies,
+)
 from igam_tf.training.trainer import Trainer
 
 from .. import tiny
@@ -29,7 +37,9 @@ slow = pytest.mark.slow
 
 @functools.cache
 def mirrored() -> tf.distribute.Strategy:
-    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    strategy = strategies.strategy_of(DistributionSettings(strategy="mirrored", replicas=2))
+    assert strategy is not None
+    return strategy
 
 
 @pytest.fixture(autouse=True)
@@ -252,6 +262,8 @@ def test_one_scope_holds_models_trainer_and_optimiser() -> None:
 def test_another_strategy_is_refused() -> None:
     with (
         tf.distribute.OneDeviceStrategy("CPU:0").scope(),
-        pytest.raises(InputError, match="trains under MirroredStrategy alone, got OneDevice"),
+        pytest.raises(
+            InputError, match="under MirroredStrategy or MultiWorkerMirroredStrategy, got OneDevice"
+        ),
     ):
         adversarial()

@@ -19,6 +19,7 @@ Everything else is derived from the field:
 
     choices         the closed lists of names
     datasets        names and image formats of the data sets
+    devices         the settings of training on several devices
     training        the settings of the three trainers
 """
 

@@ -16,3 +16,4 @@ REPORT_FORMATS = ("text", "md", "json", "html")
 HEADS = ("target", "source")  # of a fine-tuned teacher, for attacks
 EXPORT_FORMATS = ("savedmodel", "keras", "weights")
 COLORS = ("grey", "rgb")
+STRATEGIES = ("none", "mirrored", "multi_worker")  # of tf.distribute
