@@ -109,8 +109,9 @@ def ascend(
     high: Any,
     ball: Ball = LINF,
     step_rule: StepRule = SteepestStep(),
+    unrolled: bool = False,
 ) -> tuple[tf.Tensor, tf.TensorArray]:
-    """Projected ascent of the summed loss from `start`: one compiled loop, one gradient a step.
+    """Projected ascent of the summed loss from `start`, one gradient a step.
 
     Args:
       logits_fn: images to logits.
@@ -119,7 +120,10 @@ def ascend(
       y: integer labels [B].
       start: where the trajectory begins, before its projection.
       epsilon, step_size, low, high: scalars in the images' unit. Tensors do not retrace.
-      steps: integer scalar.
+      steps: integer scalar; a Python integer where the loop is unrolled.
+      unrolled: True repeats the step in the graph, for models with collective operations
+        (synchronised BatchNorm), which TensorFlow does not run inside a loop. By default a compiled
+        loop holds it once.
 
     Returns:
       The last iterate, and whether each of x_0 .. x_{steps-1} is classified correctly: steps + 1
@@ -127,8 +131,8 @@ def ascend(
       that runs one more pass.
     """
     project = ball.projection(x, epsilon, low, high)
-    steps = tf.convert_to_tensor(steps, tf.int32)
-    correct = tf.TensorArray(tf.bool, size=steps + 1, element_shape=y.shape)
+    limit = tf.convert_to_tensor(steps, tf.int32)
+    correct = tf.TensorArray(tf.bool, size=limit + 1, element_shape=y.shape)
 
     def step(index: tf.Tensor, images: tf.Tensor, correct: tf.TensorArray, state: Any) -> Any:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -139,14 +143,19 @@ def ascend(
         moved, state = step_rule.move(images, gradient, ball, step_size, index, state)
         return index + 1, project(moved), correct.write(index, is_correct(y, logits)), state
 
-    _, last, correct, _ = tf.while_loop(
-        lambda index, *_: index < steps,
-        step,
-        (tf.constant(0), project(start), correct, step_rule.begin(x)),
-        parallel_iterations=1,
-        maximum_iterations=steps,
-    )
-    return last, correct
+    variables = (tf.constant(0), project(start), correct, step_rule.begin(x))
+    if unrolled:
+        for _ in range(steps):
+            variables = step(*variables)
+    else:
+        variables = tf.while_loop(
+            lambda index, *_: index < limit,
+            step,
+            variables,
+            parallel_iterations=1,
+            maximum_iterations=limit,
+        )
+    return variables[1], variables[2]
 
 
 def per_example(loss: tf.Tensor) -> tf.Tensor:

@@ -1,5 +1,6 @@
 """Batch normalisation with an explicit statistics mode and correct second derivatives."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -9,7 +10,7 @@ from igam_tf.core import modes
 from igam_tf.core.errors import InputError
 from igam_tf.core.settings.choices import STATISTICS
 from igam_tf.core.structure import walk
-from igam_tf.layers import fused_norm
+from igam_tf.layers import fused_norm, moments
 
 
 def check_statistics(statistics: str, model: Any = None) -> str:
@@ -48,6 +49,11 @@ class BatchNorm(keras.layers.Layer):
     moving averages. First and second derivatives are correct, in closed form wherever TensorFlow's
     fused kernels apply (`igam_tf.layers.fused_norm`). The stock layer stops the gradient of its
     variance's mean, an error of 1-3 % in double backpropagation.
+
+    On the replicas of a `tf.distribute` strategy the batch is each replica's part of it. Inside
+    `in_mode(synchronized=True)`, which `sync_batchnorm=True` in a trainer's `compile` sets, it is
+    all replicas' parts together. The mode is no part of the layer or of saved models, unlike Keras'
+    `BatchNormalization(synchronized=True)`.
 
     Args:
       momentum: decay of the moving averages.
@@ -105,7 +111,10 @@ class BatchNorm(keras.layers.Layer):
         if not training and not modes.current_mode().batch_statistics:
             return self._normalize_by_moving_averages(inputs, gamma, beta)
         is_fusable = inputs.shape.rank == 4 and gamma.dtype == tf.float32
-        if is_fusable and self.epsilon >= fused_norm.LEAST_EPSILON:
+        if modes.current_mode().synchronized and _replicas() > 1:
+            of_replicas = moments.of_replicas
+            outputs, mean, unbiased = _batch_norm(inputs, gamma, beta, self.epsilon, of_replicas)
+        elif is_fusable and self.epsilon >= fused_norm.LEAST_EPSILON:
             outputs, mean, unbiased = fused_norm.batch_norm(inputs, gamma, beta, self.epsilon)
         else:
             outputs, mean, unbiased = _batch_norm(inputs, gamma, beta, self.epsilon)
@@ -150,17 +159,21 @@ class BatchNorm(keras.layers.Layer):
 
 
 def _batch_norm(
-    inputs: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float
+    inputs: tf.Tensor,
+    gamma: tf.Tensor,
+    beta: tf.Tensor,
+    epsilon: float,
+    moments_of: Callable[[tf.Tensor], moments.Moments] = moments.of_batch,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Outputs, mean and unbiased variance, for inputs that the fused kernel does not support."""
-    axes = list(range(inputs.shape.rank - 1))
+    """Outputs, mean and unbiased variance, where the fused kernel does not compute them."""
     wide = tf.cast(inputs, gamma.dtype)
-    mean = tf.reduce_mean(wide, axes)
-    # Not tf.nn.moments: it stops the gradient of the mean, so second derivatives would be wrong.
-    variance = tf.reduce_mean(tf.square(wide - mean), axes)
+    mean, variance, count = moments_of(wide)
     outputs = (wide - mean) * (tf.math.rsqrt(variance + epsilon) * gamma) + beta
-    count = tf.cast(tf.size(inputs) // tf.size(mean), gamma.dtype)
     return tf.cast(outputs, inputs.dtype), mean, variance * count / tf.maximum(count - 1.0, 1.0)
+
+
+def _replicas() -> int:
+    return tf.distribute.get_strategy().num_replicas_in_sync
 
 
 def batch_norms(model: Any) -> list[BatchNorm]:

@@ -12,7 +12,7 @@ from igam_tf.core.errors import InputError
 from igam_tf.core.settings import constructor
 from igam_tf.core.settings.training import AdversarialSettings
 from igam_tf.layers import bounds_of
-from igam_tf.training import distribution
+from igam_tf.training import replicas
 from igam_tf.training.trainer import Parts, Trainer, regularized
 
 
@@ -81,8 +81,7 @@ class AdversarialTrainer(Trainer):
                 parts = {**parts, "loss": parts["loss"] + self.settings.beta * kl, "kl": kl}
             scaled = self.optimizer.scale_loss(parts["loss"])
         variables = self.trained_variables
-        share = distribution.replica_share(tape.gradient(scaled, variables))
-        self.optimizer.apply(share, variables)
+        replicas.apply(self.optimizer, tape.gradient(scaled, variables), variables)
         return parts, logits
 
     def _validate(
@@ -113,6 +112,7 @@ class AdversarialTrainer(Trainer):
             steps=self.settings.steps,
             low=self.bounds.low,
             high=self.bounds.high,
+            unrolled=self._sync_batchnorm and statistics == "batch",
         )
         return tf.stop_gradient(adversarial)
 
@@ -123,14 +123,14 @@ class AdversarialTrainer(Trainer):
         seed = self.settings.seed
         if self._is_trades:
             key = randomness.key(seed, "trades_start", iteration)
-            noise = distribution.random_like(
+            noise = replicas.random_like(
                 x, lambda shape: tf.random.stateless_normal(shape, key, dtype=x.dtype)
             )
             start = x + 0.001 * self.bounds.range * noise
             clean = gradients.logits_of(self.model, x)
             return start, lambda _, logits: losses.kl_divergence(clean, logits), "moving"
         key = randomness.key(seed, "training_start", iteration)
-        noise = distribution.random_like(
+        noise = replicas.random_like(
             x, lambda shape: tf.random.stateless_uniform(shape, key, -1.0, 1.0, x.dtype)
         )
         start = x + epsilon * noise

@@ -2,22 +2,16 @@
 
 A trainer that is built and compiled in the scope of a `tf.distribute.MirroredStrategy`, together
 with its models and optimisers, trains on all replicas. Each takes an equal, contiguous part of
-every batch::
+every batch, and does its share of one device's update (`igam_tf.training.replicas`)::
 
     with tf.distribute.MirroredStrategy().scope():
         trainer = AdversarialTrainer(models.wide_resnet(...), epsilon="8/255")
-        trainer.compile(Momentum(0.1))
+        trainer.compile(Momentum(0.1), sync_batchnorm=True)
     trainer.fit(stream)
 
-Three rules make the updates those of one device, up to rounding:
-
-* The mean over replicas of their objectives is the objective of the whole batch. Means over images
-  have this property as they are; a sum over images is multiplied by the number of replicas.
-* Optimisers sum gradients over replicas: each replica divides its own by their number first.
-* Random numbers are drawn for the whole batch, and each replica takes its part.
-
-`BatchNorm` uses the statistics of each replica's part, which is another algorithm than that of one
-device; its moving averages receive the mean over replicas.
+By default `BatchNorm` uses the statistics of each replica's part, which is another algorithm than
+that of one device; its moving averages receive the mean over replicas. With `sync_batchnorm=True`
+it uses those of the whole batch.
 """
 
 import itertools
@@ -36,88 +30,59 @@ from igam_tf.layers import stock_batchnorms
 StepFn = Callable[[Any], dict[str, tf.Tensor]]
 
 
-def random_like(x: tf.Tensor, draw: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
-    """Random numbers in the shape of `x`: this replica's part of a draw for the whole batch.
-
-    Args:
-      x: a batch [B, ...], on several replicas a part of it.
-      draw: shape to tensor, the same on every replica.
-    """
-    context = tf.distribute.get_replica_context()
-    if context.num_replicas_in_sync == 1:
-        return draw(tf.shape(x))
-    shape = tf.shape(x)
-    whole = draw(tf.concat([shape[:1] * context.num_replicas_in_sync, shape[1:]], 0))
-    begin = shape[0] * context.replica_id_in_sync_group
-    return tf.ensure_shape(whole[begin : begin + shape[0]], x.shape)
-
-
-def local_sum(total: tf.Tensor) -> tf.Tensor:
-    """A sum over this replica's images, scaled so that its mean over replicas is the whole sum."""
-    replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    return total if replicas == 1 else total * replicas
-
-
-def replica_share(gradients: Sequence[Any]) -> list[Any]:
-    """This replica's gradients over the number of replicas: optimisers apply the replicas' sum."""
-    replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    if replicas == 1:
-        return list(gradients)
-    return [None if gradient is None else gradient / replicas for gradient in gradients]
-
-
 class ReplicatedStep:
     """Keras' step function on several replicas; takes an iterator of batches.
 
-    Each batch is divided into equal parts, or was divided with its dataset.
+    Each batch is divided into contiguous parts, or was divided with its dataset.
 
     Args:
       strategy: whose replicas take the parts of a batch.
       step: a batch in parts to the results, in cross-replica context.
       batches: taken in one call (Keras' `steps_per_execution`).
       eager: whether the step is not compiled.
+      equal: whether the step needs parts of equal size; otherwise some may even be empty.
 
     Raises:
-      InputError: in a call, a batch that the replicas do not divide.
+      InputError: in a call, a batch that the replicas do not divide into equal parts.
       StopIteration: in a call, an iterator without a batch.
     """
 
     def __init__(
-        self, strategy: tf.distribute.Strategy, step: StepFn, batches: int, eager: bool
+        self, strategy: tf.distribute.Strategy, step: StepFn, batches: int, eager: bool, equal: bool
     ) -> None:
-        self._strategy, self._batches = strategy, batches
+        self._strategy, self._batches, self._equal = strategy, batches, equal
         self._step = step if eager else tf.function(step, autograph=False, reduce_retracing=True)
 
     def __call__(self, iterator: Iterator[Any]) -> dict[str, tf.Tensor]:
         is_divided = isinstance(iterator, (tf.distribute.DistributedIterator, DividedBatches))
         results = None
         for batch in itertools.islice(iterator, self._batches):
-            results = self._step(self._in_equal_parts(batch, is_divided))
+            results = self._step(self._in_parts(batch, is_divided))
         if results is None:
             raise StopIteration
         return results
 
-    def _in_equal_parts(self, batch: Any, is_divided: bool) -> Any:
-        """The batch as a tuple of per-replica values, without the parts that are absent."""
-        parts = [part for part in batch if part is not None and not _is_optional(part)]
-        sizes = [len(part) for part in self._strategy.experimental_local_results(parts[0])]
+    def _in_parts(self, batch: Any, is_divided: bool) -> Any:
+        """The batch as a tuple of per-replica values, without the elements that are absent."""
+        values = [value for value in batch if value is not None and not _is_optional(value)]
+        sizes = [len(part) for part in self._strategy.experimental_local_results(values[0])]
         replicas = self._strategy.num_replicas_in_sync
-        if is_divided and len(set(sizes)) == 1:
-            return tuple(parts)
-        if not is_divided and sizes[0] % replicas == 0:
-            return tuple(self._split(part, sizes[0] // replicas) for part in parts)
-        raise InputError(
-            f"batch: {replicas} replicas do not divide a batch of {sum(sizes)} images into equal "
-            "parts"
-        )
+        is_equal = len(set(sizes)) == 1 if is_divided else sizes[0] % replicas == 0
+        if self._equal and not is_equal:
+            raise InputError(
+                f"batch: {replicas} replicas do not divide a batch of {sum(sizes)} images into "
+                "equal parts"
+            )
+        return tuple(values if is_divided else map(self._split, values))
 
-    def _split(self, part: Any, size: int) -> Any:
-        """The contiguous parts of a whole batch, of `size` images each."""
-        part = tf.convert_to_tensor(part)
+    def _split(self, value: Any) -> Any:
+        """The contiguous parts of a whole batch; their sizes differ by one image at most."""
+        value = tf.convert_to_tensor(value)
 
         def of_replica(context: tf.distribute.experimental.ValueContext) -> tf.Tensor:
-            begin = context.replica_id_in_sync_group * size
-            return part[begin : begin + size]
+            place, replicas = context.replica_id_in_sync_group, context.num_replicas_in_sync
+            begin, end = (len(value) * each // replicas for each in (place, place + 1))
+            return value[begin:end]
 
         return self._strategy.experimental_distribute_values_from_function(of_replica)
 
@@ -191,11 +156,8 @@ def require_scope(
             )
 
 
-# Keras does these with each replica's gradients, before their sum, or inside a conditional.
-_UNSUPPORTED = (
-    *("clipnorm", "clipvalue", "global_clipnorm"),
-    *("gradient_accumulation_steps", "use_ema"),
-)
+# Keras updates inside a conditional, where replicas cannot sum gradients.
+_UNSUPPORTED = ("gradient_accumulation_steps", "use_ema")
 
 _STRATEGIES = (tf.distribute.MirroredStrategy, tf.distribute.MultiWorkerMirroredStrategy)
 
@@ -210,9 +172,9 @@ def require_support(
     """Refuses what would not train as on one device.
 
     Raises:
-      InputError: another strategy; XLA; optimisers that clip, accumulate or average; stock
-        BatchNormalization; layers that draw random numbers; regularisers of activations, which are
-        sums over images.
+      InputError: another strategy; XLA; optimisers that accumulate gradients or average weights;
+        stock BatchNormalization; layers that draw random numbers; regularisers of activations,
+        which are sums over images.
     """
     if not isinstance(strategy, _STRATEGIES):
         kind = type(strategy).__name__

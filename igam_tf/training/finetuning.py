@@ -14,7 +14,7 @@ from igam_tf.core.settings.training import FinetuneSettings
 from igam_tf.data.batches import training_batches
 from igam_tf.data.forms import split_of
 from igam_tf.data.splits import Dataset
-from igam_tf.training import distribution
+from igam_tf.training import replicas
 from igam_tf.training.trainer import Parts, Trainer, regularized
 
 
@@ -52,8 +52,7 @@ class FinetuneTrainer(Trainer):
             parts, logits = self._validate(x, y, weights)
             scaled = self.optimizer.scale_loss(parts["loss"])
         variables = self.trained_variables
-        share = distribution.replica_share(tape.gradient(scaled, variables))
-        self.optimizer.apply(share, variables)
+        replicas.apply(self.optimizer, tape.gradient(scaled, variables), variables)
         return parts, logits
 
     def _validate(

@@ -12,7 +12,7 @@ from igam_tf import adapters, gradients, layers, losses
 from igam_tf.core.errors import InputError
 from igam_tf.core.settings import constructor
 from igam_tf.core.settings.training import IgamSettings
-from igam_tf.training import checks, distribution
+from igam_tf.training import checks, replicas
 from igam_tf.training.matching_trainer import MatchingTrainer
 from igam_tf.training.optimizers import Momentum, SteppedSchedule
 from igam_tf.training.trainer import Parts, regularized
@@ -154,11 +154,6 @@ class Igam(MatchingTrainer):
                 "compile: expected student_optimizer and discriminator_optimizer, "
                 "one of its own for each"
             )
-        if self._strategy is not None and self.settings.matched_to == "other_images":
-            raise InputError(
-                "matched_to: other_images needs the whole batch on one device, "
-                "got a tf.distribute strategy"
-            )
         self.discriminator_optimizer = keras.optimizers.get(discriminator_optimizer or Momentum())
         super().compile(student_optimizer, **kwargs)
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
@@ -197,8 +192,7 @@ class Igam(MatchingTrainer):
             )
             scaled = self.optimizer.scale_loss(loss)
         variables = self.trained_variables
-        share = distribution.replica_share(tape.gradient(scaled, variables))
-        self.optimizer.apply(share, variables)
+        replicas.apply(self.optimizer, tape.gradient(scaled, variables), variables)
         parts = {"loss": loss, "xent": xent}
         zero = tf.zeros((), self.compute_dtype)
         return {name: parts.get(name, zero) for name in PARTS}, logits
@@ -214,8 +208,7 @@ class Igam(MatchingTrainer):
             parts = self._objective(y, logits, student_gradient, teacher_gradient, weights)
             scaled = self.optimizer.scale_loss(parts["loss"])
         variables = self.trained_variables
-        share = distribution.replica_share(tape.gradient(scaled, variables))
-        self.optimizer.apply(share, variables)
+        replicas.apply(self.optimizer, tape.gradient(scaled, variables), variables)
         parts = {
             **parts,
             "matching": tf.ones((), self.compute_dtype),
@@ -244,7 +237,7 @@ class Igam(MatchingTrainer):
             self.protocol.teacher_statistics,
             self.adapter,
         )
-        return tf.roll(gradient, 1, 0) if self.settings.matched_to == "other_images" else gradient
+        return replicas.rolled(gradient) if self.settings.matched_to == "other_images" else gradient
 
     def _student_gradient(
         self, x: tf.Tensor, y: tf.Tensor, training: bool = True
@@ -289,7 +282,7 @@ class Igam(MatchingTrainer):
             student_gradient, teacher_gradient, self.protocol.diff_reduction, weights
         )
         if self.protocol.diff_reduction == "sum":
-            difference = distribution.local_sum(difference)
+            difference = replicas.local_sum(difference, y)
         loss = (
             xent
             + self.settings.weight_decay * losses.weight_decay(self.student)
@@ -319,8 +312,7 @@ class Igam(MatchingTrainer):
             loss += self.settings.weight_decay * losses.weight_decay(self.discriminator)
             loss = regularized(loss, self.discriminator)
             scaled = self.discriminator_optimizer.scale_loss(loss)
-        share = distribution.replica_share(tape.gradient(scaled, variables))
-        self.discriminator_optimizer.apply(share, variables)
+        replicas.apply(self.discriminator_optimizer, tape.gradient(scaled, variables), variables)
 
 
 def _geometry(student_gradient: tf.Tensor, teacher_gradient: tf.Tensor) -> dict[str, tf.Tensor]:

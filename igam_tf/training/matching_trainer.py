@@ -106,7 +106,7 @@ class MatchingTrainer(Trainer):
         self, data: Any, student_gradient: tf.Tensor, teacher_gradient: tf.Tensor
     ) -> None:
         x, y, _ = self._tensors(data)
-        with modes.in_mode(step=self.iteration):
+        with modes.in_mode(step=self.iteration, synchronized=self._sync_batchnorm):
             self._discriminator_step(x, y, student_gradient, teacher_gradient)
 
 

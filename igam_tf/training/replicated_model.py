@@ -22,6 +22,7 @@ class ReplicatedModel(keras.Model, abc.ABC):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._strategy = tf.distribute.get_strategy() if tf.distribute.has_strategy() else None
+        self._sync_batchnorm = False
 
     # Methods, not properties: Keras saves the weights of all models that are attributes.
     @abc.abstractmethod
@@ -66,14 +67,14 @@ class ReplicatedModel(keras.Model, abc.ABC):
         if self._strategy is None:
             super().make_train_function(force)
         elif self.train_function is None or force:
-            self.train_function = self._replicated(self._replicated_train_step)
+            self.train_function = self._replicated(self._replicated_train_step, True)
         self.train_function = self._first_batch_checked(self.train_function)
 
     def make_test_function(self, force: bool = False) -> None:
         if self._strategy is None:
             super().make_test_function(force)
         elif self.test_function is None or force:
-            self.test_function = self._replicated(self._replicated_test_step)
+            self.test_function = self._replicated(self._replicated_test_step, False)
         self.test_function = self._first_batch_checked(self.test_function)
 
     def _first_batch_checked(self, step: Any) -> checks.FirstBatchChecked:
@@ -89,9 +90,9 @@ class ReplicatedModel(keras.Model, abc.ABC):
             iterator, data_batch = None, distribution.first_part(self._strategy, iterator)
         super()._maybe_symbolic_build(iterator, data_batch)
 
-    def _replicated(self, step: distribution.StepFn) -> distribution.ReplicatedStep:
+    def _replicated(self, step: distribution.StepFn, equal: bool) -> distribution.ReplicatedStep:
         return distribution.ReplicatedStep(
-            self.distribute_strategy, step, self.steps_per_execution, self.run_eagerly
+            self.distribute_strategy, step, self.steps_per_execution, self.run_eagerly, equal
         )
 
     def _replicated_train_step(self, data: Any) -> dict[str, tf.Tensor]:

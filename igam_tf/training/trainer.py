@@ -107,9 +107,15 @@ class Trainer(ReplicatedModel):
         loss: None = None,
         *,
         metrics: Sequence[Any] | None = None,
+        sync_batchnorm: bool = False,
         **kwargs: Any,
     ) -> None:
         """Sets the optimiser, by default `Momentum(0.1)`; other arguments are Keras'.
+
+        Args:
+          sync_batchnorm: on replicas, whether `BatchNorm` uses the statistics of the whole batch,
+            as on one device, wherever a step uses batch statistics; else each replica uses those of
+            its part. One device has the whole batch anyway.
 
         XLA is off unless `jit_compile=True`, where Keras' default turns it on on a GPU.
 
@@ -130,6 +136,7 @@ class Trainer(ReplicatedModel):
                 f"use_ema: Keras averages all trainable weights, of which {self.name} trains a "
                 "part by this optimiser"
             )
+        self._sync_batchnorm = sync_batchnorm and self.distribute_strategy.num_replicas_in_sync > 1
         self._require_scope()
         # The optimiser's variables must exist before the branches of a conditional are traced.
         self.optimizer.build(self.trained_variables)
@@ -160,15 +167,19 @@ class Trainer(ReplicatedModel):
         """Runs an update of the form of `_train`; adds its numbers to the metrics."""
         x, y, weights = self._tensors(data)
         # A random pad has one place in a whole step, by its seed and the iteration.
-        with modes.in_mode(step=self.iteration):
+        with modes.in_mode(step=self.iteration, synchronized=self._sync_batchnorm):
             parts, logits = update(x, y, weights)
         return self._report(parts, self._counts(parts), x, y, logits, weights)
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         x, y, weights = self._tensors(data)
-        parts, logits = self._validate(x, y, weights)
+        with modes.in_mode(synchronized=self._sync_batchnorm):
+            parts, logits = self._validate(x, y, weights)
         # The last batch may be smaller.
-        return self._report(parts, dict.fromkeys(parts, tf.shape(x)[0]), x, y, logits, weights)
+        images = tf.shape(x)[0]
+        if self._strategy is not None:  # a replica without images has no means
+            parts = {name: tf.where(images > 0, value, 0.0) for name, value in parts.items()}
+        return self._report(parts, dict.fromkeys(parts, images), x, y, logits, weights)
 
     def _tensors(self, data: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]:
         x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
