@@ -10,6 +10,7 @@ evaluation with --output that was killed continues where it stopped.
   evaluate robustbench:WideResNet:Carmon2019Unlabeled.safetensors --dataset=cifar10
   evaluate runs/STUDENT --attacks=fgsm,pgd5,pgd20 --diagnose --format=html --report=student.html
   evaluate runs/STUDENT --suite=robustbench-linf --dataset=cifar10
+  evaluate runs/STUDENT --attacks=autoattack --output=student.json --shards=1/4
 
 Attacks:
   fgsm, pgdK        K steps; add -margin or -dlr for another loss, -l2 for the l2 ball,
@@ -36,6 +37,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from igam_tf.cli import shared
 from igam_tf.core.bounds import Amount
 from igam_tf.core.command import Command, shell_line
+from igam_tf.core.errors import InputError
 from igam_tf.core.settings import Setting, values_of
 from igam_tf.core.settings.choices import HEADS, MODES, REPORT_FORMATS
 from igam_tf.core.settings.datasets import SOURCES, MemoryLimit, SourceSettings
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from igam_tf.attacks.suites import Suite
     from igam_tf.data import Dataset
     from igam_tf.evaluation.records import EvalRecord
+    from igam_tf.evaluation.shards import Shards
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -118,6 +121,15 @@ class EvaluateFlags(SourceSettings):
     save_adversarial: Annotated[
         pathlib.Path | None, Setting("Write the adversarial images to this .npz file.")
     ] = None
+    shards: Annotated[
+        str | None,
+        Setting(
+            "I/N: evaluate share I of N, for N processes with the same flags and the same --output "
+            "on a shared file system. The process that finishes last writes the record, as does a "
+            "later call without --shards. The workers of TF_CONFIG have their shares without this "
+            "flag, and the chief writes the record."
+        ),
+    ] = None
 
 
 COMMAND = Command("evaluate", __doc__, EvaluateFlags)
@@ -128,14 +140,32 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(flags: EvaluateFlags) -> None:
+    from igam_tf.evaluation.shards import UnfinishedShards
+
+    try:
+        _evaluate(flags)
+    except UnfinishedShards as unfinished:
+        print(unfinished)
+
+
+def _evaluate(flags: EvaluateFlags) -> None:
+    """Evaluates, and writes and prints the record.
+
+    Raises:
+      UnfinishedShards: another process makes the record.
+    """
     from igam_tf import data, evaluation, report
     from igam_tf.core import files
     from igam_tf.evaluation import diagnostics
+    from igam_tf.evaluation.shards import as_shards
     from igam_tf.experiments import trained
     from igam_tf.experiments.scoring import CALIBRATION_SIZE
 
     if flags.report:
         files.require_place(flags.report, "report")
+    output, shards = flags.output, _shards(flags)
+    parts_dir = output.with_name(output.name + ".parts") if output else None
+    as_shards(shards, parts_dir)
     name, source_settings = _source(flags)
     suite = _suite(flags, name)
     recalibrates = "recalibrated" in flags.statistics
@@ -149,7 +179,6 @@ def _run(flags: EvaluateFlags) -> None:
     )
     model = trained.load_for(dataset, flags.model, flags.kind)
     surrogate = trained.load_for(dataset, flags.surrogate) if flags.surrogate else None
-    output = flags.output
     images: dict[str, Any] | None = {} if flags.save_adversarial else None
     record = evaluation.evaluate(
         model,
@@ -164,8 +193,9 @@ def _run(flags: EvaluateFlags) -> None:
         surrogate=surrogate,
         attack_head=flags.attack_head,
         progress=report.progress(flags.model),
-        parts_dir=output.with_name(output.name + ".parts") if output else None,
+        parts_dir=parts_dir,
         images=images,
+        shards=shards,
     )
     if output:
         files.write_text(output, record.to_json() + "\n")
@@ -203,6 +233,19 @@ def _run(flags: EvaluateFlags) -> None:
         files.write_arrays(flags.save_adversarial, images)
 
 
+def _shards(flags: EvaluateFlags) -> "Shards | None":
+    """This process's share: the flag's, or that of a worker of TF_CONFIG; None for the whole."""
+    from igam_tf.core.cluster import VARIABLE, cluster
+    from igam_tf.evaluation.shards import Shards
+
+    workers = cluster()
+    if workers is None:
+        return Shards.parse(flags.shards) if flags.shards else None
+    if flags.shards:
+        raise InputError(f"shards: the workers of {VARIABLE} have their shares without --shards")
+    return Shards.of_worker(workers)
+
+
 def _source(flags: EvaluateFlags) -> tuple[str, dict[str, Any]]:
     """The data set's name and the settings of its images: the flags', else those of MODEL's run."""
     from igam_tf.experiments import runs
@@ -235,7 +278,7 @@ def _report(
     from igam_tf.report import model_report
 
     settings = dataclasses.replace(
-        flags, format="text", output=None, report=None, save_adversarial=None
+        flags, format="text", output=None, report=None, save_adversarial=None, shards=None
     )
     command = shell_line("evaluate", *arguments_of(settings))
     scoring = Scoring(suite.dataset, record.n, (), suite.epsilon, suite.step_size)

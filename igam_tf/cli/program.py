@@ -24,6 +24,7 @@ VERBS = {
     "export-model": "export_model",
     "convert": "convert_checkpoint",
     "save-study": "save_study",
+    "launch": "launch",
     "benchmark": "benchmark",
 }
 

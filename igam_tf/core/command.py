@@ -33,10 +33,11 @@ class Command(Generic[S]):
       name: the command's name, for messages.
       doc: the text above the flags in --help.
       settings: the dataclass whose fields are the flags and positional arguments.
+      rest: what follows the flags on a command line, for --help.
     """
 
-    def __init__(self, name: str, doc: str, settings: type[S]) -> None:
-        self.name, self.doc, self.settings = name, doc, settings
+    def __init__(self, name: str, doc: str, settings: type[S], rest: str = "") -> None:
+        self.name, self.doc, self.settings, self.rest = name, doc, settings, rest
 
     def run(self, main: Callable[[S], Any], argv: Sequence[str] | None = None) -> int:
         """Parses `argv`, calls `main` with the settings and returns the exit code."""
@@ -68,7 +69,7 @@ class Command(Generic[S]):
         flag_list = list(flags_of(self.settings))
         flag_list.sort(key=lambda flag: "" if flag.positional else flag.name)
         arguments = [flag.name.upper() for flag in flag_list if flag.positional]
-        usage = " ".join(["usage:", self.name, *arguments, "[flags]"])
+        usage = " ".join(["usage:", self.name, *arguments, "[flags]", self.rest]).rstrip()
         return "\n".join([self.doc.strip(), "", usage, "", *(flag.help() for flag in flag_list)])
 
     def _fail(self, error: object, code: int) -> int:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO
 
@@ -27,8 +28,8 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
     Missing parent directories are created.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # With the process id: two processes may write the same file at once.
-    temporary = path.with_name(f"{_PREFIX}{os.getpid()}-{path.name}")
+    # At random: two processes, of one machine or of two, may write the same file at once.
+    temporary = path.with_name(f"{_PREFIX}{secrets.token_hex(4)}-{path.name}")
     try:
         yield temporary
         with temporary.open("rb") as stream:

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,8 @@ from igam_tf.data.forms import split_of
 from igam_tf.data.splits import Dataset, Split
 from igam_tf.evaluation import doubts, fingerprints
 from igam_tf.evaluation.calibration import recalibrated
-from igam_tf.evaluation.ledger import Ledger
+from igam_tf.evaluation.ledger import Ledger, number_of_shards
+from igam_tf.evaluation.merging import ShardedEvaluation
 from igam_tf.evaluation.preconditions import (
     bounds_for,
     require_logits,
@@ -26,6 +27,7 @@ from igam_tf.evaluation.preconditions import (
 )
 from igam_tf.evaluation.records import EvalRecord, packed
 from igam_tf.evaluation.running import Evaluation, ModeRun, Outcomes, count_names
+from igam_tf.evaluation.shards import Shards, as_shards, places_of
 from igam_tf.evaluation.stages import Progress
 from igam_tf.models import source_view
 
@@ -48,6 +50,7 @@ def evaluate(
     progress: Progress | None = None,
     parts_dir: pathlib.Path | None = None,
     images: dict[str, np.ndarray] | None = None,
+    shards: Shards | str | None = None,
 ) -> EvalRecord:
     """Clean and attacked accuracy of a model.
 
@@ -80,14 +83,20 @@ def evaluate(
         settings resumes from them.
       images: filled with the adversarial images, float32 [N, H, W, C], by `mode/attack`; of attacks
         on one trajectory, with those of the longest.
+      shards: `"I/N"` for share I of N, which this process stores in `parts_dir`; all processes
+        share that directory. The process that finishes last makes the record, as does a later call
+        without `shards`, which also computes missing shares.
 
     Raises:
+      UnfinishedShards: this process's share is stored, and another process makes the record.
       InputError: empty data, an unknown or repeated attack, an unknown mode, bad amounts, images
         outside the bounds, a model whose outputs are probabilities or not finite, parts of other
-        settings.
+        settings, more shards than batches.
     """
     if (num_examples or 1) < 1:
         raise InputError(f"evaluate: need examples, got num_examples {num_examples}")
+    parts = None if parts_dir is None else pathlib.Path(parts_dir)
+    share = as_shards(shards, parts)
     split = split_of(dataset, num_examples)
     calibration = _calibration(dataset, calibration, statistics)
     require_settings(split, statistics, batch_size, calibration)
@@ -111,17 +120,17 @@ def evaluate(
     warnings = doubts.of_settings(attacks, limits, split)
     if statistics[0] != "recalibrated":
         warnings += doubts.of_model(attacks, model, split, statistics[0])
-    ledger = Ledger(None if parts_dir is None else pathlib.Path(parts_dir), identity)
-    evaluation = Evaluation(split, limits, seed, batch_size, ledger, progress, images)
-    outcomes: dict[str, Outcomes] = {}
-    for mode in statistics:
-        if mode == "recalibrated":
-            assert calibration is not None
-            copy = recalibrated(model, calibration, batch_size)
-            require_logits(copy, split, limits, "moving")
-            outcomes[mode] = ModeRun(mode, copy, "moving", evaluation).run(on_model(copy))
-        else:
-            outcomes[mode] = ModeRun(mode, model, mode, evaluation).run(attacks)
+    # A call without shards also finishes an evaluation in shards.
+    count = number_of_shards(parts) if share is None else share.count
+    if share is not None:
+        places_of(share.index, count, len(split), batch_size)
+    ledger = Ledger(parts, identity if count == 1 else {**identity, "shards": count})
+    places = np.arange(len(split))
+    whole = Evaluation(split, places, limits, seed, batch_size, ledger, progress, images)
+    compute = functools.partial(_outcomes, model, attacks, on_model, statistics, calibration)
+    outcomes = (
+        compute(whole) if count == 1 else ShardedEvaluation(whole, count, compute).outcomes(share)
+    )
     ledger.close()
     summaries = {
         mode: {name: outcome.summary for name, outcome in by_name.items()}
@@ -144,6 +153,27 @@ def evaluate(
         },
         class_names=list(dataset.class_names) if isinstance(dataset, Dataset) else [],
     )
+
+
+def _outcomes(
+    model: Any,
+    attacks: Sequence[Attack],
+    on_model: Callable[[Any], Sequence[Attack]],
+    statistics: Sequence[str],
+    calibration: Split | None,
+    evaluation: Evaluation,
+) -> dict[str, Outcomes]:
+    """The outcomes by mode on the examples of an evaluation."""
+    outcomes: dict[str, Outcomes] = {}
+    for mode in statistics:
+        if mode == "recalibrated":
+            assert calibration is not None
+            copy = recalibrated(model, calibration, evaluation.batch_size)
+            require_logits(copy, evaluation.split, evaluation.bounds, "moving")
+            outcomes[mode] = ModeRun(mode, copy, "moving", evaluation).run(on_model(copy))
+        else:
+            outcomes[mode] = ModeRun(mode, model, mode, evaluation).run(attacks)
+    return outcomes
 
 
 def _fingerprints(

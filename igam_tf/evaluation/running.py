@@ -35,10 +35,12 @@ class Evaluation:
     """What all modes of an evaluation share.
 
     Attributes:
+      places: the examples of the split to evaluate, in ascending order.
       images: filled with adversarial images by `mode/attack`; None for none.
     """
 
     split: Split
+    places: np.ndarray
     bounds: Bounds
     seed: int
     batch_size: int
@@ -49,7 +51,7 @@ class Evaluation:
 
 @dataclasses.dataclass(frozen=True)
 class ModeRun:
-    """Attacks on the whole split in one mode.
+    """Attacks on all examples of an evaluation in one mode.
 
     Attributes:
       mode: its name in records.
@@ -63,7 +65,7 @@ class ModeRun:
 
     def run(self, attacks: Sequence[Attack]) -> Outcomes:
         """Outcomes by name, `clean` first and then in the attacks' order."""
-        places = self._all_places()
+        places = self.evaluation.places
         clean = np.concatenate([self._correct(batch) for batch in self._batches(places)])
         outcomes: Outcomes = {"clean": Outcome(clean)}
         for group in _trajectories(attacks):
@@ -79,23 +81,24 @@ class ModeRun:
         correct, images = clean.copy(), self.evaluation.images
         name = f"{self.mode}/{chain.name}"
         if images is not None:
-            images[name] = self.evaluation.split.pixels()
+            images[name] = self.evaluation.split.select(self.evaluation.places)[0]
 
-        def run_stage(stage: Attack, places: np.ndarray) -> AttackResult:
+        def run_stage(stage: Attack, numbers: np.ndarray) -> AttackResult:
+            places = self.evaluation.places[numbers]
             return self._attack([stage], places, f"{chain.name}-{stage.name}")[stage.name]
 
         outcomes: Outcomes = {}
         stages = chain.in_turn(correct, self.statistics == "batch", run_stage)
-        for count_name, (places, survivors, result) in zip(chain.count_names, stages, strict=True):
+        for count_name, (numbers, survivors, result) in zip(chain.count_names, stages, strict=True):
             if images is not None and result is not None:
-                images[name][places[survivors]] = result.x_adv[survivors]
+                images[name][numbers[survivors]] = result.x_adv[survivors]
             outcomes[count_name] = Outcome(correct.copy())
         return outcomes
 
     def _group(self, group: Sequence[Attack]) -> Outcomes:
         """The outcomes of attacks on one trajectory, on all examples."""
         longest = group[-1].name
-        results = self._attack(group, self._all_places(), longest)
+        results = self._attack(group, self.evaluation.places, longest)
         if self.evaluation.images is not None:
             self.evaluation.images[f"{self.mode}/{longest}"] = results[longest].x_adv
         return {
@@ -157,9 +160,6 @@ class ModeRun:
     def _correct(self, places: np.ndarray) -> np.ndarray:
         x, y = self.evaluation.split.select(places)
         return programs.logits(self.model, x, self.statistics).argmax(-1) == y
-
-    def _all_places(self) -> np.ndarray:
-        return np.arange(len(self.evaluation.split))
 
     def _batches(self, places: np.ndarray) -> list[np.ndarray]:
         size = self.evaluation.batch_size
