@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _launch(flags: LaunchFlags, line: Sequence[str]) -> int:
     """Runs a verb's line in the workers; returns its exit code."""
-    from igam_tf.core import workers
+    from igam_tf.core import processes
 
     verb = line[0].replace("-", "_") if line else ""
     if verb not in VERBS:
@@ -70,8 +70,12 @@ def _launch(flags: LaunchFlags, line: Sequence[str]) -> int:
     command: Command[Any] = importlib.import_module(f"igam_tf.cli.{verb}").COMMAND
     if (code := command.run(verb_flags.append, line[1:])) or not verb_flags:
         return code
-    group = workers.Workers(
-        workers.environments(flags.workers, flags.threads),
+    if verb in TRAINING and getattr(verb_flags[0].run, "strategy", "none") != "multi_worker":
+        raise InputError(
+            f"{verb} needs --strategy=multi_worker, so that its workers train one model"
+        )
+    group = processes.Workers(
+        processes.environments(flags.workers, flags.threads),
         lambda text: print(f"launch: {text}", file=sys.stderr, flush=True),
     )
     restart = [*line, "--resume"] if verb in TRAINING else line

@@ -132,6 +132,36 @@ TEACHER = f"--teacher={NOWHERE}"
             [NOWHERE, "--num_examples=x"],
             "num_examples: expected a whole number of at least 1, got 'x'",
         ),
+        *(
+            (
+                "evaluate",
+                [NOWHERE, f"--shards={text}", "--output=x.json"],
+                f"shards: expected I/N with I from 1 to N, such as 2/3, got '{text}'",
+            )
+            for text in ("0/2", "3/2", "x")
+        ),
+        (
+            "evaluate",
+            [NOWHERE, "--shards=1/2"],
+            "shards: 1/2 needs a directory that all processes share .*--output",
+        ),
+        ("launch", ["--stepz=3"], UNKNOWN),
+        ("launch", ["--", "evaluate", NOWHERE], "workers: it is required"),
+        (
+            "launch",
+            ["--workers=0", "--", "evaluate", NOWHERE],
+            "workers: expected a whole number of at least 1, got '0'",
+        ),
+        (
+            "launch",
+            ["--workers=2", "--restarts=-1", "--", "evaluate", NOWHERE],
+            "restarts: expected a whole number of at least 0, got '-1'",
+        ),
+        ("launch", ["--workers=2", "evaluate", NOWHERE], "unexpected argument 'evaluate'"),
+        ("launch", ["--workers=2"], "expected -- and a verb .*evaluate, train_robust"),
+        ("launch", ["--workers=2", "--"], "expected -- and a verb .*, got ''"),
+        ("launch", ["--workers=2", "--", "plot_figure"], "expected -- and a verb .*'plot_figure'"),
+        ("launch", ["--workers=2", "--", "launch"], "expected -- and a verb .*'launch'"),
         ("reproduce_table", ["--stepz=3"], UNKNOWN),
         ("reproduce_table", ["extra"], EXTRA),
         ("reproduce_table", ["--table=99"], "table: expected one of 1, 2, "),

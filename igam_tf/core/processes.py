@@ -23,7 +23,9 @@ from typing import BinaryIO
 from igam_tf.core.cluster import VARIABLE
 from igam_tf.core.errors import InputError
 
-MISTAKE = 2  # the exit code of bad input, which a restart does not change
+# Exit codes of commands (igam_tf.core.command).
+MISTAKE = 2  # bad input, which a restart does not change
+WORKER_LOST = 75  # another worker has ended
 POLL_SECONDS = 0.1
 OWN_END_SECONDS = 5.0  # after the first end, for the others to end by themselves
 END_SECONDS = 10.0  # from the signal that ends a worker to its SIGKILL
@@ -53,7 +55,7 @@ class Workers:
     def run(self, command: Sequence[str], restart: Sequence[str], restarts: int) -> int:
         """Runs a command to its end; returns its exit code, 128 + N after a signal N.
 
-        A mistake and a failure that all workers share are final.
+        A mistake, and a failure with exit code 1 that all workers share, are final.
 
         Args:
           command: a verb of `igam` and its arguments.
@@ -72,8 +74,8 @@ class Workers:
                 if attempt < restarts:
                     self.log(f"all workers start again (restart {attempt + 1} of {restarts})")
         self.log(f"the workers failed after {restarts} restarts")
-        failure = next(code for code in codes if code)
-        return failure if failure > 0 else 128 - failure
+        code = codes[_causes(codes)[0]] or 1
+        return code if code > 0 else 128 - code
 
     def _run_once(self, command: Sequence[str], received: Sequence[int]) -> list[int | None]:
         """The workers' exit codes when they ended by themselves; None for those ended here."""
@@ -100,12 +102,17 @@ class Workers:
             for line in lines[codes.index(MISTAKE)][-1:]:
                 self.log(line)
             return
-        # Where a worker was killed, the others fail because it is gone.
-        deaths = [index for index, code in enumerate(codes) if code and code < 0]
-        for index in deaths or [index for index, code in enumerate(codes) if code]:
+        for index in _causes(codes):
             self.log(f"worker {index + 1} of {len(codes)} {_end_of(codes[index])}")
             for line in lines[index]:
                 self.log(f"worker {index + 1}: {line}")
+
+
+def _causes(codes: Sequence[int | None]) -> list[int]:
+    """The workers that failed first: where one was killed, others fail because it is gone."""
+    failures = [index for index, code in enumerate(codes) if code]
+    killed = [index for index in failures if (codes[index] or 0) < 0]
+    return killed or [index for index in failures if codes[index] != WORKER_LOST] or failures
 
 
 def environments(count: int, threads: int | None) -> list[dict[str, str]]:

@@ -1,0 +1,192 @@
+"""`launch`: a verb in worker processes, whose result is that of one process."""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from igam_tf import pretrained
+from igam_tf.core import processes
+from igam_tf.core.cluster import VARIABLE
+
+from .verbs import ROOT, require_one_line, run
+
+EVALUATE = ("evaluate", str(pretrained.path("igam")), "--num_examples=70", "--batch_size=10")
+FLAGS = ("--attacks=pgd3,apgd2-ce,square20", "--statistics=moving,batch")
+
+
+@pytest.mark.parametrize("flag", ["--size=3", "--batch_size=0"])
+def test_a_mistake_in_the_verbs_flags_is_seen_before_a_worker_starts(
+    flag: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(processes.subprocess, "Popen", None)
+    assert run("launch", "--workers=2", "--", *EVALUATE, flag) == 2
+    assert re.fullmatch(r"evaluate: [^\n]*size[^\n]*\n", capsys.readouterr().err)
+
+
+def test_help_behind_the_dashes_is_the_verbs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("launch", "--workers=2", "--", "train-student", "--help") == 0
+    assert capsys.readouterr().out.startswith("train_student: ")
+    assert run("launch", "--help") == 0
+    assert "\nusage: launch [flags] -- VERB ...\n" in capsys.readouterr().out
+
+
+def test_what_the_workers_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training goes on from its state after a restart; an evaluation finds its parts."""
+    calls: list[Any] = []
+
+    def record(group: processes.Workers, *arguments: Any) -> int:
+        calls.append((len(group.environments), *arguments))
+        return 7
+
+    monkeypatch.setattr(processes.Workers, "run", record)
+    assert run("launch", "--workers=3", "--restarts=5", "--", *EVALUATE) == 7
+    assert calls == [(3, [*EVALUATE], [*EVALUATE], 5)]
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts `launch` in a process, which ends with the test."""
+    launchers: list[subprocess.Popen[str]] = []
+
+    def start_launcher(*arguments: str) -> subprocess.Popen[str]:
+        launchers.append(
+            subprocess.Popen(
+                [sys.executable, str(ROOT / "bin/launch"), "--threads=1", *arguments],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+        return launchers[-1]
+
+    yield start_launcher
+    for launcher in launchers:
+        if launcher.poll() is None:
+            launcher.terminate()
+        launcher.communicate()
+
+
+def workers_of(launcher: subprocess.Popen[str]) -> list[int]:
+    """The ids of a launcher's children, in the order of their tasks."""
+    tasks: dict[int, int] = {}
+    for place in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((place / "stat").read_text().rpartition(")")[2].split()[1])
+            variables = (place / "environ").read_bytes().split(b"\0")
+        except OSError:  # it has ended meanwhile
+            continue
+        if parent == launcher.pid:
+            for variable in variables:
+                name, _, value = variable.decode().partition("=")
+                if name == VARIABLE:
+                    tasks[json.loads(value)["task"]["index"]] = int(place.name)
+    return [tasks[index] for index in sorted(tasks)]
+
+
+def wait_for(condition: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        if result := condition():
+            return result
+        time.sleep(0.02)
+    raise AssertionError("it did not happen within two minutes")
+
+
+def without_time(record: pathlib.Path) -> str:
+    return re.sub(r'"time": ".*?"', "", record.read_text())
+
+
+@pytest.mark.slow  # processes
+def test_a_worker_is_killed_and_the_record_is_that_of_one_process(
+    tmp_path: pathlib.Path, start: Callable[..., subprocess.Popen[str]]
+) -> None:
+    one, two = tmp_path / "one.json", tmp_path / "two.json"
+    launcher = start("--workers=2", "--", *EVALUATE, *FLAGS, f"--output={two}")
+    share = tmp_path / "two.json.parts/shard-2-of-2"
+    wait_for(lambda: list(share.glob("[!t]*.npz")))
+    first = workers_of(launcher)
+    os.kill(first[1], signal.SIGKILL)
+    text, errors = launcher.communicate()
+    assert launcher.returncode == 0, errors
+    assert text.startswith("n = 70, pixels in [0, 255], batches of 10, seed 0\n")
+    assert text.count("n = 70") == 1
+    assert "launch: worker 2 of 2 was killed by SIGKILL\n" in errors
+    assert errors.endswith("launch: all workers start again (restart 1 of 3)\n")
+    assert not [process for process in first if pathlib.Path(f"/proc/{process}").exists()]
+    assert run(*EVALUATE, *FLAGS, f"--output={one}") == 0
+    assert without_time(two) == without_time(one)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.json", "two.json"]
+
+
+@pytest.mark.slow  # processes
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_launcher_and_leaves_no_orphan(
+    tmp_path: pathlib.Path, start: Callable[..., subprocess.Popen[str]], number: int
+) -> None:
+    output = f"--output={tmp_path / 'record.json'}"
+    launcher = start("--workers=2", "--", *EVALUATE, "--attacks=square100000", output)
+    wait_for((tmp_path / "record.json.parts/shard-2-of-2").exists)
+    children = workers_of(launcher)
+    assert len(children) == 2
+    launcher.send_signal(number)
+    launcher.communicate()
+    assert launcher.returncode == 128 + number
+    assert not [process for process in children if pathlib.Path(f"/proc/{process}").exists()]
+
+
+@pytest.mark.slow  # processes
+def test_bad_input_of_the_workers_is_one_line(
+    tmp_path: pathlib.Path, start: Callable[..., subprocess.Popen[str]]
+) -> None:
+    for flags, message in (
+        ([], r"shards: 1/2 needs a directory .*--output\)"),
+        ([f"--output={tmp_path / 'x.json'}", "--shards=1/2"], "shards: the workers of TF_CONFIG "),
+        ([f"--output={tmp_path / 'x.json'}", "--attacks=pgd"], r"attacks: expected fgsm\["),
+    ):
+        launcher = start("--workers=2", "--", *EVALUATE, *flags)
+        text, errors = launcher.communicate()
+        assert (launcher.returncode, text) == (2, "")
+        assert re.fullmatch(f"evaluate: [^\n]*{message}[^\n]*\n", errors), errors
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow  # six evaluations
+def test_shards_by_hand(
+    tmp_path: pathlib.Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The last makes the record; or a call without the flag; with diagnosis, images and report."""
+    monkeypatch.delenv(VARIABLE, raising=False)
+    more = ("--diagnose", "--format=md", f"--report={tmp_path / 'report.md'}")
+    images = f"--save_adversarial={tmp_path / 'images.npz'}"
+    line = (*EVALUATE, "--attacks=pgd2", *more, images)
+    assert run(*line, f"--output={tmp_path / 'one.json'}") == 0
+    whole = (tmp_path / "report.md").read_text()
+    (tmp_path / "report.md").unlink()
+    capsys.readouterr()
+    output = f"--output={tmp_path / 'two.json'}"
+    for shards, missing in (("3/3", "1/3, 2/3"), ("1/3", "2/3")):
+        assert run(*line, output, f"--shards={shards}") == 0
+        assert capsys.readouterr().out == (
+            f"shard {shards}: stored in {tmp_path / 'two.json.parts'}; the record needs {missing}\n"
+        )
+    require_one_line(
+        capsys, "evaluate", [*line[1:], output, "--shards=1/2"], "unfinished evaluation with other"
+    )
+    assert not (tmp_path / "report.md").exists()
+    assert run(*line, output, "--shards=2/3") == 0
+    assert without_time(tmp_path / "two.json") == without_time(tmp_path / "one.json")
+    report = (tmp_path / "report.md").read_text()
+    assert "--shards" not in report
+    date = re.compile(r"\d{4}-\d\d-\d\dT[\d:+]+")
+    assert date.sub("", report) == date.sub("", whole)
