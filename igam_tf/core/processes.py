@@ -62,11 +62,11 @@ class Workers:
           restart: the same for starts after the first.
           restarts: how often the workers start again.
         """
-        with _received_signals() as received:
+        with _signals() as signals:
             for attempt in range(restarts + 1):
-                codes = self._run_once(restart if attempt else command, received)
-                if received:
-                    return 128 + received[0]
+                codes = self._run_once(restart if attempt else command, signals)
+                if signals:
+                    return 128 + signals[0]
                 if codes[0] == 0:
                     return 0
                 if MISTAKE in codes or set(codes) == {1}:
@@ -77,7 +77,7 @@ class Workers:
         code = codes[_causes(codes)[0]] or 1
         return code if code > 0 else 128 - code
 
-    def _run_once(self, command: Sequence[str], received: Sequence[int]) -> list[int | None]:
+    def _run_once(self, command: Sequence[str], signals: Sequence[int]) -> list[int | None]:
         """The workers' exit codes when they ended by themselves; None for those ended here."""
         with contextlib.ExitStack() as stack:
             outputs = [stack.enter_context(tempfile.TemporaryFile()) for _ in self.environments[1:]]
@@ -86,11 +86,11 @@ class Workers:
                 for variables, output in zip(
                     _clusters(self.environments), [None, *outputs], strict=True
                 ):
-                    processes.append(_started(command, variables, output))
-                codes = _watched(processes, received)
+                    processes.append(_start(command, variables, output))
+                codes = _exit_codes(processes, signals)
             finally:
-                _end(processes, received[0] if received else signal.SIGTERM)
-            if not received:
+                _end(processes, signals[0] if signals else signal.SIGTERM)
+            if not signals:
                 self._report(codes, [[], *map(_last_lines, outputs)])
             return codes
 
@@ -169,7 +169,7 @@ def _clusters(environments: Sequence[Mapping[str, str]]) -> Iterator[dict[str, s
         yield {**variables, VARIABLE: json.dumps({"cluster": {"worker": addresses}, "task": task})}
 
 
-def _started(
+def _start(
     command: Sequence[str], variables: Mapping[str, str], output: BinaryIO | None
 ) -> Process:
     path = os.pathsep.join(filter(None, [_ROOT, os.environ.get("PYTHONPATH")]))
@@ -183,12 +183,12 @@ def _started(
     )
 
 
-def _watched(processes: Sequence[Process], received: Sequence[int]) -> list[int | None]:
+def _exit_codes(processes: Sequence[Process], signals: Sequence[int]) -> list[int | None]:
     """The exit codes at the chief's end, at a failure, or at a signal; None where it runs on."""
     deadline: float | None = None
     while True:
         codes = [process.poll() for process in processes]
-        if received or None not in codes or any(code is not None and code < 0 for code in codes):
+        if signals or None not in codes or any(code is not None and code < 0 for code in codes):
             return codes
         if deadline is None and (codes[0] is not None or any(codes)):
             deadline = time.monotonic() + OWN_END_SECONDS
@@ -213,16 +213,16 @@ def _end(processes: Sequence[Process], number: int) -> None:
 
 
 @contextlib.contextmanager
-def _received_signals() -> Iterator[list[int]]:
-    """The signals SIGINT and SIGTERM that this process receives in the context."""
-    received: list[int] = []
+def _signals() -> Iterator[list[int]]:
+    """The signals SIGINT and SIGTERM that arrive in the context."""
+    signals: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
-        received.append(number)
+        signals.append(number)
 
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield received
+        yield signals
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

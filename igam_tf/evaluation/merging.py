@@ -42,18 +42,18 @@ class ShardedEvaluation:
         if shards is None:
             return self._merged([self._share(index) for index in range(1, self.count + 1)])
         self._share(shards.index)
-        stored = f"shard {shards}: stored in {self.whole.ledger.directory}"
+        message = f"shard {shards}: stored in {self.whole.ledger.directory}"
         if not shards.merges:
-            raise UnfinishedShards(f"{stored}; shard 1/{self.count} makes the record")
+            raise UnfinishedShards(f"{message}; shard 1/{self.count} makes the record")
         if shards.concurrent:
             self._wait()
         if missing := self._missing():
-            raise UnfinishedShards(f"{stored}; the record needs {names_of(missing, self.count)}")
+            raise UnfinishedShards(f"{message}; the record needs {names_of(missing, self.count)}")
         try:
             keys = [self._key(index) for index in range(1, self.count + 1)]
             return self._merged([self.whole.ledger.read(key) for key in keys])
         except FileNotFoundError:  # two processes finished at once
-            raise UnfinishedShards(f"{stored}; another shard makes the record") from None
+            raise UnfinishedShards(f"{message}; another shard makes the record") from None
 
     def _key(self, index: int) -> str:
         return f"shard-{index}-of-{self.count}"
@@ -62,8 +62,8 @@ class ShardedEvaluation:
         return places_of(index, self.count, len(self.whole.places), self.whole.batch_size)
 
     def _missing(self) -> list[int]:
-        stored = self.whole.ledger.keys()
-        return [index for index in range(1, self.count + 1) if self._key(index) not in stored]
+        keys = self.whole.ledger.keys()
+        return [index for index in range(1, self.count + 1) if self._key(index) not in keys]
 
     def _wait(self) -> None:
         """Returns when every share is stored."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from igam_tf import attacks, data, pretrained
 from igam_tf.core.cluster import Cluster
 from igam_tf.core.errors import InputError
 from igam_tf.evaluation import EvalRecord, Shards, UnfinishedShards, evaluate, merging
@@ -70,6 +71,20 @@ def test_the_record_of_shards_is_that_of_one_process(tmp_path: pathlib.Path) -> 
         for name, x_adv in whole_images.items():
             np.testing.assert_allclose(images[name], x_adv, atol=1e-3)
         assert not parts.exists()
+
+
+@pytest.mark.slow  # a real network
+def test_no_verdict_of_a_chain_depends_on_which_survivors_share_a_batch() -> None:
+    """Which is why a share runs all stages of a chain without waiting for the other shares."""
+    subject = pretrained.load("igam")
+    split = data.load("shapes32", train_size=1, test_size=100).test
+    stages = tuple(attacks.resolve(name, "8/255") for name in ("apgd20-ce", "apgd5-t", "square100"))
+    settings = {"attacks": ("pgd20", attacks.Chain(label="chain", stages=stages))}
+    whole, *others = (
+        evaluate(subject, split, batch_size=size, **settings) for size in (100, 37, 9)
+    )
+    assert 0 < whole.count("chain").correct < whole.count("pgd20").correct < whole.count().correct
+    assert all(record.flags == whole.flags for record in others)
 
 
 @pytest.mark.slow
