@@ -53,7 +53,10 @@ class TrainingFlags(Settings):
 def train(flags: TrainingFlags, run: Run) -> None:
     """Trains in the directory that the flags name, and prints the path of the result."""
     from igam_tf.experiments import runs
+    from igam_tf.training import strategies
 
+    run = strategies.resolved(run)
     directory = flags.run_dir or runs.directory_of(run, flags.options)
     runs.train(run, directory, flags.options, flags.resume)
-    print(f"done: {directory / 'model.keras'}")
+    if strategies.is_chief(run):
+        print(f"done: {directory / 'model.keras'}")

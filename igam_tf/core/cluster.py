@@ -46,8 +46,8 @@ def cluster() -> Cluster | None:
       InputError: TF_CONFIG has another form than `chief` and `worker` tasks, or names a task that
         the cluster lacks.
     """
-    text = os.environ.get(VARIABLE, "")
-    if not text:
+    text = os.environ.get(VARIABLE)
+    if text is None:
         return None
     try:
         content = json.loads(text)

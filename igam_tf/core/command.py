@@ -3,7 +3,8 @@
 Each call parses its own `FlagValues`. absl's `app.run` would exit with 1 on a wrong flag and on
 --help, and its --help hides flags that are declared outside the main module.
 
-Exit codes: 0 done, 1 training diverged, 2 a mistake in the command, 130 interrupted.
+Exit codes: 0 done, 1 training diverged, 2 a mistake in the command, 75 another worker has ended,
+130 interrupted.
 """
 
 import os
@@ -16,7 +17,7 @@ from typing import Any, Generic, TypeVar
 
 from absl import flags
 
-from igam_tf.core.errors import DivergedError, InputError
+from igam_tf.core.errors import DivergedError, InputError, WorkerLostError
 from igam_tf.core.settings import Settings
 from igam_tf.core.settings.flags import build, define, flags_of
 
@@ -62,6 +63,8 @@ class Command(Generic[S]):
             return self._fail("interrupted", 130)
         except DivergedError as error:
             return self._fail(error, 1)
+        except WorkerLostError as error:
+            return self._fail(error, 75)
         return 0
 
     def help(self) -> str:

@@ -7,3 +7,7 @@ class InputError(ValueError):
 
 class DivergedError(RuntimeError):
     """The loss or a weight is not finite; the last finite state is on disk. Exit code 1."""
+
+
+class WorkerLostError(RuntimeError):
+    """Another worker of TF_CONFIG has ended; all must start again. Exit code 75."""

@@ -46,7 +46,7 @@ class TrainingSetup:
 def build(
     run: Run, dataset: Dataset, teacher: keras.Model | None, jit: bool = False
 ) -> TrainingSetup:
-    """The trainer of a run on its data.
+    """The trainer of a run on its data; called in the scope of the run's strategy.
 
     Args:
       teacher: the trained model that the run's configuration names; None for a `RobustRun`.
@@ -114,7 +114,7 @@ def _robust(run: RobustRun, dataset: Dataset, jit: bool) -> TrainingSetup:
     trainer = training.AdversarialTrainer(
         model, **{**values_of(adversary), **amounts}, **values_of(run, PlainSettings)
     )
-    trainer.compile(optimizer(run.schedule), jit_compile=jit)
+    trainer.compile(optimizer(run.schedule), jit_compile=jit, sync_batchnorm=run.sync_batchnorm)
     return TrainingSetup(
         trainer, {"model": model}, {"optimizer": trainer.optimizer, "iteration": trainer.iteration}
     )
@@ -129,7 +129,7 @@ def _finetune(run: FinetuneRun, dataset: Dataset, teacher: keras.Model, jit: boo
     trainer = finetune_trainer(
         teacher, dataset.num_classes, adapter, dataset.image_shape, dataset.bounds, **settings
     )
-    trainer.compile(optimizer(run.schedule), jit_compile=jit)
+    trainer.compile(optimizer(run.schedule), jit_compile=jit, sync_batchnorm=run.sync_batchnorm)
     return TrainingSetup(
         trainer,
         {"model": trainer.model},
@@ -153,7 +153,12 @@ def _student(run: StudentRun, dataset: Dataset, teacher: keras.Model, jit: bool)
     rates = trainer.discriminator_schedule(
         list(run.schedule.learning_rates), list(run.schedule.boundaries)
     )
-    trainer.compile(optimizer(run.schedule), optimizer(run.schedule, rates), jit_compile=jit)
+    trainer.compile(
+        optimizer(run.schedule),
+        optimizer(run.schedule, rates),
+        jit_compile=jit,
+        sync_batchnorm=run.sync_batchnorm,
+    )
     return TrainingSetup(
         trainer,
         {"model": student, "discriminator": discriminator},

@@ -15,6 +15,7 @@ from igam_tf.core.settings.choices import (
     PRECISIONS,
 )
 from igam_tf.core.settings.datasets import DatasetName, SourceSettings
+from igam_tf.core.settings.devices import DistributionSettings
 from igam_tf.core.settings.training import Adversary as Adversary
 from igam_tf.core.settings.training import (
     FinalWeights,
@@ -126,7 +127,7 @@ class Weights(Settings):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RunSettings(Settings):
+class RunSettings(DistributionSettings):
     """The settings of every run."""
 
     seed: Annotated[int, Setting("Seed of initial weights, data order and random starts.")] = 0

@@ -6,13 +6,11 @@
 `model.keras` is written last and at once: the run is finished where it exists.
 """
 
-import functools
+import dataclasses
 import importlib.util
 import json
 import pathlib
 import shutil
-import sys
-from typing import Any
 
 import keras
 import numpy as np
@@ -20,22 +18,25 @@ import numpy as np
 from igam_tf import data
 from igam_tf.core import files, runtime, settings
 from igam_tf.core.errors import InputError
-from igam_tf.core.progress_bar import ProgressDisplay
 from igam_tf.core.settings import values_of
 from igam_tf.core.settings.choices import NETWORKS
 from igam_tf.core.settings.datasets import SourceSettings
-from igam_tf.experiments import build, trained
-from igam_tf.experiments.configs import VERBS, Data, RobustRun, Run, StudentRun, Weights, verb_of
-from igam_tf.experiments.options import Options
-from igam_tf.training.callbacks import (
-    RunProgress,
-    TrainingMonitor,
-    TrainingRecord,
-    TrainingState,
-    read_history,
+from igam_tf.core.settings.devices import DistributionSettings
+from igam_tf.experiments import build, fitting, trained, workers
+from igam_tf.experiments.configs import (
+    VERBS,
+    Data,
+    FinetuneRun,
+    RobustRun,
+    Run,
+    StudentRun,
+    Weights,
+    verb_of,
 )
+from igam_tf.experiments.options import Options
+from igam_tf.training import strategies
+from igam_tf.training.callbacks import TrainingState
 from igam_tf.training.derivatives import check_derivatives
-from igam_tf.training.matching_monitor import MatchingMonitor
 
 
 def directory_of(run: Run, options: Options) -> pathlib.Path:
@@ -54,6 +55,7 @@ def is_finished(directory: pathlib.Path) -> bool:
 
 def ensure(run: Run, options: Options) -> pathlib.Path:
     """The directory of the finished run, trained or resumed if need be, after its teacher."""
+    run = strategies.resolved(run)
     directory = directory_of(run, options)
     if not is_finished(directory):
         train(run, directory, options, resume=True)
@@ -61,45 +63,79 @@ def ensure(run: Run, options: Options) -> pathlib.Path:
 
 
 def train(run: Run, directory: pathlib.Path, options: Options, resume: bool = False) -> None:
-    """Trains a run in `directory`.
+    """Trains a run in `directory`, on the devices of its strategy.
+
+    Under `multi_worker` every worker calls this, and all see the directory. The chief alone writes
+    to it. `resume` then also takes a finished run, for all workers start again where one has ended.
 
     Raises:
       InputError: the directory holds another run, a finished one, or an interrupted one and
-        `resume` is False.
+        `resume` is False; devices that the run does not fit.
       DivergedError: the loss is no longer finite; the last good state stays, for `resume`.
+      WorkerLostError: another worker has ended.
     """
     if options.tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise InputError(
             "tensorboard: its package is not installed (pip install 'igam_tf[tensorboard]')"
         )
+    run = strategies.resolved(run)
+    workers.require_support(run, options)
+    if resume and run.strategy == "multi_worker" and is_finished(directory):
+        _require_same(run, directory)
+        return
     is_new = not _is_interrupted(run, directory, resume)
-    teacher = None if isinstance(run, RobustRun) else _teacher(run.teacher, options)
-    dataset = data.load(
-        run.data.dataset,
-        options.data_dir,
-        run.data.train_size,
-        1,
-        run.data.seed,
-        **values_of(run.data, SourceSettings),
-        validation=run.data.validation or None,
-        memory_limit=options.memory_limit,
-    )
-    steps_per_pass = data.steps_per_pass(dataset.train, run.schedule.batch_size)
+    source = None if isinstance(run, RobustRun) else _teacher(run, options)
+    with workers.joined(run, directory, options) as (place, options):
+        with strategies.scope(strategies.strategy_of(run)):
+            teacher = None if source is None else trained.load_model(source.path, source.kind)
+        dataset = data.load(
+            run.data.dataset,
+            options.data_dir,
+            run.data.train_size,
+            1,
+            run.data.seed,
+            **values_of(run.data, SourceSettings),
+            validation=run.data.validation or None,
+            memory_limit=options.memory_limit,
+        )
+        setup = _setup(run, options, dataset, teacher, is_new)
+        if is_new:
+            _write_configuration(run, place, dataset)
+        # The teacher is no part of the state: it is loaded anew and never written to.
+        state = TrainingState(place / "state", **setup.products, **setup.progress)
+        workers.require_one_state(run, directory, state.restore(directory / "state"))
+        fitting.fit(run, place, options, dataset, setup, state)
+        _save(place, options, setup)
+
+
+def _setup(
+    run: Run, options: Options, dataset: data.Dataset, teacher: keras.Model | None, is_new: bool
+) -> build.TrainingSetup:
+    """The run's trainer; logs a check of the derivatives of a user's network once."""
+    data.steps_per_pass(dataset.train, run.schedule.batch_size)
     runtime.set_seed(run.seed, options.deterministic)
-    setup = build.build(run, dataset, teacher, options.jit)
+    with strategies.scope(strategies.strategy_of(run)):
+        setup = build.build(run, dataset, teacher, options.jit)
     if is_new and isinstance(run, StudentRun) and run.network.kind not in NETWORKS:
         images, labels = dataset.train.select(np.arange(min(4, len(dataset.train))))
         check = check_derivatives(setup.products["model"], images, labels, run.seed)
         options.log(f"{run.network.kind}: {check.status}: {check.text}")
-    if is_new:
-        directory.mkdir(parents=True, exist_ok=True)
-        environment = runtime.environment()
-        if dataset.class_names:
-            environment["class_names"] = list(dataset.class_names)
-        text = json.dumps(environment, indent=1)
-        files.write_text(directory / "environment.json", text + "\n")
-        files.write_text(directory / "config.json", settings.to_json(run) + "\n")
-    _fit(run, directory, options, dataset, setup, min(run.schedule.steps, steps_per_pass))
+    return setup
+
+
+def _write_configuration(run: Run, directory: pathlib.Path, dataset: data.Dataset) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    environment = runtime.environment()
+    if dataset.class_names:
+        environment["class_names"] = list(dataset.class_names)
+    if distribution := strategies.record(run):
+        environment["distribution"] = distribution
+    files.write_text(directory / "environment.json", json.dumps(environment, indent=1) + "\n")
+    files.write_text(directory / "config.json", settings.to_json(run) + "\n")
+
+
+def _save(directory: pathlib.Path, options: Options, setup: build.TrainingSetup) -> None:
+    """Saves the models of a run that is trained to its end."""
     if setup.best_weights is not None:
         setup.best_weights.restore()
         options.log(
@@ -110,68 +146,6 @@ def train(run: Run, directory: pathlib.Path, options: Options, resume: bool = Fa
         with files.replacing(directory / f"{name}.keras") as file:
             model.save(file)
     shutil.rmtree(directory / "state")
-
-
-def _fit(
-    run: Run,
-    directory: pathlib.Path,
-    options: Options,
-    dataset: data.Dataset,
-    setup: build.TrainingSetup,
-    epoch_steps: int,
-) -> None:
-    """Trains from the last saved state to the end: whole epochs, then the remaining steps."""
-    # The teacher is no part of the state: it is loaded anew and never written to.
-    state = TrainingState(directory / "state", **setup.products, **setup.progress)
-    epoch, total = state.restore(), run.schedule.steps
-    iteration = min(epoch * epoch_steps, total)
-    options.log(
-        f"{directory.name}: {verb_of(run)} on {run.data.dataset}, {total} iterations"
-        + (f", resumed at {iteration}" if epoch else "")
-    )
-    history = directory / "history.csv"
-    callbacks: list[Any] = [
-        TrainingMonitor(state, setup.trainer.trainable_weights),
-        *setup.callbacks,
-        TrainingRecord(state, history),
-    ]
-    display = ProgressDisplay(sys.stdout)
-    if isinstance(run, StudentRun):
-        log = functools.partial(display.log, options.log)
-        callbacks.insert(0, MatchingMonitor(log, read_history(history, epoch)))
-    if options.tensorboard:
-        callbacks.append(
-            keras.callbacks.TensorBoard(str(directory / "tensorboard"), write_graph=False)
-        )
-    whole, rest = divmod(total, epoch_steps)
-    parts = ((epoch, whole, epoch_steps), (max(epoch, whole), whole + 1, rest))
-    with display.bar(directory.name, total, iteration, unit="iterations", last_line=True) as bar:
-        for first, last, steps in parts:
-            if first < last and steps:
-                stream = _stream(run, dataset, first * epoch_steps)
-                with runtime.repeatable_graphs():
-                    setup.trainer.fit(
-                        stream,
-                        initial_epoch=first,
-                        epochs=last,
-                        steps_per_epoch=steps,
-                        callbacks=[*callbacks, RunProgress(bar)],
-                        shuffle=False,
-                        verbose=0,
-                    )
-
-
-def _stream(run: Run, dataset: data.Dataset, start: int) -> Any:
-    """The run's training batches from iteration `start` on."""
-    return data.training_batches(
-        dataset.train,
-        run.schedule.batch_size,
-        run.seed,
-        dataset.bounds,
-        start=start,
-        augmented=run.data.augmented,
-        pixel_noise=run.data.pixel_noise,
-    )
 
 
 def read_config(directory: pathlib.Path) -> Run:
@@ -207,11 +181,7 @@ def _is_interrupted(run: Run, directory: pathlib.Path, resume: bool) -> bool:
         if names <= {"environment.json"}:  # killed before it began
             return False
         raise InputError(f"run_dir: {directory} is not empty and holds no run; choose another")
-    if settings.digest(read_config(directory)) != settings.digest(run):
-        raise InputError(
-            f"run_dir: {directory} holds a run of another configuration (config.json); "
-            "choose another"
-        )
+    _require_same(run, directory)
     if is_finished(directory):
         raise InputError(
             f"run_dir: {directory} holds this run, finished: {directory / 'model.keras'}"
@@ -223,9 +193,38 @@ def _is_interrupted(run: Run, directory: pathlib.Path, resume: bool) -> bool:
     return True
 
 
-def _teacher(teacher: Run | Weights, options: Options) -> keras.Model:
-    if not isinstance(teacher, Weights):
-        return trained.load_model(ensure(teacher, options))
-    if trained.weights(teacher.path, teacher.kind).sha256 != teacher.sha256:
-        raise InputError(f"teacher: {teacher.path} has changed since this run was configured")
-    return trained.load_model(teacher.path, teacher.kind)
+def _require_same(run: Run, directory: pathlib.Path) -> None:
+    """Raises an InputError unless the directory holds this run, on the same devices."""
+    other = read_config(directory)
+    if settings.digest(other) == settings.digest(run):
+        return
+    if type(other) is type(run):
+        moved = dataclasses.replace(other, **values_of(run, DistributionSettings))
+        if settings.digest(moved) == settings.digest(run):
+            raise InputError(
+                f"run_dir: {directory} holds this run on {strategies.describe(other)}, got "
+                f"{strategies.describe(run)}; choose another"
+            )
+    raise InputError(
+        f"run_dir: {directory} holds a run of another configuration (config.json); choose another"
+    )
+
+
+def _teacher(run: StudentRun | FinetuneRun, options: Options) -> Weights:
+    """The run's trained teacher; one that is a run itself is trained first.
+
+    Raises:
+      InputError: the teacher's file has changed; under `multi_worker`, a run to be trained first.
+    """
+    teacher = run.teacher
+    if isinstance(teacher, Weights):
+        if trained.weights(teacher.path, teacher.kind).sha256 != teacher.sha256:
+            raise InputError(f"teacher: {teacher.path} has changed since this run was configured")
+        return teacher
+    teacher = strategies.resolved(teacher)
+    if run.strategy == "multi_worker" and not is_finished(directory_of(teacher, options)):
+        raise InputError(
+            f"teacher: multi_worker expects a trained one, {directory_of(teacher, options)} is not "
+            "finished"
+        )
+    return Weights("", str(ensure(teacher, options)))

@@ -15,19 +15,26 @@ from igam_tf.core.progress_bar import ProgressBar
 
 
 class TrainingState:
-    """A trainer's weights, optimisers, iteration and epoch on disk; a save replaces all of them."""
+    """A trainer's weights, optimisers, iteration and epoch on disk; a save replaces all of them.
+
+    Args:
+      directory: where states are saved.
+    """
 
     def __init__(self, directory: pathlib.Path, **tracked: Any) -> None:
         self.epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
         checkpoint = tf.train.Checkpoint(epoch=self.epoch, **tracked)
         self._manager = tf.train.CheckpointManager(checkpoint, str(directory), max_to_keep=1)
 
-    def restore(self) -> int:
-        """Loads the saved state, if there is one; returns the number of epochs trained so far."""
-        if self._manager.latest_checkpoint:
-            self._manager.checkpoint.restore(
-                self._manager.latest_checkpoint
-            ).assert_existing_objects_matched()
+    def restore(self, directory: pathlib.Path | None = None) -> int:
+        """Loads the saved state, if there is one; returns the number of epochs trained so far.
+
+        Args:
+          directory: of the state, where that is not the one of later states.
+        """
+        latest = tf.train.latest_checkpoint(str(directory or self._manager.directory))
+        if latest:
+            self._manager.checkpoint.restore(latest).assert_existing_objects_matched()
         return int(self.epoch.numpy())
 
     def save(self, epoch: int) -> None:

@@ -26,6 +26,7 @@ from igam_tf.adapters import Pad
 from igam_tf.core.errors import InputError
 from igam_tf.core.structure import walk
 from igam_tf.layers import stock_batchnorms
+from igam_tf.training.strategies import agree
 
 StepFn = Callable[[Any], dict[str, tf.Tensor]]
 
@@ -51,10 +52,13 @@ class ReplicatedStep:
         self, strategy: tf.distribute.Strategy, step: StepFn, batches: int, eager: bool, equal: bool
     ) -> None:
         self._strategy, self._batches, self._equal = strategy, batches, equal
+        self._worker_size: int | None = None  # of this worker's part, where there are several
         self._step = step if eager else tf.function(step, autograph=False, reduce_retracing=True)
 
     def __call__(self, iterator: Iterator[Any]) -> dict[str, tf.Tensor]:
         is_divided = isinstance(iterator, (tf.distribute.DistributedIterator, DividedBatches))
+        if isinstance(iterator, DividedBatches):  # the first ones of a `fit`
+            self._worker_size = None
         results = None
         for batch in itertools.islice(iterator, self._batches):
             results = self._step(self._in_parts(batch, is_divided))
@@ -68,12 +72,27 @@ class ReplicatedStep:
         sizes = [len(part) for part in self._strategy.experimental_local_results(values[0])]
         replicas = self._strategy.num_replicas_in_sync
         is_equal = len(set(sizes)) == 1 if is_divided else sizes[0] % replicas == 0
+        if self._equal and is_divided and self._is_multi_worker:
+            self._require_one_size(sum(sizes))
         if self._equal and not is_equal:
             raise InputError(
                 f"batch: {replicas} replicas do not divide a batch of {sum(sizes)} images into "
                 "equal parts"
             )
         return tuple(values if is_divided else map(self._split, values))
+
+    @property
+    def _is_multi_worker(self) -> bool:
+        return isinstance(self._strategy, tf.distribute.MultiWorkerMirroredStrategy)
+
+    def _require_one_size(self, size: int) -> None:
+        """Checks this worker's part of a batch: workers compare the sizes of the first one only."""
+        is_first, self._worker_size = self._worker_size is None, self._worker_size or size
+        if (is_first and not agree(self._strategy, size)) or size != self._worker_size:
+            raise InputError(
+                f"batch: this worker has {size} images, and other workers or batches another "
+                "number; several workers train on batches of one size, which they divide"
+            )
 
     def _split(self, value: Any) -> Any:
         """The contiguous parts of a whole batch; their sizes differ by one image at most."""

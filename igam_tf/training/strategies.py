@@ -127,19 +127,51 @@ def _without_warnings() -> Iterator[None]:
         logger.setLevel(before)
 
 
-def is_chief(strategy: tf.distribute.Strategy | None) -> bool:
+def scope(strategy: tf.distribute.Strategy | None) -> contextlib.AbstractContextManager[Any]:
+    """The strategy's scope, in which models, optimisers and trainers are built."""
+    return contextlib.nullcontext() if strategy is None else strategy.scope()
+
+
+def is_chief(settings: DistributionSettings) -> bool:
     """Whether this process writes results: the first worker, or the only process."""
-    return strategy is None or bool(strategy.extended.should_checkpoint)
+    workers = cluster() if settings.strategy == "multi_worker" else None
+    return workers is None or workers.is_chief
+
+
+def record(settings: DistributionSettings) -> dict[str, Any]:
+    """Resolved settings in words, for the record beside a result; empty for one device."""
+    if settings.strategy == "none":
+        return {}
+    workers = cluster() if settings.strategy == "multi_worker" else None
+    return {
+        "strategy": settings.strategy,
+        "replicas": settings.replicas,
+        "workers": 1 if workers is None else len(workers.workers),
+        "batch_norm": "synchronised" if settings.sync_batchnorm else "per replica",
+    }
+
+
+def describe(settings: DistributionSettings) -> str:
+    """Resolved settings in a phrase."""
+    if settings.strategy == "none":
+        return "one device"
+    return (
+        f"{settings.replicas} replicas of {settings.strategy} with BatchNorm "
+        f"{record(settings)['batch_norm']}"
+    )
 
 
 def agree(strategy: tf.distribute.Strategy | None, number: int) -> bool:
     """Whether all workers call this with the same number of at least 0; waits for all of them."""
-    if strategy is None:
-        return True
+    return strategy is None or same_everywhere(strategy, lambda: tf.constant(number, tf.float64))
+
+
+def same_everywhere(strategy: tf.distribute.Strategy, number: Callable[[], tf.Tensor]) -> bool:
+    """Whether a function gives the same number, float64 and at least 0, on every replica."""
 
     @tf.function(autograph=False)
     def sums() -> tf.Tensor:
-        values = strategy.run(lambda: tf.constant([number, number**2], tf.int64))
+        values = strategy.run(lambda: tf.stack([number(), number() ** 2]))
         return strategy.reduce("SUM", values, axis=None)
 
     total, squares = sums().numpy().tolist()

@@ -35,6 +35,11 @@ ba4e8d5bb9 train_student --teacher=x --lambda_adv=2 --lambda_diff=3.5 --disc_eve
   --adapter=mean --steps_before_matching=7
 31f07b43cb train_student --teacher=x --diff_reduction=mean --adversarial_reduction=sum
   --discriminator_update=same_gradients --teacher_statistics=moving --width=4 --weight_decay=1e-3
+f171ee91c2 train_robust --strategy=none
+7b175461fe train_robust --strategy=mirrored
+7b175461fe train_robust --strategy=mirrored --replicas=2
+24babd1064 train_student --teacher=x --strategy=mirrored --sync_batchnorm
+7b403fb41f finetune_teacher --teacher=x --strategy=mirrored
 """
 # A line that is indented continues the one above.
 LINES = [

@@ -20,6 +20,7 @@ from igam_tf.cli import finetune_teacher, reference, train_robust, train_student
 from igam_tf.core import settings
 from igam_tf.core.errors import InputError
 from igam_tf.core.settings import Setting, Settings, constructor, fields_of
+from igam_tf.core.settings.devices import DistributionSettings
 from igam_tf.core.settings.flags import flags_of
 from igam_tf.core.settings.training import (
     AdversarialSettings,
@@ -79,9 +80,9 @@ def test_an_unknown_keyword_is_named(settings: dict[str, Any]) -> None:
 
 RUNS = {train_robust: RobustRun, finetune_teacher: FinetuneRun, train_student: StudentRun}
 PARTS = {
-    StudentRun: (IgamSettings, Protocol, FinalWeights),
-    FinetuneRun: (FinetuneSettings,),
-    RobustRun: (PlainSettings, Adversary, FinalWeights),
+    StudentRun: (IgamSettings, Protocol, FinalWeights, DistributionSettings),
+    FinetuneRun: (FinetuneSettings, DistributionSettings),
+    RobustRun: (PlainSettings, Adversary, FinalWeights, DistributionSettings),
 }
 
 
