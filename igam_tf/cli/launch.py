@@ -70,7 +70,7 @@ def _launch(flags: LaunchFlags, line: Sequence[str]) -> int:
     command: Command[Any] = importlib.import_module(f"igam_tf.cli.{verb}").COMMAND
     if (code := command.run(verb_flags.append, line[1:])) or not verb_flags:
         return code
-    if verb in TRAINING and getattr(verb_flags[0].run, "strategy", "none") != "multi_worker":
+    if verb in TRAINING and verb_flags[0].run.strategy != "multi_worker":
         raise InputError(
             f"{verb} needs --strategy=multi_worker, so that its workers train one model"
         )

@@ -20,6 +20,11 @@ STUDENT_FLAGS = [
     *("--lambda_adv=0.5", "--lambda_diff=100", "--diff_reduction=mean", "--gradient_crop=28"),
     *("--disc_every=2", "--disc_layers=2", "--disc_channels=2"),
 ]
+VERBS = {
+    "train_robust": TEACHER_FLAGS,
+    "finetune_teacher": FINETUNE_FLAGS,
+    "train_student": STUDENT_FLAGS,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +34,10 @@ class Pipeline:
     teacher: pathlib.Path
     finetuned: pathlib.Path
     student: pathlib.Path
+
+    def flags_of(self, verb: str) -> list[str]:
+        """A verb's flags, with the teacher that it needs."""
+        return [*VERBS[verb], *([] if verb == "train_robust" else [f"--teacher={self.teacher}"])]
 
 
 def train(where: pathlib.Path) -> Pipeline:

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,7 +16,10 @@ from igam_tf import pretrained
 from igam_tf.core import processes
 from igam_tf.core.cluster import VARIABLE
 
-from .verbs import ROOT, require_one_line, run
+from .. import tiny
+from ..experiments import small
+from .pipeline import VERBS, Pipeline
+from .verbs import ROOT, require_one_line, run, wait_for
 
 EVALUATE = ("evaluate", str(pretrained.path("igam")), "--num_examples=70", "--batch_size=10")
 FLAGS = ("--attacks=pgd3,apgd2-ce,square20", "--statistics=moving,batch")
@@ -30,6 +32,21 @@ def test_a_mistake_in_the_verbs_flags_is_seen_before_a_worker_starts(
     monkeypatch.setattr(processes.subprocess, "Popen", None)
     assert run("launch", "--workers=2", "--", *EVALUATE, flag) == 2
     assert re.fullmatch(r"evaluate: [^\n]*size[^\n]*\n", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("flags", [[], ["--strategy=mirrored", "--replicas=2"]])
+@pytest.mark.parametrize("verb", VERBS)
+def test_workers_that_would_each_train_the_whole_run_are_refused(
+    verb: str,
+    flags: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(processes.subprocess, "Popen", None)
+    of_teacher = [] if verb == "train_robust" else ["--teacher=teacher"]
+    arguments = ["--workers=2", "--", verb.replace("_", "-"), *of_teacher, *flags]
+    message = f"{verb} needs --strategy=multi_worker, so that its workers train one model"
+    assert require_one_line(capsys, "launch", arguments, message) == ""
 
 
 def test_help_behind_the_dashes_is_the_verbs(capsys: pytest.CaptureFixture[str]) -> None:
@@ -49,7 +66,9 @@ def test_what_the_workers_run(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(processes.Workers, "run", record)
     assert run("launch", "--workers=3", "--restarts=5", "--", *EVALUATE) == 7
-    assert calls == [(3, [*EVALUATE], [*EVALUATE], 5)]
+    train = ("train_robust", "--strategy=multi_worker")
+    assert run("launch", "--workers=2", "--", *train) == 7
+    assert calls == [(3, [*EVALUATE], [*EVALUATE], 5), (2, [*train], [*train, "--resume"], 3)]
 
 
 @pytest.fixture
@@ -92,15 +111,6 @@ def workers_of(launcher: subprocess.Popen[str]) -> list[int]:
     return [tasks[index] for index in sorted(tasks)]
 
 
-def wait_for(condition: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        if result := condition():
-            return result
-        time.sleep(0.02)
-    raise AssertionError("it did not happen within two minutes")
-
-
 def without_time(record: pathlib.Path) -> str:
     """A record's text without time and revision: a file may be saved while the test runs."""
     return re.sub(r'"(time|revision)": ".*?"', "", record.read_text())
@@ -126,6 +136,62 @@ def test_a_worker_is_killed_and_the_record_is_that_of_one_process(
     assert run(*EVALUATE, *FLAGS, f"--output={one}") == 0
     assert without_time(two) == without_time(one)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one.json", "two.json"]
+
+
+EXTRA_FLAGS = {
+    "train_robust": [
+        *("--steps=20", "--boundaries=11", "--ema=0.9", "--best_weights", "--validation=0.25"),
+        *("--validation_attack=pgd2", "--validation_examples=5"),
+    ],
+    "finetune_teacher": ["--steps=50"],
+    # The discriminator has BatchNorm. A student like its teacher is traced in a few seconds.
+    "train_student": [
+        *("--steps=30", "--steps_before_matching=10", "--sync_batchnorm"),
+        *("--dataset=shapes28", "--network=mnist_cnn", "--channels=2,3", "--hidden=8"),
+    ],
+}
+
+
+@pytest.mark.slow  # two workers, one of which is killed, then two again
+@pytest.mark.parametrize(("verb", "victim"), [*((verb, 1) for verb in VERBS), ("train_robust", 0)])
+def test_a_worker_is_killed_and_the_run_is_that_of_two_replicas_in_one_process(
+    verb: str,
+    victim: int,
+    pipeline: Pipeline,
+    tmp_path: pathlib.Path,
+    start: Callable[..., subprocess.Popen[str]],
+) -> None:
+    flags, directory = [*pipeline.flags_of(verb), *EXTRA_FLAGS[verb]], tmp_path / "workers"
+    line = (verb, *flags, "--strategy=multi_worker", f"--run_dir={directory}")
+    launcher = start("--workers=2", "--", *line)
+    wait_for((directory / "state/checkpoint").exists)
+    assert not (directory / "model.keras").exists()
+    os.kill(workers_of(launcher)[victim], signal.SIGKILL)
+    mirrored = [*flags, "--strategy=mirrored", "--replicas=2", f"--run_dir={tmp_path / 'whole'}"]
+    subprocess.run(
+        [sys.executable, str(ROOT / "bin" / verb), *mirrored],
+        env={**os.environ, "TF_NUM_INTRAOP_THREADS": "1"},  # workers have one, which fixes rounding
+        capture_output=True,
+        check=True,
+    )
+    text, errors = launcher.communicate()
+    assert launcher.returncode == 0, errors
+    assert f"launch: worker {victim + 1} of 2 was killed by SIGKILL\n" in errors
+    assert errors.endswith("launch: all workers start again (restart 1 of 3)\n")
+    assert text.count(", resumed at ") == 1
+    assert text.splitlines()[-1] == f"done: {directory / 'model.keras'}"
+    for file in (tmp_path / "whole").glob("*.keras"):
+        assert tiny.equal(small.values(directory / file.name), small.values(file))
+    history = (directory / "history.csv").read_bytes()
+    assert history == (tmp_path / "whole/history.csv").read_bytes()
+    assert not (directory / "state").exists()
+    environment = json.loads((directory / "environment.json").read_text())
+    assert environment["distribution"] == {
+        "strategy": "multi_worker",
+        "replicas": 2,
+        "workers": 2,
+        "batch_norm": "synchronised" if "--sync_batchnorm" in flags else "per replica",
+    }
 
 
 @pytest.mark.slow  # processes

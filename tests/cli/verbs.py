@@ -1,9 +1,12 @@
-"""Runs commands in this process, and checks their mistakes."""
+"""Runs commands in this process, checks their mistakes, and waits for those of processes."""
 
 import importlib
 import pathlib
 import re
+import time
+from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -33,3 +36,12 @@ def require_one_line(
     text, errors = capsys.readouterr()
     assert re.fullmatch(f"{verb}: [^\n]*{message}[^\n]*\n", errors), errors
     return text
+
+
+def wait_for(condition: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + 240
+    while time.monotonic() < deadline:
+        if result := condition():
+            return result
+        time.sleep(0.02)
+    raise AssertionError("it did not happen within four minutes")
