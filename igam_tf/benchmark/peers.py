@@ -26,7 +26,7 @@ class Unusable(Exception):
 def art(task: Task) -> Attack:
     """ART: `generate` batches the images itself, and classifies clean and adversarial ones."""
     evasion = _module("art.attacks.evasion", "art")
-    classifier, one_hot = _art_classifier(task, task.model), _one_hot(task)
+    classifier, one_hot = _art_classifier(task, task.model), _one_hot(task.labels)
 
     def attack(steps: int) -> np.ndarray:
         return evasion.ProjectedGradientDescentTensorFlowV2(
@@ -43,17 +43,30 @@ def art(task: Task) -> Attack:
     return attack
 
 
-def art_autoattack(task: Task, model: Any) -> Callable[[], np.ndarray]:
-    """ART's AutoAttack with its own attacks. `model` classifies as the task's does."""
+ART_STAGES = ("art-apgd-ce", "art-apgd-dlr", "art-deepfool", "art-square")
+ArtStage = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def art_autoattack(task: Task, model: Any) -> dict[str, ArtStage]:
+    """The attacks of ART's AutoAttack, in its order. `model` classifies as the task's does.
+
+    Each takes images and labels, and returns adversarial images.
+    """
     evasion = _module("art.attacks.evasion", "art")
-    attack = evasion.AutoAttack(
-        _art_classifier(task, model),
-        norm=np.inf,
-        eps=task.epsilon,
-        eps_step=task.step_size,
-        batch_size=task.batch_size,
-    )
-    return lambda: np.asarray(attack.generate(task.images, _one_hot(task)))
+    classifier = _art_classifier(task, model)
+    settings = {
+        "norm": np.inf,
+        "eps": task.epsilon,
+        "eps_step": task.step_size,
+        "batch_size": task.batch_size,
+    }
+
+    def stage(attack: Any) -> ArtStage:
+        alone = evasion.AutoAttack(classifier, **settings, attacks=[attack])
+        return lambda images, labels: np.asarray(alone.generate(images, _one_hot(labels)))
+
+    attacks = evasion.AutoAttack(classifier, **settings).attacks
+    return {name: stage(attack) for name, attack in zip(ART_STAGES, attacks, strict=True)}
 
 
 def _art_classifier(task: Task, model: Any) -> Any:
@@ -67,8 +80,8 @@ def _art_classifier(task: Task, model: Any) -> Any:
     )
 
 
-def _one_hot(task: Task) -> np.ndarray:
-    return np.eye(CLASSES, dtype=np.float32)[task.labels]
+def _one_hot(labels: np.ndarray) -> np.ndarray:
+    return np.eye(CLASSES, dtype=np.float32)[labels]
 
 
 def cleverhans(task: Task) -> Attack:

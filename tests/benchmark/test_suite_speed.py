@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from igam_tf import gradients
 from igam_tf.attacks import APGD, FAB, Chain, Square
-from igam_tf.benchmark import suite_speed
+from igam_tf.benchmark import peers, suite_speed
 from igam_tf.benchmark.passes import CountingModel, seconds_alone
 from igam_tf.benchmark.task import Task, packaged_task
 
@@ -75,6 +76,39 @@ def test_a_suites_counts(task: Task) -> None:
     json.dumps(measured.record())
     if importlib.util.find_spec("art") is None:
         assert "art: not measured: not installed" in table
+
+
+def test_arts_attacks_run_on_the_survivors(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    fooled = int(np.sum(task.labels == task.labels[0]))
+    pool = np.random.default_rng(1).uniform(0, 255, (300, *task.images.shape[1:]))
+    pool = np.concatenate([pool, pool // 128 * 255]).astype(np.float32)
+    other = pool[task.model(pool, training=False).numpy().argmax(1) != task.labels[0]][0]
+
+    def attacks(task: Task, model: CountingModel) -> dict[str, peers.ArtStage]:
+        """Two attacks of three gradients. The first fools the images of the first one's class."""
+
+        def gradients_alone(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+            for _ in range(3):
+                gradients.input_gradient(model, tf.constant(images), tf.constant(labels), "xent")
+            return images
+
+        def one_class(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+            is_first = (labels == task.labels[0])[:, None, None, None]
+            return np.where(is_first, other, gradients_alone(images, labels))
+
+        return {"art-apgd-ce": one_class, "art-apgd-dlr": gradients_alone}
+
+    monkeypatch.setattr(peers, "art_autoattack", attacks)
+    suite = Chain(label="one", stages=(APGD(steps=2, epsilon=0.1),))
+    measured = suite_speed.measure(task, suite)
+    left = SIZE - fooled
+    assert [stage.images for stage in measured.art] == [SIZE, left][: len(measured.art)]
+    assert measured.art[0].survivors == left
+    assert [stage.gradients for stage in measured.art] == [3 * SIZE, 3 * left][: len(measured.art)]
+    ours = dataclasses.replace(measured.stages[0], name="apgd-ce", gradients=10, seconds=1.0)
+    art = dataclasses.replace(measured.art[0], gradients=5, seconds=1.5)
+    table = suite_speed.table(dataclasses.replace(measured, stages=(ours,), art=(art,)))
+    assert "art-apgd-ce: 3.0 times the ms by gradient of apgd-ce" in table
 
 
 @pytest.mark.slow
