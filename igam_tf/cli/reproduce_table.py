@@ -95,6 +95,10 @@ class ReproduceTableFlags(Settings):
         bool,
         Setting("Only print the cost (images, gradients, hours) of every step, and the data."),
     ] = False
+    devices: Annotated[
+        tuple[int, ...],
+        Setting("With --dry_run, predict the time of an epoch on so many devices.", at_least=1),
+    ] = ()
     precision: Annotated[str, Setting("Precision of the trained networks.", choices=PRECISIONS)] = (
         "float32"
     )
@@ -122,6 +126,8 @@ def _run(flags: ReproduceTableFlags) -> None:
         return
     name, seeds = flags.table or "1", (0,) if flags.seed is None else flags.seed
     tables.require_name(name)
+    if flags.devices and not flags.dry_run:
+        raise InputError("devices: needs --dry_run, which predicts times")
     others = ", ".join(preset for preset in PRESETS if preset != flags.preset)
     print(f"Table {name}, preset {flags.preset} (others: {others}; --preset)", flush=True)
     _require_seeds(seeds)
@@ -222,6 +228,11 @@ def _plan(
             text = plans.list_text(table, steps)
         else:
             text = plans.plan_text(table, steps, seconds_per_pass)
+            if flags.devices:
+                predicted = plans.devices_text(
+                    steps, flags.devices, seconds_per_pass, plan.reduced_bytes
+                )
+                text = f"{text}\n\n{predicted}"
         print(f"Seed {seed}\n{text}", flush=True)
 
 

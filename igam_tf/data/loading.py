@@ -120,7 +120,8 @@ def _by_name(
     if name not in DATASETS:
         raise InputError(f"dataset: expected {SOURCES}, got {name!r}")
     if name in _EMBEDDED:
-        return _EMBEDDED[name](train_size or 4000, test_size or 1000, seed)
+        count = train_size or FORMATS[name].train_images
+        return _EMBEDDED[name](count, test_size or 1000, seed)
     if name == "tiny_imagenet":
         return tiny_imagenet.tiny_imagenet(_root(data_dir), train_size, test_size)
     if name in derived.DERIVED:

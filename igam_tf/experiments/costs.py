@@ -71,6 +71,15 @@ def of_training(run: Run) -> RunCost:
     return _matching(run, images)
 
 
+def of_epoch(run: Run) -> RunCost:
+    """The mean cost of an epoch."""
+    epoch = run.data.train_size or data.FORMATS[run.data.dataset].train_images
+    cost = of_training(run)
+    share = epoch / cost.images
+    passes = {key: share * count for key, count in cost.passes.items()}
+    return RunCost(epoch, round(share * cost.gradients), passes)
+
+
 def _matching(run: StudentRun, images: int) -> RunCost:
     matched = (run.schedule.steps - run.steps_before_matching) * run.schedule.batch_size
     disc_images = matched // run.disc_every

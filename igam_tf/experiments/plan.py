@@ -1,6 +1,7 @@
 """The work that a table needs before it is begun: steps in order, data, and measured time."""
 
 import dataclasses
+import math
 import time
 import types
 from collections.abc import Mapping, Sequence
@@ -31,6 +32,7 @@ class Step:
       cost: of the whole step, also where a part of it is finished.
       state: `finished`, `begun` (and will be resumed) or `to do`.
       teacher: name of the teacher's run directory, or path of its file.
+      run: what is trained; None of a score.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Step:
     cost: costs.RunCost
     state: str
     teacher: str = ""
+    run: Run | None = None
 
     @property
     def finished(self) -> bool:
@@ -118,6 +121,32 @@ def seconds_per_pass(network: costs.SizedNetwork) -> float:
     return seconds
 
 
+def reduced_bytes(run: Run) -> int:
+    """Bytes of gradients that devices sum in a training step, those of a discriminator included.
+
+    Raises:
+      InputError: weights of a teacher that are not there.
+    """
+    setup = _untrained(run)
+    variables = list(setup.trainer.trained_variables)
+    if "discriminator" in setup.products:
+        variables += setup.products["discriminator"].trainable_variables
+    return sum(
+        math.prod(variable.shape) * tf.as_dtype(variable.dtype).size for variable in variables
+    )
+
+
+def _untrained(run: Run) -> build.TrainingSetup:
+    """The run's networks and trainer; every network has its first weights."""
+    teacher = None
+    if not isinstance(run, RobustRun):
+        if isinstance(run.teacher, Weights):
+            teacher = trained.load_model(run.teacher.path, run.teacher.kind)
+        else:
+            teacher = _untrained(run.teacher).products["model"]
+    return build.build(run, _blank(run.data.dataset), teacher)
+
+
 def _training_step(run: Run, row: str, options: Options) -> Step:
     directory = runs.directory_of(run, options)
     teacher = ""
@@ -134,6 +163,7 @@ def _training_step(run: Run, row: str, options: Options) -> Step:
         costs.of_training(run),
         _state(runs.is_finished(directory), (directory / "state").exists()),
         teacher,
+        run,
     )
 
 

@@ -1,9 +1,9 @@
 """The cost and the progress of a table's runs, as text."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from igam_tf.experiments.configs import Table, Weights
-from igam_tf.experiments.costs import RunCost, SizedNetwork
+from igam_tf.experiments.configs import Run, Table, Weights
+from igam_tf.experiments.costs import RunCost, SizedNetwork, of_epoch
 from igam_tf.experiments.plan import Plan
 
 
@@ -31,6 +31,29 @@ def plan_text(table: Table, plan: Plan, seconds_per_pass: Callable[[SizedNetwork
     total = sum((step.cost for step in plan.unfinished), RunCost())
     lines.append(f"  {_counts(total, hours(total))}  in all")
     lines += ["", *_notes(networks)] if networks else []
+    return "\n".join(lines)
+
+
+def devices_text(
+    plan: Plan,
+    devices: Sequence[int],
+    seconds_per_pass: Callable[[SizedNetwork], float],
+    reduced_bytes: Callable[[Run], int],
+) -> str:
+    """Hours of an epoch of each unfinished training run, on so many devices like this one."""
+    lines = [
+        "An epoch's hours on so many devices like this one, if they exchange gradients in no time:",
+        "  " + "".join(f"{count:>10}" for count in devices) + f"{'MB a step':>12}  step",
+    ]
+    for step in plan.unfinished:
+        if step.run is None:
+            continue
+        cost = of_epoch(step.run)
+        hours = sum(count * seconds_per_pass(key) for key, count in cost.passes.items()) / 3600
+        cells = "".join(f"{hours / count:>10.3g}" for count in devices)
+        megabytes = reduced_bytes(step.run) / 1e6
+        lines.append(f"  {cells}{megabytes:>12.3g}  {step.name} ({', '.join(step.rows)})")
+    lines.append("MB a step: gradients in float32, which all devices sum (docs/distribution.md).")
     return "\n".join(lines)
 
 

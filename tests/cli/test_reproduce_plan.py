@@ -35,8 +35,15 @@ def test_list(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> Non
 def test_dry_run_of_every_seed(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
     runs = tmp_path / "runs"
     text = output(
-        capsys, "--table=1", "--rows=FT-MNIST", "--seed=0,1", f"--runs_dir={runs}", "--dry_run"
+        capsys,
+        "--table=1",
+        "--rows=FT-MNIST",
+        "--seed=0,1",
+        f"--runs_dir={runs}",
+        "--dry_run",
+        "--devices=1,8",
     )
+    assert text.count("MB a step  step") == 2
     assert text.count("shapes28: embedded") == 2
     assert text.count("in all") == 2
     assert all(float(hours) > 0 for hours in re.findall(r"([\d.e-]+)  in all", text))
@@ -60,13 +67,19 @@ def test_dry_run_says_which_data_is_missing(
     assert "tfds build cifar100" in text
 
 
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--rows=FT-Mnist", "--dry_run"], "not FT-Mnist"),
+        (["--devices=2"], "devices: needs --dry_run"),
+        (["--devices=0", "--dry_run"], "devices: expected"),
+    ],
+)
 def test_mistakes_come_before_the_calibration(
-    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: pathlib.Path,
+    capsys: pytest.CaptureFixture[str],
+    flags: list[str],
+    message: str,
 ) -> None:
-    assert (
-        reproduce_table.main(
-            ["--table=1", "--rows=FT-Mnist", "--dry_run", f"--runs_dir={tmp_path}"]
-        )
-        == 2
-    )
-    assert "not FT-Mnist" in capsys.readouterr().err
+    assert reproduce_table.main(["--table=1", *flags, f"--runs_dir={tmp_path}"]) == 2
+    assert message in capsys.readouterr().err

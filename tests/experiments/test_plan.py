@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from igam_tf import models
 from igam_tf.experiments import costs, plan, reproduce, runs, scoring, trained
 from igam_tf.experiments.configs import Absent, Run, Scoring, Table
 from igam_tf.experiments.options import Options
-from igam_tf.report.plans import list_text, plan_text
+from igam_tf.report.plans import devices_text, list_text, plan_text
 
 from .small import FINETUNED, ROBUST, STUDENT, options
 
@@ -153,6 +154,35 @@ def test_the_text_has_every_step_and_the_sum_of_hours(tmp_path: pathlib.Path) ->
     assert math.isclose(float(last.split()[2]), total, rel_tol=1e-2)
     assert "not possible: Other: needs what is not here" in text
     assert "shapes28: embedded" in text
+
+
+def test_the_times_of_an_epoch_on_several_devices(tmp_path: pathlib.Path) -> None:
+    text = devices_text(
+        plan.plan(TABLE, options(tmp_path)), (1, 4), lambda key: 36.0, lambda run: 7
+    )
+    lines = [line for line in text.splitlines() if "train_robust-" in line]
+    one, four, megabytes = map(float, lines[0].split()[:3])
+    passes = 24 * (3 + 2 * 2)  # PGD training with two steps of attack
+    assert math.isclose(one, passes * 36 / 3600, rel_tol=1e-2)
+    assert math.isclose(four, one / 4, rel_tol=1e-2)
+    assert megabytes == 7e-6
+    assert "evaluation-" not in text
+
+
+def test_an_epoch_of_a_whole_data_set() -> None:
+    whole = dataclasses.replace(ROBUST, data=dataclasses.replace(ROBUST.data, train_size=None))
+    assert costs.of_epoch(whole).images == 4000
+    assert costs.of_epoch(ROBUST).images == 24
+
+
+def test_devices_sum_the_gradients_of_what_is_trained() -> None:
+    """Convolutions 5x5 to 2 and 3 channels, then 4 hidden units and 10 logits."""
+    network = (25 + 1) * 2 + (25 * 2 + 1) * 3 + (7 * 7 * 3 + 1) * 4 + (4 + 1) * 10
+    assert plan.reduced_bytes(ROBUST) == 4 * network
+    assert plan.reduced_bytes(FINETUNED) == 4 * (4 + 1) * 10
+    judge = models.discriminator((20, 20, 1), 2, 2)
+    discriminator = sum(math.prod(variable.shape) for variable in judge.trainable_variables)
+    assert plan.reduced_bytes(STUDENT) == 4 * (network + discriminator)
 
 
 def test_the_text_of_what_is_finished_needs_no_calibration(reproduced: Options) -> None:

@@ -12,25 +12,26 @@ from igam_tf.core.settings.fields import Setting, Settings
 
 @dataclasses.dataclass(frozen=True)
 class Format:
-    """Shape (height, width, channels), number of classes and pixel range of a data set."""
+    """Image shape (height, width, channels), classes, pixel range and training images of a set."""
 
     image_shape: tuple[int, int, int]
     num_classes: int
     bounds: Bounds
+    train_images: int
 
 
 FORMATS: Mapping[str, Format] = types.MappingProxyType(
     {
-        "shapes28": Format((28, 28, 1), 10, UNIT),
-        "shapes32": Format((32, 32, 3), 10, PIXELS),
-        "shapes64": Format((64, 64, 3), 20, PIXELS),
-        "shapes100": Format((32, 32, 3), 100, PIXELS),
-        "mnist": Format((28, 28, 1), 10, UNIT),
-        "cifar10": Format((32, 32, 3), 10, PIXELS),
-        "cifar100": Format((32, 32, 3), 100, PIXELS),
-        "tiny_imagenet": Format((64, 64, 3), 200, PIXELS),
-        "cifar10_first5_64": Format((64, 64, 3), 5, PIXELS),
-        "cifar10_last5": Format((32, 32, 3), 5, PIXELS),
+        "shapes28": Format((28, 28, 1), 10, UNIT, 4_000),
+        "shapes32": Format((32, 32, 3), 10, PIXELS, 4_000),
+        "shapes64": Format((64, 64, 3), 20, PIXELS, 4_000),
+        "shapes100": Format((32, 32, 3), 100, PIXELS, 4_000),
+        "mnist": Format((28, 28, 1), 10, UNIT, 60_000),
+        "cifar10": Format((32, 32, 3), 10, PIXELS, 50_000),
+        "cifar100": Format((32, 32, 3), 100, PIXELS, 50_000),
+        "tiny_imagenet": Format((64, 64, 3), 200, PIXELS, 100_000),
+        "cifar10_first5_64": Format((64, 64, 3), 5, PIXELS, 25_000),
+        "cifar10_last5": Format((32, 32, 3), 5, PIXELS, 25_000),
     }
 )
 DATASETS = tuple(FORMATS)
