@@ -67,7 +67,8 @@ def measure(
     trainer = training_speed.adversarial_trainer(setting, 0)
     step = training_speed.bare_step(trainer, setting)
     batches = tf.data.Dataset.from_tensors(training_speed.batch(setting)).repeat()
-    stream: Iterator[Any] = iter(data.training_batches(_split(), setting.batch_size, 0, PIXELS))
+    split = random_split()
+    stream: Iterator[Any] = iter(data.training_batches(split, setting.batch_size, 0, PIXELS))
 
     def loop() -> None:
         for _ in range(steps):
@@ -85,7 +86,8 @@ def measure(
     return FeedingTimes(steps, PIPELINE_BATCHES, **timing.alternate(calls, rounds, clock))
 
 
-def _split() -> data.Split:
+def random_split() -> data.Split:
+    """Random images and labels, for training."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (TRAIN_SIZE, *SHAPE), np.uint8)
     return data.Split(images, rng.integers(0, CLASSES, TRAIN_SIZE))

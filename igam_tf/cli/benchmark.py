@@ -1,4 +1,4 @@
-"""benchmark: the speed of attacks or of training steps on this machine.
+"""benchmark: the speed of attacks, of training steps and of several processes on this machine.
 
 WHAT=attacks compares PGD by this library with PGD by ART, CleverHans and Foolbox, where these are
 installed (pip install "igam_tf[bench]"). The input gradients alone (floor) are the lower limit. All
@@ -10,6 +10,11 @@ pgd7, and igam-PROTOCOL (the teacher is a network like the student) and mnist-PR
 is the MNIST CNN behind its adapter). attack is the attack of pgd7 alone, and gradients are the
 seven input gradients of that attack.
 
+WHAT=scaling compares the workers of one job with as many independent processes that run at the same
+time. Each process has a core to itself and the same work. pgd7 and plain are training
+(--strategy=multi_worker), evaluation is PGD (--shards). An efficiency of 1 says that workers lose
+no time on each other.
+
   # The accuracy after 5, 10, 20, 50 and 100 steps as well:
   benchmark attacks --widths=1 --batch_sizes=64 --curve
   # AutoAttack instead of PGD:
@@ -18,6 +23,8 @@ seven input gradients of that attack.
   # model.fit beside a bare loop, and the input pipeline, as well:
   benchmark train --widths=1 --batch_sizes=64 --fit
   benchmark train --widths=10 --batch_sizes=8 --rounds=1 --contenders=plain,igam-paper --memory
+  # Two workers, five training steps a round in each:
+  benchmark scaling --workers=2 --steps=5 --contenders=pgd7,plain
 """
 
 import dataclasses
@@ -28,7 +35,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
-from igam_tf.benchmark.contenders import ATTACKS, FLOOR, OURS, TRAINING
+from igam_tf.benchmark.contenders import ATTACKS, FLOOR, OURS, SCALING, TRAINING
 from igam_tf.core.command import Command
 from igam_tf.core.settings import Setting, Settings
 from igam_tf.core.settings.choices import PRECISIONS
@@ -36,12 +43,14 @@ from igam_tf.core.settings.choices import PRECISIONS
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BenchmarkFlags(Settings):
-    what: Annotated[str, Setting("What to measure.", choices=("attacks", "train"), positional=True)]
+    what: Annotated[
+        str, Setting("What to measure.", choices=("attacks", "train", "scaling"), positional=True)
+    ]
     widths: Annotated[
         tuple[int, ...],
         Setting(
-            "Widths of the network, each measured separately. By default 1,2,10 for attacks, 1 for "
-            "train.",
+            "Widths of the network, each measured separately. By default 1,2,10 for attacks, else "
+            "1.",
             at_least=1,
         ),
     ] = ()
@@ -49,25 +58,35 @@ class BenchmarkFlags(Settings):
     batch_sizes: Annotated[
         tuple[int, ...],
         Setting(
-            "Batch sizes, each measured separately. By default 64,16 for attacks, 64 for train.",
+            "Batch sizes, each measured separately; for scaling of each process. By default 64,16 "
+            "for attacks, else 64.",
             at_least=1,
         ),
     ] = ()
     steps: Annotated[
-        int, Setting("attacks: steps of PGD. train: steps per round of --fit.", at_least=1)
+        int,
+        Setting(
+            "attacks: steps of PGD. train: steps per round of --fit. scaling: training steps per "
+            "round, and steps of PGD in an evaluation.",
+            at_least=1,
+        ),
     ] = 20
     rounds: Annotated[
         int, Setting("Timed calls of each contender, after one call to warm up.", at_least=1)
     ] = 5
     images: Annotated[
         int | None,
-        Setting("attacks: images per call; one batch by default, 100 for --suite.", at_least=1),
+        Setting(
+            "attacks: images per call; one batch by default, 100 for --suite. scaling: images that "
+            "each process evaluates per round; two batches by default.",
+            at_least=1,
+        ),
     ] = None
     contenders: Annotated[
         tuple[str, ...],
         Setting(
             f"What to compare; all by default. attacks: {', '.join(ATTACKS)} (the ratios need "
-            f"{FLOOR} and {OURS}). train: {', '.join(TRAINING)}."
+            f"{FLOOR} and {OURS}). train: {', '.join(TRAINING)}. scaling: {', '.join(SCALING)}."
         ),
     ] = ()
     curve: Annotated[
@@ -90,6 +109,9 @@ class BenchmarkFlags(Settings):
     memory: Annotated[
         bool, Setting("train: also measure each contender's peak memory, in a separate process.")
     ] = False
+    workers: Annotated[
+        int, Setting("scaling: processes of a job, and independent ones.", at_least=2)
+    ] = 2
     precision: Annotated[
         str, Setting("Precision of convolutions and activations.", choices=PRECISIONS)
     ] = "float32"
@@ -121,7 +143,7 @@ def _run(flags: BenchmarkFlags) -> None:
         "rounds": flags.rounds,
         "results": [],
     }
-    for text, results in {"attacks": _attacks, "train": _train}[flags.what](flags):
+    for text, results in MEASUREMENTS[flags.what](flags):
         print(text, flush=True)
         record["results"].extend(results)
         if flags.output:
@@ -131,6 +153,7 @@ def _run(flags: BenchmarkFlags) -> None:
 _SIZES: dict[str, dict[str, Any]] = {
     "attacks": {"widths": (1, 2, 10), "batch_sizes": (64, 16)},
     "train": {"widths": (1,), "batch_sizes": (64,)},
+    "scaling": {"widths": (1,), "batch_sizes": (64,)},
 }
 
 
@@ -186,6 +209,35 @@ def _train(flags: BenchmarkFlags) -> Iterator[tuple[str, list[dict[str, Any]]]]:
             lines.append(memory.text(peaks))
             record["memory"] = peaks
         yield "\n".join(lines) + "\n", [record]
+
+
+def _scaling(flags: BenchmarkFlags) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    from igam_tf.benchmark import scaling
+    from igam_tf.core import runtime
+
+    contenders = flags.contenders or SCALING
+    sizes = [
+        scaling.ScalingSize(
+            flags.workers,
+            width,
+            flags.blocks,
+            batch_size,
+            flags.steps,
+            flags.images or 2 * batch_size,
+        )
+        for width, batch_size in itertools.product(flags.widths, flags.batch_sizes)
+    ]
+    for size in sizes:
+        scaling.require(size, contenders)
+    for size in sizes:
+        measured = [scaling.measure(size, name, flags.rounds) for name in contenders]
+        yield (
+            scaling.table(measured, runtime.environment()) + "\n",
+            [times.record() for times in measured],
+        )
+
+
+MEASUREMENTS = {"attacks": _attacks, "train": _train, "scaling": _scaling}
 
 
 if __name__ == "__main__":

@@ -84,7 +84,7 @@ class Workers:
             processes: list[Process] = []
             try:
                 for variables, output in zip(
-                    _clusters(self.environments), [None, *outputs], strict=True
+                    clusters(self.environments), [None, *outputs], strict=True
                 ):
                     processes.append(_start(command, variables, output))
                 codes = _exit_codes(processes, signals)
@@ -161,8 +161,8 @@ def _parts_of(gpus: Sequence[str], count: int) -> list[dict[str, str]]:
     return [{DEVICES: ",".join(gpus[begin:end])} for begin, end in itertools.pairwise(ends)]
 
 
-def _clusters(environments: Sequence[Mapping[str, str]]) -> Iterator[dict[str, str]]:
-    """The environments with TF_CONFIG."""
+def clusters(environments: Sequence[Mapping[str, str]]) -> Iterator[dict[str, str]]:
+    """The environments, each with its TF_CONFIG: a task of one cluster on this machine."""
     addresses = [f"127.0.0.1:{port}" for port in free_ports(len(environments))]
     for index, variables in enumerate(environments):
         task = {"type": "worker", "index": index}

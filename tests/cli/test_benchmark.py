@@ -1,13 +1,16 @@
-"""`benchmark attacks` and `benchmark train`, at sizes at which its times mean nothing."""
+"""`benchmark` of each kind, at sizes at which its times mean nothing."""
 
 import json
+import os
 import pathlib
 import re
 
 import pytest
 
-from igam_tf.benchmark import attack_speed, peers
+from igam_tf.benchmark import attack_speed, peers, scaling
 from igam_tf.cli import benchmark
+
+from .verbs import require_one_line
 
 
 @pytest.mark.slow
@@ -80,3 +83,51 @@ def test_tables_and_record(
 def test_a_batch_of_images_by_default(capsys: pytest.CaptureFixture[str]) -> None:
     assert benchmark.main(["attacks", *TINY, "--contenders=ours"]) == 0
     assert "n = 2 in batches of 2\n" in capsys.readouterr().out
+
+
+@pytest.mark.slow  # processes
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="a core for each process")
+def test_workers_beside_independent_processes(
+    tmp_path: pathlib.Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "scaling.json"
+    assert benchmark.main(["scaling", *TINY, f"--output={output}"]) == 0
+    printed, errors = capfd.readouterr()
+    assert errors == ""
+    assert printed.startswith(
+        "weak scaling: 2 processes, a core each; width 1, blocks 1; n = 2 rounds; each process: "
+        "batches of 2, 2 steps, 4 images to evaluate\n"
+    )
+    assert re.search(r"; TensorFlow [\d.]+, Keras [\d.]+$", printed, re.M)
+    record = json.loads(output.read_text())
+    assert [result["contender"] for result in record["results"]] == ["pgd7", "plain", "evaluation"]
+    for result in record["results"]:
+        assert re.search(rf"^{result['contender']} .* {result['efficiency']:.3f} ", printed, re.M)
+        for name in ("independent", "job"):
+            rounds = result[name]["processes"]
+            assert [len(processes) for processes in rounds] == [2, 2]
+            longest = [max(each["seconds"] for each in processes) for processes in rounds]
+            assert all(
+                own <= whole for own, whole in zip(longest, result[name]["rounds_s"], strict=True)
+            )
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--workers=1"], "workers: expected a whole number of at least 2, got '1'"),
+        (["--workers=3"], "workers: expected at most 2, the cores of this process, got 3"),
+        (["--images=65"], "images: expected a multiple of the batch, 64, so that all workers"),
+        (["--contenders=attack"], "contenders: expected some of pgd7, plain, eval.*, got 'attack'"),
+        (["--output=/"], "output"),
+    ],
+)
+def test_what_cannot_be_scaled_is_refused_before_a_process_starts(
+    flags: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(scaling, "multiprocessing", None)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 5})
+    assert require_one_line(capsys, "benchmark", ["scaling", *flags], message) == ""

@@ -180,7 +180,11 @@ TEACHER = f"--teacher={NOWHERE}"
             "statistics: expected some of moving, batch, recalibrated, got 'best'",
         ),
         ("benchmark", [], "expected WHAT; --help says what it can be"),
-        ("benchmark", ["training"], "what: expected one of attacks, train, got 'training'"),
+        (
+            "benchmark",
+            ["training"],
+            "what: expected one of attacks, train, scaling, got 'training'",
+        ),
         ("benchmark", ["attacks", "extra"], "unexpected argument 'extra'"),
         ("benchmark", ["attacks", "--width=1"], "Unknown command line flag 'width'"),
         (
