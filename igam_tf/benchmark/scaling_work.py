@@ -37,7 +37,7 @@ def prepare(size: ScalingSize, contender: str, place: pathlib.Path) -> Callable[
 
 
 def _training(size: ScalingSize, attack_steps: int) -> Callable[[], Any]:
-    """`fit` on a stream of augmented batches, as in a training run."""
+    """Steps on a stream of augmented batches, as in a training run."""
     settings = strategies.resolved(
         DistributionSettings(strategy="multi_worker" if cluster() else "none")
     )
@@ -53,9 +53,16 @@ def _training(size: ScalingSize, attack_steps: int) -> Callable[[], Any]:
         ),
     )
 
+    with runtime.repeatable_graphs():
+        trainer.fit(stream, steps_per_epoch=1, epochs=1, shuffle=False, verbose=0)
+    step: Any = trainer.train_function
+    # One iterator for all rounds: on one core TensorFlow may take seconds to end one, because it
+    # then waits for the next turn of the iterator's tuning.
+    batches = iter(stream)
+
     def work() -> None:
-        with runtime.repeatable_graphs():
-            trainer.fit(stream, steps_per_epoch=size.steps, epochs=1, shuffle=False, verbose=0)
+        for _ in range(size.steps):
+            float(step(batches)["loss"])
 
     return work
 
