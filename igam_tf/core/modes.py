@@ -31,11 +31,14 @@ class Mode:
       synchronized: wherever `BatchNorm` uses the statistics of the batch, they are those of all
         replicas' parts of it.
       step: int64 scalar, the iteration whose random place `Pad` uses; None: the centre.
+      updates: receives the updates of `BatchNorm`'s moving averages
+        (`igam_tf.layers.batch_norm.one_exchange`); None: each layer makes its own at once.
     """
 
     batch_statistics: bool = False
     synchronized: bool = False
     step: tf.Tensor | None = None
+    updates: list[Any] | None = None
 
 
 def current_mode() -> Mode:
@@ -45,12 +48,16 @@ def current_mode() -> Mode:
 
 @contextlib.contextmanager
 def in_mode(
-    *, batch_statistics: bool | None = None, synchronized: bool | None = None, step: Any = None
+    *,
+    batch_statistics: bool | None = None,
+    synchronized: bool | None = None,
+    step: Any = None,
+    updates: list[Any] | None = None,
 ) -> Iterator[None]:
     """Sets the mode of calls inside the context; None leaves that part of the mode unchanged.
 
     Args:
-      batch_statistics, synchronized: see `Mode`.
+      batch_statistics, synchronized, updates: see `Mode`.
       step: integer scalar. Inside a compiled function use a tensor or variable: a Python integer
         would be fixed by the first trace.
     """
@@ -62,6 +69,8 @@ def in_mode(
         changes["synchronized"] = synchronized
     if step is not None:
         changes["step"] = tf.cast(step, tf.int64)
+    if updates is not None:
+        changes["updates"] = updates
     _local.mode = dataclasses.replace(before, **changes)
     try:
         yield

@@ -1,6 +1,7 @@
 """Batch normalisation with an explicit statistics mode and correct second derivatives."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -11,6 +12,8 @@ from igam_tf.core.errors import InputError
 from igam_tf.core.settings.choices import STATISTICS
 from igam_tf.core.structure import walk
 from igam_tf.layers import fused_norm, moments
+
+_Update = tuple[Any, tf.Tensor, float]  # a moving average, its new value, and its momentum
 
 
 def check_statistics(statistics: str, model: Any = None) -> str:
@@ -89,8 +92,7 @@ class BatchNorm(keras.layers.Layer):
                 initializer=initializer,
                 trainable=trainable,
                 autocast=False,
-                # tf.distribute: a moving average receives the mean of the replicas' updates.
-                aggregation="none" if trainable else "mean",
+                aggregation="none",  # `_move` gives all replicas equal updates
             )
 
         self.gamma = weight("gamma", "ones", True) if self.scale else None
@@ -119,8 +121,14 @@ class BatchNorm(keras.layers.Layer):
         else:
             outputs, mean, unbiased = _batch_norm(inputs, gamma, beta, self.epsilon)
         if training and self.moving_averages:
-            for average, value in ((self.moving_mean, mean), (self.moving_variance, unbiased)):
-                average.assign_sub((average - tf.stop_gradient(value)) * (1.0 - self.momentum))
+            updates: list[_Update] = [
+                (average, tf.stop_gradient(value), self.momentum)
+                for average, value in ((self.moving_mean, mean), (self.moving_variance, unbiased))
+            ]
+            if (shared := modes.current_mode().updates) is None:
+                _move(updates)
+            else:
+                shared.extend(updates)
         return outputs
 
     def _affine(self, inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -170,6 +178,30 @@ def _batch_norm(
     mean, variance, count = moments_of(wide)
     outputs = (wide - mean) * (tf.math.rsqrt(variance + epsilon) * gamma) + beta
     return tf.cast(outputs, inputs.dtype), mean, variance * count / tf.maximum(count - 1.0, 1.0)
+
+
+@contextlib.contextmanager
+def one_exchange() -> Iterator[None]:
+    """On replicas, moves all moving averages at the end, by one collective operation.
+
+    Inside the context they are what they were at its beginning.
+    """
+    if _replicas() == 1:
+        yield
+        return
+    updates: list[_Update] = []
+    with modes.in_mode(updates=updates):
+        yield
+    _move(updates)
+
+
+def _move(updates: Sequence[_Update]) -> None:
+    """Moves averages towards values, on replicas towards the means of theirs."""
+    values = [value for _, value, _ in updates]
+    if values and not modes.current_mode().synchronized:  # else they are of all replicas already
+        values = moments.means_over_replicas(values)
+    for (average, _, momentum), value in zip(updates, values, strict=True):
+        average.assign_sub((average - value) * (1.0 - momentum))
 
 
 def _replicas() -> int:

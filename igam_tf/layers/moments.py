@@ -17,6 +17,15 @@ def of_batch(x: tf.Tensor) -> Moments:
     return mean, variance, tf.cast(tf.size(x) // tf.size(mean), x.dtype)
 
 
+def means_over_replicas(values: list[tf.Tensor]) -> list[tf.Tensor]:
+    """The mean of each value over all replicas; the values themselves outside of replicas."""
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return values
+    means: list[tf.Tensor] = context.all_reduce(tf.distribute.ReduceOp.MEAN, values)
+    return means
+
+
 def of_replicas(x: tf.Tensor) -> Moments:
     """The same over the `x` of all replicas, in replica context; parts may differ in size.
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from igam_tf.core import modes
 from igam_tf.core.settings.training import IgamSettings
+from igam_tf.layers import batch_norm
 from igam_tf.training.trainer import Parts, Trainer
 
 Pair = tuple[tf.Tensor, tf.Tensor]  # input gradients [B, H, W, C] of student and teacher
@@ -106,7 +107,8 @@ class MatchingTrainer(Trainer):
         self, data: Any, student_gradient: tf.Tensor, teacher_gradient: tf.Tensor
     ) -> None:
         x, y, _ = self._tensors(data)
-        with modes.in_mode(step=self.iteration, synchronized=self._sync_batchnorm):
+        mode = modes.in_mode(step=self.iteration, synchronized=self._sync_batchnorm)
+        with mode, batch_norm.one_exchange():
             self._discriminator_step(x, y, student_gradient, teacher_gradient)
 
 

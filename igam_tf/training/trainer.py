@@ -11,6 +11,7 @@ import tensorflow as tf
 from igam_tf.core import modes
 from igam_tf.core.errors import InputError
 from igam_tf.core.precision import full_precision
+from igam_tf.layers import batch_norm
 from igam_tf.training import checks
 from igam_tf.training.optimizers import Momentum
 from igam_tf.training.replicated_model import ReplicatedModel
@@ -167,7 +168,8 @@ class Trainer(ReplicatedModel):
         """Runs an update of the form of `_train`; adds its numbers to the metrics."""
         x, y, weights = self._tensors(data)
         # A random pad has one place in a whole step, by its seed and the iteration.
-        with modes.in_mode(step=self.iteration, synchronized=self._sync_batchnorm):
+        mode = modes.in_mode(step=self.iteration, synchronized=self._sync_batchnorm)
+        with mode, batch_norm.one_exchange():
             parts, logits = update(x, y, weights)
         return self._report(parts, self._counts(parts), x, y, logits, weights)
 
