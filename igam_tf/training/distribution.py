@@ -25,7 +25,6 @@ import tensorflow as tf
 from igam_tf.adapters import Pad
 from igam_tf.core.errors import InputError
 from igam_tf.core.structure import walk
-from igam_tf.layers import stock_batchnorms
 from igam_tf.training.strategies import agree
 
 StepFn = Callable[[Any], dict[str, tf.Tensor]]
@@ -176,7 +175,7 @@ def require_scope(
 
 
 # Keras updates inside a conditional, where replicas cannot sum gradients.
-_UNSUPPORTED = ("gradient_accumulation_steps", "use_ema")
+_UNSUPPORTED = ("gradient_accumulation_steps", "ema_overwrite_frequency")
 
 _STRATEGIES = (tf.distribute.MirroredStrategy, tf.distribute.MultiWorkerMirroredStrategy)
 
@@ -184,16 +183,19 @@ _STRATEGIES = (tf.distribute.MirroredStrategy, tf.distribute.MultiWorkerMirrored
 def require_support(
     name: str,
     strategy: tf.distribute.Strategy,
-    models: Sequence[keras.Model],
+    trained_layers: Sequence[keras.layers.Layer],
     optimizers: Sequence[keras.optimizers.Optimizer],
     jit_compile: bool,
 ) -> None:
     """Refuses what would not train as on one device.
 
+    Args:
+      trained_layers: models or layers that are called in training mode, or whose penalties count.
+
     Raises:
-      InputError: another strategy; XLA; optimisers that accumulate gradients or average weights;
-        stock BatchNormalization; layers that draw random numbers; regularisers of activations,
-        which are sums over images.
+      InputError: another strategy; XLA; optimisers that accumulate gradients or overwrite weights
+        by their averages; in `trained_layers` stock BatchNormalization, layers that draw random
+        numbers, and regularisers of activations, which are sums over images.
     """
     if not isinstance(strategy, _STRATEGIES):
         kind = type(strategy).__name__
@@ -208,13 +210,13 @@ def require_support(
         for setting in _UNSUPPORTED:
             if getattr(optimizer, setting, None):
                 raise InputError(f"compile: {setting} of {optimizer.name} {reason}")
-    for model in models:
-        if stock := stock_batchnorms(model):
-            raise InputError(
-                f"{model.name}: stock BatchNormalization ({stock[0]}) {reason}; "
-                "igam_tf.layers.exact_batchnorm converts a model"
-            )
-        for layer in walk(model):
+    for model in trained_layers:
+        for layer in (model, *walk(model)):
+            if isinstance(layer, keras.layers.BatchNormalization):
+                raise InputError(
+                    f"{model.name}: stock BatchNormalization ({layer.name}) {reason}; "
+                    "igam_tf.layers.exact_batchnorm converts a model"
+                )
             is_random = getattr(layer, "seed_generator", None) is not None
             # A pad draws by its seed and the iteration, the same on every replica.
             if is_random and not isinstance(layer, Pad):

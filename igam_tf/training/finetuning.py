@@ -45,6 +45,9 @@ class FinetuneTrainer(Trainer):
     def trained_variables(self) -> list[keras.Variable]:
         return [variable for layer in self.head for variable in layer.trainable_variables]
 
+    def _trained_layers(self) -> list[keras.layers.Layer]:
+        return self.head
+
     def _train(
         self, x: tf.Tensor, y: tf.Tensor, weights: tf.Tensor | None
     ) -> tuple[Parts, tf.Tensor]:

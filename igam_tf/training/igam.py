@@ -161,6 +161,9 @@ class Igam(MatchingTrainer):
     def _models(self) -> list[keras.Model]:
         return [self.student, self.teacher, self.discriminator]
 
+    def _trained_layers(self) -> list[keras.Model]:
+        return [self.student, self.discriminator]
+
     def _optimizers(self) -> list[keras.optimizers.Optimizer]:
         return [self.optimizer, self.discriminator_optimizer]
 

@@ -1,6 +1,7 @@
 """A Keras model whose steps run on every replica of the scope in which it was built."""
 
 import abc
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -28,6 +29,13 @@ class ReplicatedModel(keras.Model, abc.ABC):
     @abc.abstractmethod
     def _models(self) -> list[keras.Model]:
         """The models that a step calls."""
+
+    def _trained_layers(self) -> Sequence[keras.layers.Layer]:
+        """Those of the models, or layers of them, that a step trains.
+
+        Frozen ones are called in inference mode, and their penalties are no part of the loss.
+        """
+        return self._models()
 
     @abc.abstractmethod
     def _optimizers(self) -> list[keras.optimizers.Optimizer]:
@@ -60,7 +68,11 @@ class ReplicatedModel(keras.Model, abc.ABC):
         distribution.require_scope(self.name, self._strategy, self._variables_in_scope())
         if self._strategy is not None:
             distribution.require_support(
-                self.name, self._strategy, self._models(), self._optimizers(), self.jit_compile
+                self.name,
+                self._strategy,
+                self._trained_layers(),
+                self._optimizers(),
+                self.jit_compile,
             )
 
     def make_train_function(self, force: bool = False) -> None:
