@@ -30,7 +30,6 @@ from .replica_cases import (
     trained,
 )
 
-slow = pytest.mark.slow
 EPOCHS = 3
 RATES = [0.02, 0.05, 5.0]  # the last one undoes what was learned
 
@@ -79,9 +78,8 @@ def results(build: Case, builds: list[Build], replicated: bool) -> tuple[dict[st
     return {**values, "best value": [np.asarray(best.value)]}, [best.epoch, *lines]
 
 
-@pytest.mark.parametrize(
-    "name", [name if name == "finetune" else pytest.param(name, marks=slow) for name in CASES]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
 def test_two_replicas_equal_one_device(name: str) -> None:
     (expected, texts), (actual, replicated_texts) = (
         results(*CASES[name], replicated) for replicated in (False, True)
