@@ -112,7 +112,7 @@ MUTATIONS: dict[str, tuple[Any, str, Any]] = {
         pytest.param("unsliced noise", "pgd", False, marks=slow),
         pytest.param("unsliced noise", "trades", False, marks=slow),
         pytest.param("an unscaled sum", "igam release", False, marks=slow),
-        ("moments per replica", "finetune", True),
+        pytest.param("moments per replica", "finetune", True, marks=slow),
         pytest.param("moments per replica", "pgd", True, marks=slow),
         pytest.param("moments per replica", "igam paper", True, marks=slow),
         pytest.param("constant moments", "pgd", True, marks=slow),
