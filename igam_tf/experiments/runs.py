@@ -1,11 +1,12 @@
 """Run directories: a configuration becomes a trained model, once. An interrupted run is resumed.
 
     config.json  environment.json  history.csv  model.keras  [discriminator.keras]
-    state/ until the run is finished
+    state/ until the run is finished; lock while a process trains it
 
 `model.keras` is written last and at once: the run is finished where it exists.
 """
 
+import contextlib
 import dataclasses
 import importlib.util
 import json
@@ -16,7 +17,7 @@ import keras
 import numpy as np
 
 from igam_tf import data
-from igam_tf.core import files, runtime, settings
+from igam_tf.core import files, locks, runtime, settings
 from igam_tf.core.errors import InputError
 from igam_tf.core.settings import values_of
 from igam_tf.core.settings.choices import NETWORKS
@@ -70,7 +71,7 @@ def train(run: Run, directory: pathlib.Path, options: Options, resume: bool = Fa
 
     Raises:
       InputError: the directory holds another run, a finished one, or an interrupted one and
-        `resume` is False; devices that the run does not fit.
+        `resume` is False; another process trains in it; devices that the run does not fit.
       DivergedError: the loss is no longer finite; the last good state stays, for `resume`.
       WorkerLostError: another worker has ended.
     """
@@ -83,8 +84,25 @@ def train(run: Run, directory: pathlib.Path, options: Options, resume: bool = Fa
     if resume and run.strategy == "multi_worker" and is_finished(directory):
         _require_same(run, directory)
         return
-    is_new = not _is_interrupted(run, directory, resume)
-    source = None if isinstance(run, RobustRun) else _teacher(run, options)
+    _is_begun(run, directory)  # before the lock: nothing is written beside other files
+    with _lock_of(run, directory, options):
+        is_new = not _is_begun(run, directory)
+        if not is_new and not resume:
+            raise InputError(
+                f"run_dir: {directory} holds this run, interrupted; --resume goes on with it"
+            )
+        source = None if isinstance(run, RobustRun) else _teacher(run, options)
+        _train(run, directory, options, source, is_new)
+
+
+def _train(
+    run: Run, directory: pathlib.Path, options: Options, source: Weights | None, is_new: bool
+) -> None:
+    """Trains a run in its directory, which holds the run's beginning or is new.
+
+    Args:
+      source: the trained teacher; None for a run without one.
+    """
     with workers.joined(run, directory, options) as (place, options):
         with strategies.scope(strategies.strategy_of(run)):
             teacher = None if source is None else trained.load_model(source.path, source.kind)
@@ -106,6 +124,15 @@ def train(run: Run, directory: pathlib.Path, options: Options, resume: bool = Fa
         workers.require_one_state(run, directory, state.restore(directory / "state"))
         fitting.fit(run, place, options, dataset, setup, state)
         _save(place, options, setup)
+
+
+def _lock_of(
+    run: Run, directory: pathlib.Path, options: Options
+) -> contextlib.AbstractContextManager[None]:
+    """The lock of the process that writes to the directory."""
+    if not strategies.is_chief(run):
+        return contextlib.nullcontext()
+    return locks.locked(directory, options.log)
 
 
 def _setup(
@@ -172,23 +199,19 @@ def data_of(path: pathlib.Path | str) -> Data | None:
     return read_config(directory).data if (directory / "config.json").is_file() else None
 
 
-def _is_interrupted(run: Run, directory: pathlib.Path, resume: bool) -> bool:
+def _is_begun(run: Run, directory: pathlib.Path) -> bool:
     """Whether the directory holds the run's beginning; refuses what must not be overwritten."""
     if not directory.exists() or not any(directory.iterdir()):
         return False
     if not (directory / "config.json").exists():
         names = {path.name for path in directory.iterdir() if not files.is_temporary(path)}
-        if names <= {"environment.json"}:  # killed before it began
+        if names <= {"environment.json", locks.NAME}:  # killed before it began
             return False
         raise InputError(f"run_dir: {directory} is not empty and holds no run; choose another")
     _require_same(run, directory)
     if is_finished(directory):
         raise InputError(
             f"run_dir: {directory} holds this run, finished: {directory / 'model.keras'}"
-        )
-    if not resume:
-        raise InputError(
-            f"run_dir: {directory} holds this run, interrupted; --resume goes on with it"
         )
     return True
 

@@ -7,7 +7,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from igam_tf.core import runtime, settings
+from igam_tf.core import locks, runtime, settings
 from igam_tf.core.errors import InputError
 from igam_tf.experiments import runs, trained
 from igam_tf.experiments.configs import Data, Run, Schedule, Weights, verb_of
@@ -215,7 +215,21 @@ def test_tensorboard(finished: Options, tmp_path: pathlib.Path) -> None:
     )
 
 
-def test_a_teacher_that_is_nowhere() -> None:
+def test_a_teacher_that_is_nowhere(tmp_path: pathlib.Path) -> None:
     run = dataclasses.replace(small.STUDENT, teacher=Weights("0" * 64, "/nowhere"))
     with pytest.raises(InputError, match=r"^/nowhere: expected the directory"):
-        runs.train(run, pathlib.Path("/nowhere/run"), small.options(pathlib.Path("/nowhere")))
+        runs.train(run, tmp_path / "run", small.options(tmp_path))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_directory_in_use_is_refused(
+    finished: Options, tmp_path: pathlib.Path, resume: bool
+) -> None:
+    """A live run is not called interrupted."""
+    (tmp_path / "config.json").write_text(settings.to_json(small.ROBUST))
+    with locks.locked(tmp_path, print):
+        before = small.contents(tmp_path)
+        with pytest.raises(InputError, match=f"^run_dir: {tmp_path} is in use by process "):
+            runs.train(small.ROBUST, tmp_path, finished, resume)
+        assert small.contents(tmp_path) == before
