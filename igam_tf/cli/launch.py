@@ -78,7 +78,7 @@ def _launch(flags: LaunchFlags, line: Sequence[str]) -> int:
         processes.environments(flags.workers, flags.threads),
         lambda text: print(f"launch: {text}", file=sys.stderr, flush=True),
     )
-    restart = [*line, "--resume"] if verb in TRAINING else line
+    restart = [*line, "--norestart", "--resume"] if verb in TRAINING else line
     return group.run(line, restart, flags.restarts)
 
 

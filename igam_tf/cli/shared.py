@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 from typing import Annotated
 
+from igam_tf.core.errors import InputError
 from igam_tf.core.settings import Setting, Settings
 from igam_tf.experiments.configs import Network, Run, Schedule, Weights
 from igam_tf.experiments.options import Options
@@ -48,6 +49,9 @@ class TrainingFlags(Settings):
     resume: Annotated[bool, Setting("Continue an interrupted run of the same configuration.")] = (
         False
     )
+    restart: Annotated[
+        bool, Setting("Remove an interrupted run of the same configuration and begin it anew.")
+    ] = False
 
 
 def train(flags: TrainingFlags, run: Run) -> None:
@@ -55,8 +59,10 @@ def train(flags: TrainingFlags, run: Run) -> None:
     from igam_tf.experiments import runs
     from igam_tf.training import strategies
 
+    if flags.resume and flags.restart:
+        raise InputError("restart: it begins a run anew, --resume goes on with it; expected one")
     run = strategies.resolved(run)
     directory = flags.run_dir or runs.directory_of(run, flags.options)
-    runs.train(run, directory, flags.options, flags.resume)
+    runs.train(run, directory, flags.options, flags.resume, flags.restart)
     if strategies.is_chief(run):
         print(f"done: {directory / 'model.keras'}")

@@ -3,10 +3,11 @@
 Each call parses its own `FlagValues`. absl's `app.run` would exit with 1 on a wrong flag and on
 --help, and its --help hides flags that are declared outside the main module.
 
-Exit codes: 0 done, 1 training diverged, 2 a mistake in the command, 75 another worker has ended,
-130 interrupted.
+Exit codes: 0 done, 1 training diverged or a file cannot be written, 2 a mistake in the command,
+75 another worker has ended, 130 interrupted.
 """
 
+import errno
 import os
 import pathlib
 import platform
@@ -17,7 +18,7 @@ from typing import Any, Generic, TypeVar
 
 from absl import flags
 
-from igam_tf.core.errors import DivergedError, InputError, WorkerLostError
+from igam_tf.core.errors import DivergedError, InputError, StorageError, WorkerLostError
 from igam_tf.core.settings import Settings
 from igam_tf.core.settings.flags import build, define, flags_of
 
@@ -25,6 +26,8 @@ S = TypeVar("S", bound=Settings)
 # By default TensorFlow uses oneDNN only on processors with AVX512-VNNI. Training is faster with it
 # on older ones too (docs/performance.md).
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
+# Of a disk that is full, read-only or gone. Other errors come from a wrong path.
+_STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE, errno.ENODEV)
 
 
 class Command(Generic[S]):
@@ -57,11 +60,11 @@ class Command(Generic[S]):
         except BrokenPipeError:  # the output's reader has exited, as `head` does
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except OSError as error:
-            message = f"{error.strerror or error}: {error.filename}"
-            return self._fail(message if error.filename else error, 2)
+            message = f"{error.strerror or error}: {error.filename}" if error.filename else error
+            return self._fail(message, 1 if error.errno in _STORAGE else 2)
         except KeyboardInterrupt:
             return self._fail("interrupted", 130)
-        except DivergedError as error:
+        except (DivergedError, StorageError) as error:
             return self._fail(error, 1)
         except WorkerLostError as error:
             return self._fail(error, 75)

@@ -11,3 +11,7 @@ class DivergedError(RuntimeError):
 
 class WorkerLostError(RuntimeError):
     """Another worker of TF_CONFIG has ended; all must start again. Exit code 75."""
+
+
+class StorageError(RuntimeError):
+    """A file cannot be written; what was on disk before is whole. Exit code 1."""

@@ -4,12 +4,13 @@ import contextlib
 import os
 import pathlib
 import secrets
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from igam_tf.core.errors import InputError
+from igam_tf.core.errors import InputError, StorageError
 
 _PREFIX = "tmp-"
 
@@ -26,17 +27,73 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
 
     It has the suffix of `path`. After an error `path` is unchanged and the temporary file is gone.
     Missing parent directories are created.
+
+    Raises:
+      StorageError: for an OSError, also in the context: the disk is full, read-only or gone.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # At random: two processes, of one machine or of two, may write the same file at once.
-    temporary = path.with_name(f"{_PREFIX}{secrets.token_hex(4)}-{path.name}")
+    temporary = _temporary(path)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temporary
+            _synchronise(temporary)
+            os.replace(temporary, path)
+        finally:
+            remove(temporary)
+
+
+@contextlib.contextmanager
+def replacing_directory(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """A temporary directory that is renamed to `path` at the end, in place of what is there.
+
+    After an error `path` is unchanged and the temporary directory is gone.
+
+    Raises:
+      StorageError: as `replacing`.
+    """
+    temporary = _temporary(path)
+    with writing(path):
+        try:
+            temporary.mkdir(parents=True)
+            yield temporary
+            for file in temporary.iterdir():
+                _synchronise(file)
+            remove(path)
+            os.replace(temporary, path)
+        finally:
+            remove(temporary)
+
+
+@contextlib.contextmanager
+def writing(path: pathlib.Path) -> Iterator[None]:
+    """Names the file in what the system says of a disk that is full, read-only or gone.
+
+    Raises:
+      StorageError: for an OSError in the context.
+    """
     try:
-        yield temporary
-        with temporary.open("rb") as stream:
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def _temporary(path: pathlib.Path) -> pathlib.Path:
+    # At random: two processes, of one machine or of two, may write the same file at once.
+    return path.with_name(f"{_PREFIX}{secrets.token_hex(4)}-{path.name}")
+
+
+def _synchronise(file: pathlib.Path) -> None:
+    with file.open("rb") as stream:
+        os.fsync(stream.fileno())
+
+
+def remove(path: pathlib.Path) -> None:
+    """Removes a file, a directory with its files, or nothing; leaves what cannot be removed."""
+    with contextlib.suppress(OSError):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def is_temporary(path: pathlib.Path) -> bool:

@@ -13,6 +13,7 @@ import pathlib
 import socket
 from collections.abc import Callable, Iterator
 
+from igam_tf.core import files
 from igam_tf.core.errors import InputError
 
 NAME = "lock"
@@ -30,11 +31,13 @@ def locked(directory: pathlib.Path, log: Callable[[str], object]) -> Iterator[No
 
     Raises:
       InputError: another process has the lock.
+      StorageError: the file cannot be written.
     """
     created = [path for path in (directory, *directory.parents) if not path.exists()]
     path = directory / NAME
     try:
-        descriptor = _acquire(path, log)
+        with files.writing(path):
+            descriptor = _acquire(path, log)
         try:
             yield
         finally:

@@ -19,10 +19,10 @@ from igam_tf.training.callbacks import (
     RunProgress,
     TrainingMonitor,
     TrainingRecord,
-    TrainingState,
     read_history,
 )
 from igam_tf.training.matching_monitor import MatchingMonitor
+from igam_tf.training.state import TrainingState
 
 
 def fit(

@@ -29,6 +29,14 @@ class Options(Settings):
     tensorboard: Annotated[bool, Setting("Write TensorBoard summaries into the run directory.")] = (
         False
     )
+    keep_every: Annotated[
+        int,
+        Setting(
+            "Keep the state after every N-th epoch, beside the last two, also of a finished run; "
+            "0 for none.",
+            at_least=0,
+        ),
+    ] = 0
     deterministic: Annotated[
         bool, Setting("Use TensorFlow's deterministic operations where they exist.")
     ] = False

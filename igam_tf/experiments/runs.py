@@ -11,7 +11,6 @@ import dataclasses
 import importlib.util
 import json
 import pathlib
-import shutil
 
 import keras
 import numpy as np
@@ -36,8 +35,12 @@ from igam_tf.experiments.configs import (
 )
 from igam_tf.experiments.options import Options
 from igam_tf.training import strategies
-from igam_tf.training.callbacks import TrainingState
+from igam_tf.training.callbacks import require_history
 from igam_tf.training.derivatives import check_derivatives
+from igam_tf.training.state import TrainingState
+
+# What a run directory holds beside state/ and tensorboard/, without the finished model.
+FILES = ("discriminator.keras", "history.csv", "environment.json", "config.json")
 
 
 def directory_of(run: Run, options: Options) -> pathlib.Path:
@@ -63,15 +66,26 @@ def ensure(run: Run, options: Options) -> pathlib.Path:
     return directory
 
 
-def train(run: Run, directory: pathlib.Path, options: Options, resume: bool = False) -> None:
+def train(
+    run: Run,
+    directory: pathlib.Path,
+    options: Options,
+    resume: bool = False,
+    restart: bool = False,
+) -> None:
     """Trains a run in `directory`, on the devices of its strategy.
 
     Under `multi_worker` every worker calls this, and all see the directory. The chief alone writes
     to it. `resume` then also takes a finished run, for all workers start again where one has ended.
 
+    Args:
+      resume: whether to go on with an interrupted run.
+      restart: whether to remove an interrupted run and begin it anew.
+
     Raises:
       InputError: the directory holds another run, a finished one, or an interrupted one and
-        `resume` is False; another process trains in it; devices that the run does not fit.
+        both `resume` and `restart` are False; another process trains in it; no state of it is
+        whole; devices that the run does not fit.
       DivergedError: the loss is no longer finite; the last good state stays, for `resume`.
       WorkerLostError: another worker has ended.
     """
@@ -86,11 +100,14 @@ def train(run: Run, directory: pathlib.Path, options: Options, resume: bool = Fa
         return
     _is_begun(run, directory)  # before the lock: nothing is written beside other files
     with _lock_of(run, directory, options):
-        is_new = not _is_begun(run, directory)
+        is_new = restart or not _is_begun(run, directory)
         if not is_new and not resume:
             raise InputError(
-                f"run_dir: {directory} holds this run, interrupted; --resume goes on with it"
+                f"run_dir: {directory} holds this run, interrupted; --resume goes on with it, "
+                "--restart begins it anew"
             )
+        if strategies.is_chief(run):
+            _clear(directory, is_new)
         source = None if isinstance(run, RobustRun) else _teacher(run, options)
         _train(run, directory, options, source, is_new)
 
@@ -117,13 +134,28 @@ def _train(
             memory_limit=options.memory_limit,
         )
         setup = _setup(run, options, dataset, teacher, is_new)
-        if is_new:
-            _write_configuration(run, place, dataset)
         # The teacher is no part of the state: it is loaded anew and never written to.
-        state = TrainingState(place / "state", **setup.products, **setup.progress)
-        workers.require_one_state(run, directory, state.restore(directory / "state"))
+        state = TrainingState(
+            place / "state", keep_every=options.keep_every, **setup.products, **setup.progress
+        )
+        if is_new:
+            state.save(0)  # before config.json: a run that is begun has a state
+            _write_configuration(run, place, dataset)
+        epoch = 0 if is_new else state.restore(directory / "state", options.log)
+        require_history(directory / "history.csv", epoch)
+        workers.require_one_state(run, directory, epoch)
         fitting.fit(run, place, options, dataset, setup, state)
         _save(place, options, setup)
+        state.close()
+
+
+def _clear(directory: pathlib.Path, is_new: bool) -> None:
+    """Removes unfinished writes, and where the run is new all its files, config.json last."""
+    for path in directory.iterdir():
+        if files.is_temporary(path):
+            files.remove(path)
+    for name in ("state", "tensorboard", *FILES) if is_new else ():
+        files.remove(directory / name)
 
 
 def _lock_of(
@@ -172,7 +204,6 @@ def _save(directory: pathlib.Path, options: Options, setup: build.TrainingSetup)
     for name, model in reversed(setup.products.items()):
         with files.replacing(directory / f"{name}.keras") as file:
             model.save(file)
-    shutil.rmtree(directory / "state")
 
 
 def read_config(directory: pathlib.Path) -> Run:
@@ -205,7 +236,9 @@ def _is_begun(run: Run, directory: pathlib.Path) -> bool:
         return False
     if not (directory / "config.json").exists():
         names = {path.name for path in directory.iterdir() if not files.is_temporary(path)}
-        if names <= {"environment.json", locks.NAME}:  # killed before it began
+        states = {path.name for path in (directory / "state").glob("epoch-*")}
+        # Killed before it began.
+        if names <= {"state", "environment.json", locks.NAME} and states <= {"epoch-0"}:
             return False
         raise InputError(f"run_dir: {directory} is not empty and holds no run; choose another")
     _require_same(run, directory)

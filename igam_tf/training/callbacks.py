@@ -1,4 +1,4 @@
-"""Callbacks of every training run: a stop at the first NaN, history, state, progress."""
+"""Callbacks of every training run: a stop at the first NaN, history, progress."""
 
 import csv
 import io
@@ -7,39 +7,11 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from igam_tf.core import files
-from igam_tf.core.errors import DivergedError
+from igam_tf.core.errors import DivergedError, InputError
 from igam_tf.core.progress_bar import ProgressBar
-
-
-class TrainingState:
-    """A trainer's weights, optimisers, iteration and epoch on disk; a save replaces all of them.
-
-    Args:
-      directory: where states are saved.
-    """
-
-    def __init__(self, directory: pathlib.Path, **tracked: Any) -> None:
-        self.epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
-        checkpoint = tf.train.Checkpoint(epoch=self.epoch, **tracked)
-        self._manager = tf.train.CheckpointManager(checkpoint, str(directory), max_to_keep=1)
-
-    def restore(self, directory: pathlib.Path | None = None) -> int:
-        """Loads the saved state, if there is one; returns the number of epochs trained so far.
-
-        Args:
-          directory: of the state, where that is not the one of later states.
-        """
-        latest = tf.train.latest_checkpoint(str(directory or self._manager.directory))
-        if latest:
-            self._manager.checkpoint.restore(latest).assert_existing_objects_matched()
-        return int(self.epoch.numpy())
-
-    def save(self, epoch: int) -> None:
-        self.epoch.assign(epoch)
-        self._manager.save(checkpoint_number=epoch)
+from igam_tf.training.state import TrainingState
 
 
 class TrainingMonitor(keras.callbacks.Callback):
@@ -91,6 +63,7 @@ class TrainingRecord(keras.callbacks.Callback):
         self._state, self._history = state, history
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._state.require_place()
         row = {name: float(value) for name, value in (logs or {}).items()}
         append_history(self._history, {"epoch": epoch + 1, **row})
         self._state.save(epoch + 1)
@@ -135,3 +108,19 @@ def read_history(path: pathlib.Path, epochs: int) -> list[dict[str, Any]]:
         return []
     with path.open(newline="") as stream:
         return [row for row in csv.DictReader(stream) if int(row["epoch"]) <= epochs]
+
+
+def require_history(path: pathlib.Path, epochs: int) -> None:
+    """Checks the history of a run before it is resumed.
+
+    Raises:
+      InputError: it does not have the lines of the first `epochs` epochs.
+    """
+    try:
+        lines = [int(row["epoch"]) for row in read_history(path, epochs)]
+    except (OSError, ValueError, KeyError, TypeError, csv.Error):
+        lines = []
+    if lines != list(range(1, epochs + 1)):
+        raise InputError(
+            f"{path}: expected the lines of {epochs} epochs; --restart begins the run anew"
+        )

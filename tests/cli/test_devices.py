@@ -88,7 +88,7 @@ def test_only_the_chief_writes_and_no_worker_goes_on_alone(
     flags = [*pipeline.flags_of("train_robust"), "--steps=20", "--boundaries=11", "--ema=0.9"]
     processes = list(_start("train_robust", flags, directories))
     if victim is not None:
-        wait_for((directories[0] / "state/checkpoint").exists)
+        wait_for((directories[0] / "state/epoch-1").exists)
         processes[victim].kill()
     ends = _ends(processes)
     assert not directories[1].exists()

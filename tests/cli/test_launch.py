@@ -164,7 +164,7 @@ def test_a_worker_is_killed_and_the_run_is_that_of_two_replicas_in_one_process(
     flags, directory = [*pipeline.flags_of(verb), *EXTRA_FLAGS[verb]], tmp_path / "workers"
     line = (verb, *flags, "--strategy=multi_worker", f"--run_dir={directory}")
     launcher = start("--workers=2", "--", *line)
-    wait_for((directory / "state/checkpoint").exists)
+    wait_for((directory / "state/epoch-1").exists)
     assert not (directory / "model.keras").exists()
     os.kill(workers_of(launcher)[victim], signal.SIGKILL)
     mirrored = [*flags, "--strategy=mirrored", "--replicas=2", f"--run_dir={tmp_path / 'whole'}"]

@@ -84,7 +84,7 @@ def test_a_run_that_diverges(tmp_path: pathlib.Path, capsys: pytest.CaptureFixtu
     text, errors = capsys.readouterr()
     assert re.fullmatch("train_robust: training diverged: [^\n]*\n", errors)
     assert "Traceback" not in text
-    assert {file.name for file in (tmp_path / "state").glob("*.index")} == {"ckpt-1.index"}
+    assert {file.name for file in (tmp_path / "state").iterdir()} == {"epoch-0", "epoch-1"}
 
 
 def history(directory: pathlib.Path) -> list[dict[str, str]]:
@@ -105,7 +105,7 @@ def test_a_killed_run_resumes_to_the_same_weights(
     ) as process:
         try:
             deadline = time.monotonic() + 240
-            while not (directory / "state/checkpoint").exists():
+            while not (directory / "state/epoch-1").exists():
                 assert process.poll() is None, process.stderr.read()
                 assert time.monotonic() < deadline
                 time.sleep(0.01)
@@ -115,7 +115,8 @@ def test_a_killed_run_resumes_to_the_same_weights(
         assert process.wait() == -signal.SIGKILL
     assert not (directory / "model.keras").exists()
     assert 1 <= len(history(directory)) < 4
-    message = f"run_dir: {directory} holds this run, interrupted; --resume goes on with it"
+    message = f"run_dir: {directory} holds this run, interrupted; --resume goes on with it, "
+    message += "--restart begins it anew"
     assert require_one_line(capsys, "train_student", arguments, message) == ""
     resumed = subprocess.run(
         [*line, "--resume"], capture_output=True, text=True, check=True, timeout=300

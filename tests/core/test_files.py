@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from igam_tf.core import files
-from igam_tf.core.errors import InputError
+from igam_tf.core.errors import InputError, StorageError
 
 
 def test_text_replaces_text(tmp_path: pathlib.Path) -> None:
@@ -53,7 +53,7 @@ def test_what_writes_to_a_path_gets_one_of_the_same_suffix(tmp_path: pathlib.Pat
         assert not path.exists()
     assert path.read_text() == "whole"
     assert not files.is_temporary(path)
-    with pytest.raises(OSError, match="No such file"), files.replacing(path):
+    with pytest.raises(StorageError, match="written: No such file"), files.replacing(path):
         pass  # nothing was written
     assert path.read_text() == "whole"
     assert [file.name for file in path.parent.iterdir()] == ["model.keras"]

@@ -11,7 +11,8 @@ from igam_tf.core.errors import DivergedError, InputError
 from igam_tf.experiments import runs
 from igam_tf.experiments.configs import Schedule
 from igam_tf.experiments.options import Options
-from igam_tf.training.callbacks import TrainingMonitor, TrainingState
+from igam_tf.training.callbacks import TrainingMonitor
+from igam_tf.training.state import TrainingState
 
 from .. import tiny
 from . import small
@@ -43,11 +44,8 @@ def _in_the_last_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     _after(7, monkeypatch)
 
 
-def _before_the_first_state(monkeypatch: pytest.MonkeyPatch) -> None:
-    def save(self: TrainingState, epoch: int) -> None:
-        raise Interrupted
-
-    monkeypatch.setattr(TrainingState, "save", save)
+def _in_the_first_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    _after(1, monkeypatch)
 
 
 def _between_history_and_state(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,7 +85,7 @@ MOMENTS = {
     "mid-epoch": _in_mid_epoch,
     "last epoch": _in_the_last_epoch,
     "between the two models": _between_the_two_models,
-    "no state yet": _before_the_first_state,
+    "first epoch": _in_the_first_epoch,
     "between history and state": _between_history_and_state,
     "before the model is saved": _before_the_model_is_saved,
 }
@@ -97,7 +95,7 @@ MOMENTS = {
     ("kind", "moment"),
     [
         ("robust", "mid-epoch"),
-        ("robust", "no state yet"),
+        ("robust", "first epoch"),
         ("robust", "between history and state"),
         ("robust", "before the model is saved"),
         ("finetuned", "mid-epoch"),
@@ -124,7 +122,8 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(
     before = small.contents(tmp_path)
     with pytest.raises(
         InputError,
-        match=f"^run_dir: {tmp_path} holds this run, interrupted; --resume goes on with it$",
+        match=f"^run_dir: {tmp_path} holds this run, interrupted; --resume goes on with it, "
+        "--restart begins it anew$",
     ):
         runs.train(run, tmp_path, finished)
     assert small.contents(tmp_path) == before
@@ -146,8 +145,9 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(
 def test_a_directory_without_its_configuration_yet_begins_anew(
     tmp_path: pathlib.Path, finished: Options
 ) -> None:
-    """Killed in the moment between the first two files."""
+    """Killed before the last one of the first files."""
     (tmp_path / "environment.json").write_text("{}")
+    (tmp_path / "state/epoch-0").mkdir(parents=True)
     (tmp_path / "tmp-77-config.json").write_text("{")
     runs.train(small.ROBUST, tmp_path, finished)
     assert tiny.equal(
@@ -168,7 +168,7 @@ def test_a_run_that_diverges_keeps_its_last_good_state(tmp_path: pathlib.Path) -
         assert "\n" not in str(error.value)
         assert not runs.is_finished(tmp_path)
         assert [row["epoch"] for row in small.history(tmp_path)] == ["1"]
-        assert [file.name for file in (tmp_path / "state").glob("*.index")] == ["ckpt-1.index"]
+        assert {file.name for file in (tmp_path / "state").iterdir()} == {"epoch-0", "epoch-1"}
 
 
 FINETUNED = dataclasses.replace(small.FINETUNED, adapter=("crop:20", "pad_random:28"))

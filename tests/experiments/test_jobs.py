@@ -120,7 +120,7 @@ def test_a_killed_process_is_one_error(tmp_path: pathlib.Path) -> None:
 
 def states(runs_dir: pathlib.Path) -> set[pathlib.Path]:
     """The directories with a saved state."""
-    return {file.parent for file in runs_dir.glob("*/state/*.index")}
+    return {file.parent for file in runs_dir.glob("*/state/epoch-*")}
 
 
 @pytest.mark.slow
