@@ -8,6 +8,8 @@ It trains the rows that are missing, continues interrupted ones and reuses finis
   reproduce_table --table=1 --preset=cpu
   # What the paper's sizes would take, and which data is missing:
   reproduce_table --table=2 --preset=paper --dry_run
+  # Every row in three steps, before days are spent on the table:
+  reproduce_table --table=2 --preset=paper --rehearse
   # A released student, scored without any training:
   reproduce_table --table=2 --preset=paper --rows=IGAM-Upsize \\
       --weights=IGAM-Upsize=modelIGAM-Upsize:igam_student
@@ -20,12 +22,13 @@ import dataclasses
 import functools
 import pathlib
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated
 
 from igam_tf.cli import shared, studies
 from igam_tf.core.command import Command
-from igam_tf.core.errors import InputError
+from igam_tf.core.errors import FailedError, InputError
 from igam_tf.core.settings import Setting, Settings
 from igam_tf.core.settings.choices import MODES, PRECISIONS, REPORT_FORMATS
 from igam_tf.experiments import configs, tables
@@ -99,6 +102,19 @@ class ReproduceTableFlags(Settings):
         tuple[int, ...],
         Setting("With --dry_run, predict the time of an epoch on so many devices.", at_least=1),
     ] = ()
+    rehearse: Annotated[
+        bool,
+        Setting(
+            "Only try every row in 3 steps, on 16 training and 4 test images, in a temporary "
+            "folder of --runs_dir. Exit code 1 if a row fails or its data is missing."
+        ),
+    ] = False
+    width: Annotated[
+        int | None,
+        Setting(
+            "With --rehearse, the width of all wide networks; by default the preset's.", at_least=1
+        ),
+    ] = None
     precision: Annotated[str, Setting("Precision of the trained networks.", choices=PRECISIONS)] = (
         "float32"
     )
@@ -113,6 +129,19 @@ class ReproduceTableFlags(Settings):
     options: Options = Options()
 
 
+# Flags that have an effect beside --rehearse.
+_REHEARSAL = (
+    "table",
+    "preset",
+    "teacher",
+    "weights",
+    "rows",
+    "seed",
+    "rehearse",
+    "width",
+    "precision",
+    "options",
+)
 COMMAND = Command("reproduce_table", __doc__, ReproduceTableFlags)
 
 
@@ -128,6 +157,10 @@ def _run(flags: ReproduceTableFlags) -> None:
     tables.require_name(name)
     if flags.devices and not flags.dry_run:
         raise InputError("devices: needs --dry_run, which predicts times")
+    if flags.width is not None and not flags.rehearse:
+        raise InputError("width: needs --rehearse; the rows' networks are the preset's")
+    if flags.rehearse:
+        studies.require_usable(flags, _REHEARSAL, "not with --rehearse, which keeps nothing")
     others = ", ".join(preset for preset in PRESETS if preset != flags.preset)
     print(f"Table {name}, preset {flags.preset} (others: {others}; --preset)", flush=True)
     _require_seeds(seeds)
@@ -143,7 +176,9 @@ def _run(flags: ReproduceTableFlags) -> None:
         for seed in seeds
     }
     weights = dict(map(_row_weights, flags.weights))
-    if flags.list or flags.dry_run:
+    if flags.rehearse:
+        _rehearse(flags, declared, weights)
+    elif flags.list or flags.dry_run:
         _plan(flags, declared, weights)
     else:
         _reproduce(flags, declared, weights)
@@ -184,6 +219,32 @@ def _reproduce(
         scored = {seed: reproduce.adjusted(declared[seed], *selection) for seed in seeds}
         studies.save(study, flags.save_study, scored, results, reruns, texts, options)
         print(f"written: {flags.save_study}", flush=True)
+
+
+def _rehearse(
+    flags: ReproduceTableFlags,
+    declared: Mapping[int, configs.Table],
+    weights: Mapping[str, configs.Weights],
+) -> None:
+    """Tries the rows of every seed.
+
+    Raises:
+      FailedError: not all of them passed.
+    """
+    from igam_tf.experiments import rehearsal
+
+    options = dataclasses.replace(flags.options, log=functools.partial(print, flush=True))
+    began = time.monotonic()
+    outcomes = []
+    for seed, table in declared.items():
+        if len(declared) > 1:
+            print(f"Seed {seed}", flush=True)
+        outcomes += rehearsal.rehearse(table, options, flags.rows, weights, flags.width)
+    states = [outcome.state for outcome in outcomes if outcome.counts]
+    passed, seconds = states.count("passed"), time.monotonic() - began
+    print(f"{passed} of {len(states)} rows passed in {seconds:.0f} s", flush=True)
+    if passed < len(states):
+        raise FailedError(f"rehearse: {len(states) - passed} of {len(states)} rows did not pass")
 
 
 def _show(flags: ReproduceTableFlags, path: pathlib.Path) -> None:

@@ -28,16 +28,21 @@ SaveStudy = Annotated[
     ),
 ]
 
+SHOWS = "not with --from, which shows what is recorded"
 
-def require_usable(flags: Settings, usable: Sequence[str]) -> None:
-    """Refuses flags that have no effect with --from, which trains and scores nothing.
+
+def require_usable(flags: Settings, usable: Sequence[str], reason: str = SHOWS) -> None:
+    """Refuses flags that have no effect beside another one.
+
+    Args:
+      reason: names that flag and says why; by default --from, which trains and scores nothing.
 
     Raises:
       InputError: a flag that is not in `usable` differs from its default.
     """
     for name, field in fields_of(type(flags)).items():
         if name not in usable and getattr(flags, name) != field.default:
-            raise InputError(f"{name}: not with --from, which shows what is recorded")
+            raise InputError(f"{name}: {reason}")
 
 
 def tables_text(

@@ -3,8 +3,8 @@
 Each call parses its own `FlagValues`. absl's `app.run` would exit with 1 on a wrong flag and on
 --help, and its --help hides flags that are declared outside the main module.
 
-Exit codes: 0 done, 1 training diverged or a file cannot be written, 2 a mistake in the command,
-75 another worker has ended, 130 interrupted.
+Exit codes: 0 done, 1 training diverged, a file cannot be written or a part of the work failed,
+2 a mistake in the command, 75 another worker has ended, 130 interrupted.
 """
 
 import errno
@@ -18,7 +18,13 @@ from typing import Any, Generic, TypeVar
 
 from absl import flags
 
-from igam_tf.core.errors import DivergedError, InputError, StorageError, WorkerLostError
+from igam_tf.core.errors import (
+    DivergedError,
+    FailedError,
+    InputError,
+    StorageError,
+    WorkerLostError,
+)
 from igam_tf.core.settings import Settings
 from igam_tf.core.settings.flags import build, define, flags_of
 
@@ -64,7 +70,7 @@ class Command(Generic[S]):
             return self._fail(message, 1 if error.errno in _STORAGE else 2)
         except KeyboardInterrupt:
             return self._fail("interrupted", 130)
-        except (DivergedError, StorageError) as error:
+        except (DivergedError, FailedError, StorageError) as error:
             return self._fail(error, 1)
         except WorkerLostError as error:
             return self._fail(error, 75)

@@ -26,6 +26,10 @@ from igam_tf.experiments.options import Options
 from igam_tf.experiments.reproduce import NOT_REQUESTED, Result, adjusted, reproduce
 
 
+class KilledError(InputError):
+    """A process was killed; what is finished is on disk."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Job:
     """The work of one process at a time: a row, or a run that several rows start from.
@@ -140,7 +144,7 @@ def _results(jobs: int, by_name: Mapping[str, Job]) -> dict[str, Result]:
     waiting, finished = dict(by_name), set[str]()
     running: dict[futures.Future[Mapping[str, Result]], str] = {}
     results: dict[str, Result] = {}
-    with _pool(jobs) as pool:
+    with process_pool(jobs) as pool:
         while waiting or running:
             ready = [name for name, job in waiting.items() if job.teachers <= finished]
             ready.sort(key=lambda name: waiting[name].passes, reverse=True)
@@ -153,13 +157,18 @@ def _results(jobs: int, by_name: Mapping[str, Job]) -> dict[str, Result]:
 
 
 @contextlib.contextmanager
-def _pool(jobs: int) -> Iterator[futures.ProcessPoolExecutor]:
+def process_pool(jobs: int) -> Iterator[futures.ProcessPoolExecutor]:
+    """Processes that know TensorFlow from its start and leave the terminal to the first one.
+
+    Raises:
+      KilledError: one of them was killed.
+    """
     context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
     pool = futures.ProcessPoolExecutor(jobs, context, _prepare_process)
     try:
         yield pool
     except BrokenProcessPool as error:
-        raise InputError(
+        raise KilledError(
             f"jobs: a process of {jobs} was killed, which can mean too little memory; a smaller "
             "number goes on with what is finished"
         ) from error

@@ -74,7 +74,7 @@ def test_the_longest_task_begins_first_and_teachers_before_it(
         order.append(name)
         return {name: Result(None, name)} if name.isupper() else {}
 
-    monkeypatch.setattr(jobs, "_pool", threads)
+    monkeypatch.setattr(jobs, "process_pool", threads)
     plan = {"A": (5.0, ""), "B": (9.0, "t"), "C": (7.0, ""), "t": (6.0, "s"), "s": (1.0, "")}
     results = jobs._results(
         1,
