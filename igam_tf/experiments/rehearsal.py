@@ -20,7 +20,7 @@ import tensorflow as tf
 
 from igam_tf import data
 from igam_tf.attacks import registry
-from igam_tf.core.errors import InputError
+from igam_tf.core.errors import InputError, StorageError
 from igam_tf.experiments import jobs, reproduce
 from igam_tf.experiments.configs import (
     Absent,
@@ -117,6 +117,8 @@ def failure_of(row: str, table: Table, options: Options, weights: Mapping[str, W
             result = reproduce.reproduce(table, options, (row,), weights=weights)[row]
     except (MemoryError, tf.errors.ResourceExhaustedError) as error:
         return _line(f"too little memory: {error}")
+    except StorageError as error:
+        return _line(str(error))
     except Exception as error:  # whatever it is, the other rows can run
         return _line(f"{type(error).__name__}: {error}")
     return "" if result.record else _line(result.note)

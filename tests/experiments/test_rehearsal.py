@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from igam_tf.core.errors import DivergedError, InputError
+from igam_tf.core.errors import DivergedError, InputError, StorageError
 from igam_tf.experiments import jobs, rehearsal, runs, tables, trained
 from igam_tf.experiments.configs import (
     Absent,
@@ -101,6 +101,7 @@ def test_attacks_take_few_steps(attacks: tuple[str, ...], short: tuple[str, ...]
     [
         (InputError("dataset: none"), "dataset: none"),
         (DivergedError("training diverged"), "training diverged"),
+        (StorageError("model.keras cannot be written"), "model.keras cannot be written"),
         (MemoryError("Unable to allocate 9 TiB"), "too little memory: Unable to allocate 9 TiB"),
         (tf.errors.ResourceExhaustedError(None, None, "OOM\n at x"), "too little memory: OOM at x"),
         (TypeError("a\n  b"), "TypeError: a b"),
