@@ -27,6 +27,7 @@ STAGES = [
     ["export"],
     ["pretrained"],
     ["benchmark"],
+    ["selfcheck"],
     ["cli"],
 ]
 LEVEL = {stage: level for level, stages in enumerate(STAGES) for stage in stages}

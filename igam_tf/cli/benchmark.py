@@ -1,4 +1,4 @@
-"""benchmark: the speed of attacks, of training steps and of several processes on this machine.
+"""benchmark: the speed of attacks, training steps and several processes on this machine.
 
 WHAT=attacks compares PGD by this library with PGD by ART, CleverHans and Foolbox, where these are
 installed (pip install "igam_tf[bench]"). The input gradients alone (floor) are the lower limit. All

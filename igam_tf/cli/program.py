@@ -25,6 +25,7 @@ VERBS = {
     "convert": "convert_checkpoint",
     "save-study": "save_study",
     "launch": "launch",
+    "selfcheck": "selfcheck",
     "benchmark": "benchmark",
 }
 

@@ -42,6 +42,19 @@ def building(precision: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
+@contextlib.contextmanager
+def building_in_float64() -> Iterator[None]:
+    """Networks built and called in the context compute in float64 throughout, for checks."""
+    floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(floatx)
+        keras.config.set_dtype_policy(policy)
+
+
 def full_precision() -> str:
     """The dtype of pixels and logits: float32, or float64 if that is Keras' floatx."""
     return "float64" if keras.config.floatx() == "float64" else "float32"

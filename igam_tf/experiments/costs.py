@@ -9,7 +9,7 @@ diagnostics and validation are not counted.
 """
 
 import dataclasses
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 
 from igam_tf import data
 from igam_tf.attacks import Attack, Chain, resolve
@@ -45,6 +45,9 @@ class RunCost:
         keys = {**self.passes, **other.passes}
         passes = {key: self.passes.get(key, 0.0) + other.passes.get(key, 0.0) for key in keys}
         return RunCost(self.images + other.images, self.gradients + other.gradients, passes)
+
+    def hours(self, seconds_per_pass: Callable[[SizedNetwork], float]) -> float:
+        return sum(count * seconds_per_pass(key) for key, count in self.passes.items()) / 3600
 
 
 def network_of(run: Run | Weights) -> SizedNetwork:

@@ -14,9 +14,7 @@ def plan_text(table: Table, plan: Plan, seconds_per_pass: Callable[[SizedNetwork
     """
     keys = dict.fromkeys(key for step in plan.unfinished for key in step.cost.passes)
     networks = {key: seconds_per_pass(key) for key in keys}
-
-    def hours(cost: RunCost) -> float:
-        return sum(count * networks[key] for key, count in cost.passes.items()) / 3600
+    seconds = networks.__getitem__
 
     lines = [f"Table {table.name}, preset {table.preset}: {table.title}", "", "Data:"]
     lines += [f"  {name}: {place}" for name, place in plan.data.items()]
@@ -24,12 +22,14 @@ def plan_text(table: Table, plan: Plan, seconds_per_pass: Callable[[SizedNetwork
     lines += ["", f"Steps ({to_do}), in the order in which they are taken:"]
     lines.append(f"  {'images':>14}{'gradients':>14}{'hours':>10}  step")
     for step in plan.steps:
-        counts = f"{'finished':>38}" if step.finished else _counts(step.cost, hours(step.cost))
+        counts = (
+            f"{'finished':>38}" if step.finished else _counts(step.cost, step.cost.hours(seconds))
+        )
         start = f", from {step.teacher}" if step.teacher else ""
         lines.append(f"  {counts}  {step.name}: {step.action}{start} ({', '.join(step.rows)})")
     lines += [f"  not possible: {row}: {reason}" for row, reason in plan.absent.items()]
     total = sum((step.cost for step in plan.unfinished), RunCost())
-    lines.append(f"  {_counts(total, hours(total))}  in all")
+    lines.append(f"  {_counts(total, total.hours(seconds))}  in all")
     lines += ["", *_notes(networks)] if networks else []
     return "\n".join(lines)
 
@@ -48,8 +48,7 @@ def devices_text(
     for step in plan.unfinished:
         if step.run is None:
             continue
-        cost = of_epoch(step.run)
-        hours = sum(count * seconds_per_pass(key) for key, count in cost.passes.items()) / 3600
+        hours = of_epoch(step.run).hours(seconds_per_pass)
         cells = "".join(f"{hours / count:>10.3g}" for count in devices)
         megabytes = reduced_bytes(step.run) / 1e6
         lines.append(f"  {cells}{megabytes:>12.3g}  {step.name} ({', '.join(step.rows)})")

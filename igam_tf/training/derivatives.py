@@ -1,9 +1,7 @@
 """Whether a network has the second derivatives that matching needs, tried in one direction."""
 
-import contextlib
 import dataclasses
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -11,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from igam_tf import gradients, layers
+from igam_tf.core import precision
 from igam_tf.core.errors import InputError
 from igam_tf.core.structure import is_graph, walk
 
@@ -55,7 +54,7 @@ def check_derivatives(model: keras.Model, x: Any, y: Any, seed: int = 0) -> Deri
       InputError: an operation has no second derivative (its name), or both disagree.
     """
     try:
-        with _float64():
+        with precision.building_in_float64():
             copy = _copied(model)
             copy(tf.zeros((1, *model.input_shape[1:]), tf.float64))
     except Exception as error:  # a layer that insists on float32, in words of its own
@@ -66,7 +65,7 @@ def check_derivatives(model: keras.Model, x: Any, y: Any, seed: int = 0) -> Deri
     x = tf.cast(x[:_IMAGES], tf.float64)
     y = tf.convert_to_tensor(y[:_IMAGES])
     weights = [weight.value for weight in copy.trainable_weights]
-    with _float64():
+    with precision.building_in_float64():
         analytic, numeric = _slopes(copy, model.name, weights, x, y, seed)
     scale = max(abs(analytic), *map(abs, numeric), 1e-300)
     nearest = min(numeric, key=lambda value: abs(value - analytic))
@@ -122,18 +121,6 @@ def _slopes(
             ends.append(float(value()))
         numeric.append((ends[0] - ends[1]) / (2 * step))
     return analytic, numeric
-
-
-@contextlib.contextmanager
-def _float64() -> Iterator[None]:
-    floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    try:
-        yield
-    finally:
-        keras.config.set_floatx(floatx)
-        keras.config.set_dtype_policy(policy)
 
 
 def _copied(model: keras.Model) -> keras.Model:

@@ -135,3 +135,12 @@ def test_memory_as_text() -> None:
         "plain: 3.50 GB at most, 2.50 GB more than before its networks were built; "
         "predicted tensors 2.00 GB"
     )
+
+
+@pytest.mark.slow
+def test_memory_is_that_of_the_step_alone() -> None:
+    """Its process does not begin with the memory of this one, which may be larger."""
+    ballast = np.ones(2 * 10**9, np.uint8)
+    (measured,) = memory.measure(TrainingSize(1, 1, 8), ["plain"]).values()
+    assert measured["predicted"] < measured["peak"] - measured["before"]
+    assert measured["peak"] < ballast.nbytes
