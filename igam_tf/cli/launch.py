@@ -9,7 +9,7 @@ evaluate divides its examples among the workers; training verbs divide every bat
 
 The output is that of the first worker, the chief; that of another is shown where it fails. When a
 worker dies, all are ended and started again: training goes on from its last state, an evaluation
-from its parts. SIGTERM and an interruption end all workers. The exit code is the verb's.
+from its parts. SIGTERM, SIGHUP and an interruption end all workers. The exit code is the verb's.
 """
 
 import dataclasses

@@ -4,7 +4,8 @@ Each call parses its own `FlagValues`. absl's `app.run` would exit with 1 on a w
 --help, and its --help hides flags that are declared outside the main module.
 
 Exit codes: 0 done, 1 training diverged, a file cannot be written or a part of the work failed,
-2 a mistake in the command, 75 another worker has ended, 130 interrupted.
+2 a mistake in the command, 75 another worker has ended, 130 interrupted, 143 ended by SIGTERM or
+SIGHUP.
 """
 
 import errno
@@ -18,6 +19,7 @@ from typing import Any, Generic, TypeVar
 
 from absl import flags
 
+from igam_tf.core import signals
 from igam_tf.core.errors import (
     DivergedError,
     FailedError,
@@ -59,7 +61,8 @@ class Command(Generic[S]):
             if {"--help", "-h"} & set(arguments):  # before parsing, which insists on required flags
                 print(self.help())
             else:
-                main(build(self.settings, values, values([self.name, *arguments])[1:]))
+                with signals.raised():
+                    main(build(self.settings, values, values([self.name, *arguments])[1:]))
             sys.stdout.flush()
         except (flags.Error, InputError) as error:
             return self._fail(error, 2)
@@ -68,6 +71,8 @@ class Command(Generic[S]):
         except OSError as error:
             message = f"{error.strerror or error}: {error.filename}" if error.filename else error
             return self._fail(message, 1 if error.errno in _STORAGE else 2)
+        except signals.Interruption as error:
+            return self._fail(error, error.code)
         except KeyboardInterrupt:
             return self._fail("interrupted", 130)
         except (DivergedError, FailedError, StorageError) as error:

@@ -8,6 +8,7 @@ import contextlib
 import datetime
 import errno
 import fcntl
+import functools
 import os
 import pathlib
 import socket
@@ -22,12 +23,16 @@ _UNSUPPORTED = (errno.ENOLCK, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS)
 
 
 @contextlib.contextmanager
-def locked(directory: pathlib.Path, log: Callable[[str], object]) -> Iterator[None]:
+def locked(directory: pathlib.Path, log: Callable[[str], object]) -> Iterator[Callable[[], None]]:
     """Holds the lock of a directory, which is created, and removed again if it stays empty.
 
     Args:
       log: takes a line where a process has ended without freeing the lock, and where the file
         system has no locks.
+
+    Yields:
+      A function that raises a StorageError where the directory is no longer the one that was
+      locked: its disk is gone, or it was moved or removed. A write would go elsewhere.
 
     Raises:
       InputError: another process has the lock.
@@ -39,7 +44,7 @@ def locked(directory: pathlib.Path, log: Callable[[str], object]) -> Iterator[No
         with files.writing(path):
             descriptor = _acquire(path, log)
         try:
-            yield
+            yield functools.partial(_require_at, path, descriptor)
         finally:
             # Before the lock is free, so that no other process's file is removed.
             with contextlib.suppress(OSError):
@@ -97,6 +102,12 @@ def _sign(path: pathlib.Path, descriptor: int, log: Callable[[str], object]) -> 
 
 def _text(descriptor: int) -> str:
     return os.pread(descriptor, 1000, 0).decode(errors="replace").strip()
+
+
+def _require_at(path: pathlib.Path, descriptor: int) -> None:
+    with files.writing(path.parent):
+        if not _is_at(path, descriptor):
+            raise FileNotFoundError(errno.ENOENT, "it has vanished, or was moved")
 
 
 def _is_at(path: pathlib.Path, descriptor: int) -> bool:

@@ -22,6 +22,7 @@ from typing import BinaryIO
 
 from igam_tf.core.cluster import VARIABLE
 from igam_tf.core.errors import InputError
+from igam_tf.core.signals import NUMBERS, exit_code, handled
 
 # Exit codes of commands (igam_tf.core.command).
 MISTAKE = 2  # bad input, which a restart does not change
@@ -53,7 +54,7 @@ class Workers:
     log: Log
 
     def run(self, command: Sequence[str], restart: Sequence[str], restarts: int) -> int:
-        """Runs a command to its end; returns its exit code, 128 + N after a signal N.
+        """Runs a command to its end; returns its exit code, 128 + N after a signal N (SIGHUP: 143).
 
         A mistake, and a failure with exit code 1 that all workers share, are final.
 
@@ -66,7 +67,7 @@ class Workers:
             for attempt in range(restarts + 1):
                 codes = self._run_once(restart if attempt else command, signals)
                 if signals:
-                    return 128 + signals[0]
+                    return exit_code(signals[0])
                 if codes[0] == 0:
                     return 0
                 if MISTAKE in codes or set(codes) == {1}:
@@ -214,18 +215,14 @@ def _end(processes: Sequence[Process], number: int) -> None:
 
 @contextlib.contextmanager
 def _signals() -> Iterator[list[int]]:
-    """The signals SIGINT and SIGTERM that arrive in the context."""
-    signals: list[int] = []
+    """The signals that arrive in the context, in order."""
+    arrived: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
-        signals.append(number)
+        arrived.append(number)
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield signals
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with handled(NUMBERS, note):
+        yield arrived
 
 
 def _last_lines(output: BinaryIO) -> list[str]:

@@ -11,6 +11,7 @@ import dataclasses
 import importlib.util
 import json
 import pathlib
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -99,7 +100,7 @@ def train(
         _require_same(run, directory)
         return
     _is_begun(run, directory)  # before the lock: nothing is written beside other files
-    with _lock_of(run, directory, options):
+    with _lock_of(run, directory, options) as require_place:
         is_new = restart or not _is_begun(run, directory)
         if not is_new and not resume:
             raise InputError(
@@ -109,16 +110,22 @@ def train(
         if strategies.is_chief(run):
             _clear(directory, is_new)
         source = None if isinstance(run, RobustRun) else _teacher(run, options)
-        _train(run, directory, options, source, is_new)
+        _train(run, directory, options, source, is_new, require_place)
 
 
 def _train(
-    run: Run, directory: pathlib.Path, options: Options, source: Weights | None, is_new: bool
+    run: Run,
+    directory: pathlib.Path,
+    options: Options,
+    source: Weights | None,
+    is_new: bool,
+    require_place: Callable[[], None],
 ) -> None:
     """Trains a run in its directory, which holds the run's beginning or is new.
 
     Args:
       source: the trained teacher; None for a run without one.
+      require_place: raises where the directory has vanished.
     """
     with workers.joined(run, directory, options) as (place, options):
         with strategies.scope(strategies.strategy_of(run)):
@@ -136,7 +143,11 @@ def _train(
         setup = _setup(run, options, dataset, teacher, is_new)
         # The teacher is no part of the state: it is loaded anew and never written to.
         state = TrainingState(
-            place / "state", keep_every=options.keep_every, **setup.products, **setup.progress
+            place / "state",
+            require_place,
+            options.keep_every,
+            **setup.products,
+            **setup.progress,
         )
         if is_new:
             state.save(0)  # before config.json: a run that is begun has a state
@@ -145,6 +156,7 @@ def _train(
         require_history(directory / "history.csv", epoch)
         workers.require_one_state(run, directory, epoch)
         fitting.fit(run, place, options, dataset, setup, state)
+        require_place()
         _save(place, options, setup)
         state.close()
 
@@ -160,10 +172,10 @@ def _clear(directory: pathlib.Path, is_new: bool) -> None:
 
 def _lock_of(
     run: Run, directory: pathlib.Path, options: Options
-) -> contextlib.AbstractContextManager[None]:
+) -> contextlib.AbstractContextManager[Callable[[], None]]:
     """The lock of the process that writes to the directory."""
     if not strategies.is_chief(run):
-        return contextlib.nullcontext()
+        return contextlib.nullcontext(lambda: None)
     return locks.locked(directory, options.log)
 
 

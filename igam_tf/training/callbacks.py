@@ -35,17 +35,21 @@ class TrainingMonitor(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         if batch % self._check_every == 0:
             place = f"iteration {batch} of epoch {self._epoch}"
-            self._require_finite(float((logs or {})["loss"]), place)
+            self._require_finite_loss(float((logs or {})["loss"]), place)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._epoch = epoch + 1
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._require_finite(float((logs or {})["loss"]), f"epoch {epoch + 1}")
-        if not all(np.isfinite(weight.numpy()).all() for weight in self._weights):
-            raise self._diverged(f"a weight is not finite after epoch {epoch + 1}")
+        self.require_finite(logs or {}, f"epoch {epoch + 1}")
 
-    def _require_finite(self, loss: float, place: str) -> None:
+    def require_finite(self, logs: dict[str, Any], place: str) -> None:
+        """Checks loss and weights now."""
+        self._require_finite_loss(float(logs["loss"]), place)
+        if not all(np.isfinite(weight.numpy()).all() for weight in self._weights):
+            raise self._diverged(f"a weight is not finite after {place}")
+
+    def _require_finite_loss(self, loss: float, place: str) -> None:
         if not np.isfinite(loss):
             raise self._diverged(f"the loss is {loss} at {place}")
 

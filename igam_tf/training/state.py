@@ -43,7 +43,7 @@ class TrainingState:
     Attributes:
       epoch: number of whole epochs.
       step: number of iterations in the epoch after those.
-      sums: of the metrics in these iterations: all variables of the metrics, flat.
+      sums: `Trainer.sums` after these iterations.
     """
 
     def __init__(

@@ -48,6 +48,7 @@ class Trainer(ReplicatedModel):
     """
 
     _product = "model"  # the attribute that users save
+    _accuracy: keras.metrics.Metric
 
     def __init__(self, model: keras.Model, parts: Sequence[str], name: str) -> None:
         # Under a mixed policy Keras would cast the trainer's input and wrap its optimiser.
@@ -99,6 +100,12 @@ class Trainer(ReplicatedModel):
             *(m for m in super().metrics if m.name not in self._trackers),
         ]
 
+    @property
+    def sums(self) -> list[keras.Variable]:
+        """Scalars from which a step's numbers and `accuracy` are averaged over an epoch."""
+        metrics = [*self._trackers.values(), self._accuracy]
+        return [variable for metric in metrics for variable in metric.variables]
+
     def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         return self.model(inputs, training=training)
 
@@ -130,6 +137,8 @@ class Trainer(ReplicatedModel):
         kwargs.setdefault("jit_compile", False)
         # Keras' callbacks know its own metric's direction without `mode="max"`.
         accuracy = keras.metrics.SparseCategoricalAccuracy("accuracy")
+        # Past Keras, which lists the metrics of `compile` once the first step has built them.
+        object.__setattr__(self, "_accuracy", accuracy)
         extra = [metric for metric in metrics or [] if metric != "accuracy"]
         super().compile(optimizer=optimizer or Momentum(), metrics=[accuracy, *extra], **kwargs)
         if self.optimizer.use_ema and len(self.trained_variables) != len(self.trainable_variables):

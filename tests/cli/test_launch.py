@@ -1,5 +1,6 @@
 """`launch`: a verb in worker processes, whose result is that of one process."""
 
+import functools
 import json
 import os
 import pathlib
@@ -83,6 +84,8 @@ def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
+                # A shell's background jobs ignore interruptions, and so would their children.
+                preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
             )
         )
         return launchers[-1]

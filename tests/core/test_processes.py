@@ -134,6 +134,7 @@ def test_a_restart_has_its_own_command(tmp_path: pathlib.Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_all_workers(tmp_path: pathlib.Path, number: int) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background jobs
     handlers = [signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)]
 
     def send() -> None:
