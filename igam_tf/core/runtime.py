@@ -6,7 +6,7 @@ import os
 import pathlib
 import platform
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from igam_tf.core.version import __version__
@@ -63,9 +63,28 @@ def environment() -> dict[str, Any]:
         "numpy": np.__version__,
         "machine": f"{platform.machine()}, {_cores()} cores, {_processor()}",
         "devices": [device.name for device in tf.config.list_physical_devices()],
+        "threads": tf.config.threading.get_intra_op_parallelism_threads()
+        or int(os.environ.get("TF_NUM_INTRAOP_THREADS") or _cores()),
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "TensorFlow's default"),
         "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
+
+
+# What the last digits of a training depend on.
+_ROUNDING = ("threads", "onednn", "machine", "devices", "tensorflow", "keras", "numpy")
+
+
+def changes(record: Mapping[str, Any]) -> list[str]:
+    """What has changed since the record of another process, and makes this one round otherwise.
+
+    Each line is `NAME BEFORE, now NOW`. What the record lacks is left out.
+    """
+    now = environment()
+    return [
+        f"{name} {record[name]}, now {now[name]}"
+        for name in _ROUNDING
+        if name in record and record[name] != now[name]
+    ]
 
 
 def _cores() -> int:

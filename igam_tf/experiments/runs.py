@@ -152,6 +152,8 @@ def _train(
         if is_new:
             state.save(0)  # before config.json: a run that is begun has a state
             _write_configuration(run, place, dataset)
+        else:
+            _log_changes(directory, options)
         epoch = 0 if is_new else state.restore(directory / "state", options.log)
         require_history(directory / "history.csv", epoch)
         workers.require_one_state(run, directory, epoch)
@@ -203,6 +205,20 @@ def _write_configuration(run: Run, directory: pathlib.Path, dataset: data.Datase
         environment["distribution"] = distribution
     files.write_text(directory / "environment.json", json.dumps(environment, indent=1) + "\n")
     files.write_text(directory / "config.json", settings.to_json(run) + "\n")
+
+
+def _log_changes(directory: pathlib.Path, options: Options) -> None:
+    """Logs a line where the run was begun in another environment that rounds in another way."""
+    try:
+        record = dict(json.loads((directory / "environment.json").read_text()))
+    except (OSError, ValueError, TypeError):
+        options.log(f"WARNING {directory.name}: environment.json is missing or damaged")
+        return
+    if lines := runtime.changes(record):
+        options.log(
+            f"WARNING {directory.name}: its last digits will differ from those of an uninterrupted "
+            f"run: it was begun with {'; '.join(lines)}"
+        )
 
 
 def _save(directory: pathlib.Path, options: Options, setup: build.TrainingSetup) -> None:

@@ -1,6 +1,7 @@
 """Interrupted runs whose states are damaged, and runs that begin anew."""
 
 import dataclasses
+import json
 import pathlib
 import shutil
 
@@ -71,3 +72,30 @@ def test_a_damaged_history(interrupted: pathlib.Path, finished: Options, text: s
     (interrupted / "history.csv").write_text(text)
     with pytest.raises(InputError, match=r"history.csv: expected the lines of 1 epochs"):
         runs.train(small.ROBUST, interrupted, finished, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({}, None),
+        ({"threads": 77}, "threads 77, now {threads}"),
+        ({"onednn": "x", "numpy": "1"}, "onednn x, now {onednn}; numpy 1, now {numpy}"),
+        ({"time": "1999"}, None),
+    ],
+)
+def test_another_environment_is_a_warning(
+    interrupted: pathlib.Path, finished: Options, changes: dict[str, object], text: str | None
+) -> None:
+    path, lines = interrupted / "environment.json", list[str]()
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps({**record, **changes}))
+    runs.train(
+        small.ROBUST, interrupted, dataclasses.replace(finished, log=lines.append), resume=True
+    )
+    warnings = [line for line in lines if line.startswith("WARNING")]
+    assert warnings == [
+        "WARNING run: its last digits will differ from those of an uninterrupted run: it was begun "
+        f"with {line.format(**record)}"
+        for line in [text]
+        if line
+    ]
