@@ -157,8 +157,14 @@ def _results(jobs: int, by_name: Mapping[str, Job]) -> dict[str, Result]:
 
 
 @contextlib.contextmanager
-def process_pool(jobs: int) -> Iterator[futures.ProcessPoolExecutor]:
+def process_pool(
+    jobs: int, end: signal.Signals = signal.SIGINT
+) -> Iterator[futures.ProcessPoolExecutor]:
     """Processes that know TensorFlow from its start and leave the terminal to the first one.
+
+    Args:
+      jobs: number of processes.
+      end: the signal that they get when the first process is interrupted.
 
     Raises:
       KilledError: one of them was killed.
@@ -175,7 +181,7 @@ def process_pool(jobs: int) -> Iterator[futures.ProcessPoolExecutor]:
     except KeyboardInterrupt:
         for process in multiprocessing.active_children():
             if process.pid is not None:
-                os.kill(process.pid, signal.SIGINT)
+                os.kill(process.pid, end)
         raise
     finally:
         pool.shutdown(cancel_futures=True)

@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import io
 import pathlib
+import signal
 import tempfile
 import textwrap
 import time
@@ -79,7 +80,8 @@ def rehearse(
     """The outcomes of the rows in the table's order, each also a line for `options.log`.
 
     Rows run in a process of their own, one after another. If it is killed, the row has failed and
-    the next one begins a new process. All files are in a temporary folder of `options.runs_dir`.
+    the next one begins a new process. An interruption ends it at once. All files are in a temporary
+    folder of `options.runs_dir`.
 
     Args:
       rows, weights: as in `igam_tf.experiments.reproduce`.
@@ -94,7 +96,7 @@ def rehearse(
     with _temporary_place(options) as place:
         while len(outcomes) < len(names):
             try:
-                with jobs.process_pool(1) as pool:
+                with jobs.process_pool(1, signal.SIGKILL) as pool:
                     for row in names[len(outcomes) :]:
                         began = time.monotonic()
                         outcome = _obstacle(row, table, options, weights)

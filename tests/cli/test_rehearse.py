@@ -1,6 +1,9 @@
 """`reproduce_table --rehearse`: its lines, exit codes and the flags that it refuses."""
 
 import pathlib
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -9,7 +12,7 @@ from igam_tf.experiments.configs import Table, Weights
 from igam_tf.experiments.options import Options
 from igam_tf.experiments.rehearsal import RowOutcome
 
-from .verbs import require_one_line, run
+from .verbs import ROOT, require_one_line, run, wait_for
 
 FLAGS = ["--table=1", "--preset=paper", "--rehearse"]
 PASSED, FAILED = (
@@ -87,4 +90,21 @@ def test_mistakes(
     flags: list[str], message: str, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     require_one_line(capsys, "reproduce_table", [*flags, f"--runs_dir={tmp_path}"], message)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interruption_leaves_nothing(
+    number: signal.Signals, code: int, tmp_path: pathlib.Path
+) -> None:
+    places = tmp_path / "new" / "runs"
+    command = [sys.executable, str(ROOT / "bin" / "reproduce_table")]
+    flags = ["--table=1", "--preset=demo", "--rehearse", f"--runs_dir={places}"]
+    with subprocess.Popen([*command, *flags], stderr=subprocess.PIPE, text=True) as process:
+        wait_for(lambda: list(places.glob("rehearsal-*/train_robust-*")))
+        process.send_signal(number)
+        assert process.wait(60) == code
+        assert process.stderr is not None
+        assert "reproduce_table: interrupted" in process.stderr.read()
     assert not list(tmp_path.iterdir())

@@ -5,6 +5,7 @@ import dataclasses
 import itertools
 import os
 import pathlib
+import signal
 from collections.abc import Iterator, Mapping
 from concurrent import futures
 
@@ -119,7 +120,7 @@ def test_a_failure_is_one_line(
 
 
 @contextlib.contextmanager
-def thread(number: int) -> Iterator[futures.ThreadPoolExecutor]:
+def thread(number: int, end: signal.Signals) -> Iterator[futures.ThreadPoolExecutor]:
     with futures.ThreadPoolExecutor(number) as pool:
         yield pool
 
