@@ -1,4 +1,4 @@
-"""Times of AutoAttack by this library, of its model's passes alone, and of ART's AutoAttack."""
+"""Times of AutoAttack, of its model's passes alone, and of the gradient attacks of ART's."""
 
 import dataclasses
 import functools
@@ -43,7 +43,7 @@ class StageTimes:
 
 @dataclasses.dataclass(frozen=True)
 class SuiteTimes:
-    """A suite's stages, and those of ART's AutoAttack, which has other attacks.
+    """A suite's stages, and those of ART's AutoAttack that take gradients.
 
     Attributes:
       art: on the first correct images; empty where ART has no times, and `absent` says why.
@@ -98,7 +98,7 @@ def measure(task: Task, suite: Chain, clock: timing.Clock = time.perf_counter) -
 
 
 def _art(task: Task, clock: timing.Clock) -> tuple[StageTimes, ...]:
-    """ART's AutoAttack, each attack on the survivors among the first correct images.
+    """ART's gradient attacks, each on the survivors among the first correct images.
 
     The seconds include what ART compiles.
     """

@@ -100,7 +100,7 @@ class BenchmarkFlags(Settings):
         bool,
         Setting(
             "attacks: time AutoAttack instead, on the packaged model pgd7: its gradients and "
-            "forward passes, their time alone (floor), and ART's AutoAttack on 20 images."
+            "forward passes, their time alone (floor), and ART's gradient attacks."
         ),
     ] = False
     fit: Annotated[
