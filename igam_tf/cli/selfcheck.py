@@ -29,6 +29,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from igam_tf.core.command import Command
+from igam_tf.core.errors import FailedError
 from igam_tf.core.settings import Setting, Settings
 from igam_tf.selfcheck import CHECKS
 
@@ -52,13 +53,10 @@ COMMAND = Command("selfcheck", __doc__, SelfcheckFlags)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    statuses: list[str] = []
-    code = COMMAND.run(lambda flags: statuses.extend(_run(flags)), argv)
-    return code or int("FAIL" in statuses)
+    return COMMAND.run(_run, argv)
 
 
-def _run(flags: SelfcheckFlags) -> list[str]:
-    """Prints the findings; returns their statuses."""
+def _run(flags: SelfcheckFlags) -> None:
     from igam_tf.core import files, runtime
     from igam_tf.selfcheck import checking, findings
 
@@ -80,7 +78,8 @@ def _run(flags: SelfcheckFlags) -> list[str]:
         }
         files.write_text(flags.output, json.dumps(record, indent=1) + "\n")
         print(f"written: {flags.output}")
-    return [finding.status for finding in results]
+    if failed := [finding.subject for finding in results if finding.status == "FAIL"]:
+        raise FailedError(f"failed: {'; '.join(failed)}")
 
 
 if __name__ == "__main__":

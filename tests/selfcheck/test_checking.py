@@ -3,14 +3,19 @@
 import functools
 import json
 import pathlib
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from igam_tf.cli import selfcheck as verb
-from igam_tf.selfcheck import CHECKS, checking
+from igam_tf.selfcheck import CHECKS, checking, second_derivatives
+from igam_tf.selfcheck.device_modes import DeviceMode
 from igam_tf.selfcheck.findings import CheckFinding
+from igam_tf.selfcheck.matching_step import MatchingParts, MatchingStep, normalized_network
 
+from ..cli.verbs import ROOT
 from .faults import FAULTS
 
 
@@ -36,6 +41,31 @@ def test_a_fault_is_found(
     monkeypatch.setattr(checking, "all_checks", faulty)
     assert verb.main([f"--checks={check}"]) == 1
     assert "FAIL  " in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_process_of_one_device_starts_another_for_two_replicas() -> None:
+    process = subprocess.run(
+        [sys.executable, ROOT / "bin" / "selfcheck", "--checks=environment,replicas"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    assert "\nPASS  two replicas (CPUs): " in process.stdout
+
+
+@pytest.mark.slow
+def test_a_second_device_computes_by_itself() -> None:
+    """The second logical device of the CPU stands for a GPU."""
+    parts, mode = (
+        MatchingParts(normalized_network, normalized_network),
+        DeviceMode("CPU:1", "float32"),
+    )
+    step = MatchingStep(parts, mode)
+    assert {each.value.device[-5:] for each in step.trainer.variables} == {"CPU:1"}
+    checks = second_derivatives.check("step", parts, [mode])
+    assert [finding.status for finding in checks] == ["PASS"] * 3
 
 
 def _findings(*statuses: str) -> Iterator[CheckFinding]:
