@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from igam_tf.core import locks
-from igam_tf.core.errors import InputError
+from igam_tf.core.errors import InputError, StorageError
 
 HOLDER = """
 import pathlib, sys, time
@@ -98,3 +98,22 @@ def test_a_file_system_without_locks(place: pathlib.Path, monkeypatch: pytest.Mo
         f"WARNING {place}: its file system has no locks (No locks available); no second process "
         "may use it"
     ]
+
+
+@pytest.mark.parametrize("name", ["open", "pwrite"])
+def test_a_read_only_place(
+    place: pathlib.Path, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, name: str
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    message = f"^{place}/lock cannot be written: Read-only file system$"
+    with monkeypatch.context() as patch:
+        patch.setattr(locks.os, name, fail)
+        with pytest.raises(StorageError, match=message), locks.locked(place, _no_line):
+            pass
+    with locks.locked(place, lambda line: None) as require_place:
+        require_place()
+        place.rename(tmp_path / "elsewhere")
+        with pytest.raises(StorageError, match=f"^{place} cannot be written: it has vanished"):
+            require_place()

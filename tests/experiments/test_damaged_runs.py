@@ -16,18 +16,22 @@ from . import small
 from .test_interruptions import MOMENTS, Interrupted
 
 
-@pytest.fixture
-def interrupted(
-    finished: Options, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
-) -> pathlib.Path:
-    """A run directory with the states before the first epoch and after it."""
-    directory = tmp_path / "run"
-    with monkeypatch.context() as patch:
+@pytest.fixture(scope="module")
+def original(finished: Options, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """A run directory with the states before the first epoch and after it. Read it only."""
+    directory = tmp_path_factory.mktemp("interrupted") / "run"
+    with pytest.MonkeyPatch.context() as patch:
         MOMENTS["mid-epoch"](patch)
         with pytest.raises(Interrupted):
             runs.train(small.ROBUST, directory, finished)
     assert {path.name for path in (directory / "state").iterdir()} == {"epoch-0", "epoch-1"}
     return directory
+
+
+@pytest.fixture
+def interrupted(original: pathlib.Path, tmp_path: pathlib.Path) -> pathlib.Path:
+    """A copy of it."""
+    return pathlib.Path(shutil.copytree(original, tmp_path / "run"))
 
 
 def _require_whole_result(directory: pathlib.Path, finished: Options) -> None:
@@ -67,9 +71,8 @@ def test_a_restart_forgets_the_run(interrupted: pathlib.Path, finished: Options)
         runs.train(small.ROBUST, interrupted, finished, restart=True)
 
 
-@pytest.mark.parametrize("text", ["", "epoch\n", "epoch,loss\nx,1\n", "epoch,loss\n\0\n"])
-def test_a_damaged_history(interrupted: pathlib.Path, finished: Options, text: str) -> None:
-    (interrupted / "history.csv").write_text(text)
+def test_a_damaged_history(interrupted: pathlib.Path, finished: Options) -> None:
+    (interrupted / "history.csv").write_text("epoch,loss\nx,1\n")
     with pytest.raises(InputError, match=r"history.csv: expected the lines of 1 epochs"):
         runs.train(small.ROBUST, interrupted, finished, resume=True)
 
@@ -77,9 +80,7 @@ def test_a_damaged_history(interrupted: pathlib.Path, finished: Options, text: s
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({}, None),
-        ({"threads": 77}, "threads 77, now {threads}"),
-        ({"onednn": "x", "numpy": "1"}, "onednn x, now {onednn}; numpy 1, now {numpy}"),
+        ({"threads": 77, "onednn": "x"}, "threads 77, now {threads}; onednn x, now {onednn}"),
         ({"time": "1999"}, None),
     ],
 )

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from igam_tf.core.errors import DivergedError
+from igam_tf.core.errors import DivergedError, InputError
 from igam_tf.core.progress_bar import ProgressDisplay
 from igam_tf.training.callbacks import (
     RunProgress,
     TrainingMonitor,
     TrainingRecord,
     append_history,
+    require_history,
 )
 
 
@@ -39,6 +40,26 @@ def test_a_repeated_epoch_replaces_its_line_and_all_later_ones(tmp_path: pathlib
         append_history(path, {"epoch": epoch, "loss": epoch})
     append_history(path, {"epoch": 2, "loss": 20})
     assert [(row["epoch"], row["loss"]) for row in rows(path)] == [("1", "1"), ("2", "20")]
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "epoch\n", "epoch,loss\nx,1\n", "epoch,loss\n\0\n", "epoch\n1\n1\n"]
+)
+def test_a_history_without_its_lines(tmp_path: pathlib.Path, text: str | None) -> None:
+    path = tmp_path / "history.csv"
+    if text is not None:
+        path.write_text(text)
+    message = f"^{path}: expected the lines of 1 epochs; --restart begins the run anew$"
+    with pytest.raises(InputError, match=message):
+        require_history(path, 1)
+
+
+def test_a_history_with_its_lines(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "history.csv"
+    require_history(path, 0)
+    for epoch in (1, 2):
+        append_history(path, {"epoch": epoch, "loss": epoch})
+    require_history(path, 1)
 
 
 class RecordedState:
