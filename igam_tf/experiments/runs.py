@@ -165,7 +165,7 @@ def _train(
 
 def _clear(directory: pathlib.Path, is_new: bool) -> None:
     """Removes unfinished writes, and where the run is new all its files, config.json last."""
-    for path in directory.iterdir():
+    for path in [*directory.iterdir(), *directory.glob("state/*")]:
         if files.is_temporary(path):
             files.remove(path)
     for name in ("state", "tensorboard", *FILES) if is_new else ():

@@ -55,7 +55,7 @@ def _survive(
     """
     instants = random.Random(seed)
     for _ in range(KILLS):
-        before = _names(place)
+        before = _whole_names(place)
         process = _start(line, log)
         if instants.random() < EARLY:
             time.sleep(instants.uniform(0, EARLY_SECONDS))
@@ -70,7 +70,11 @@ def _survive(
 
 
 def _has_moved(place: pathlib.Path, before: set[str], process: "subprocess.Popen[bytes]") -> bool:
-    return _names(place) != before or process.poll() is not None
+    return _whole_names(place) != before or process.poll() is not None
+
+
+def _whole_names(place: pathlib.Path) -> set[str]:
+    return {name for name in _names(place) if not name.startswith("tmp-")}
 
 
 def _names(place: pathlib.Path) -> set[str]:

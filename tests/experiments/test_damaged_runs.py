@@ -100,3 +100,14 @@ def test_another_environment_is_a_warning(
         for line in [text]
         if line
     ]
+
+
+def test_unfinished_writes_are_removed(
+    interrupted: pathlib.Path, finished: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that is killed in one save after another does not fill the disk."""
+    (interrupted / "state/tmp-12-epoch-2").mkdir()
+    (interrupted / "tmp-34-history.csv").touch()
+    monkeypatch.setattr(runs, "_train", lambda *arguments: None)
+    runs.train(small.ROBUST, interrupted, finished, resume=True)
+    assert not [path for path in interrupted.rglob("*") if path.name.startswith("tmp-")]
