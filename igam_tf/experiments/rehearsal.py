@@ -115,7 +115,7 @@ def rehearse(
 def failure_of(row: str, table: Table, options: Options, weights: Mapping[str, Weights]) -> str:
     """Trains and scores a row; returns why it failed, in one line, or nothing."""
     try:
-        with contextlib.redirect_stdout(io.StringIO()):  # the lines and bars of training
+        with _silence():
             result = reproduce.reproduce(table, options, (row,), weights=weights)[row]
     except (MemoryError, tf.errors.ResourceExhaustedError) as error:
         return _line(f"too little memory: {error}")
@@ -124,6 +124,21 @@ def failure_of(row: str, table: Table, options: Options, weights: Mapping[str, W
     except Exception as error:  # whatever it is, the other rows can run
         return _line(f"{type(error).__name__}: {error}")
     return "" if result.record else _line(result.note)
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Hides the lines and bars of training, and TensorFlow's warnings of one graph after another,
+    for rows of few steps are little else.
+    """
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel("ERROR")
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def short_table(table: Table, width: int | None = None) -> Table:
