@@ -85,6 +85,8 @@ def _names(place: pathlib.Path) -> set[str]:
 @pytest.mark.parametrize("verb", STEPS)
 def test_a_training_survives(verb: str, pipeline: Pipeline, tmp_path: pathlib.Path) -> None:
     flags = [*pipeline.flags_of(verb), f"--steps={STEPS[verb]}", "--resume"]
+    if verb == "train_student":
+        flags.append(f"--teacher={pipeline.finetuned}")
     whole, directory = tmp_path / "whole", tmp_path / "run"
     assert _start([verb, *flags, f"--run_dir={whole}"], tmp_path / "log").wait() == 0
     line = [verb, *flags, f"--run_dir={directory}"]
