@@ -121,6 +121,7 @@ OTHER_TESTS = {
     ("docs/performance", "Training measured", 0),
     ("docs/performance", "Training measured", 1),
     ("docs/performance", "Settings", 1),
+    ("docs/performance", "Several workers", 0),
 }
 # Lists, counted operations, durations of commands, and measurements without a record.
 NO_RECORD = {

@@ -1,4 +1,4 @@
-"""The speeds in the tables of docs/performance.md are those of results/benchmark.json."""
+"""The speeds in the tables of docs/ are those of results/benchmark.json."""
 
 import itertools
 from collections.abc import Sequence
@@ -55,6 +55,19 @@ def test_speed_of_training(order: int, record: str) -> None:
         assert share == f"{100 * contender['share_of_convolution_peak']:.0f} %", name
         assert to_plain == rounded(iteration / plain, to_plain), name
         assert to_pgd7 == rounded(iteration / pgd7, to_pgd7), name
+
+
+def test_efficiency_of_several_workers() -> None:
+    measured = STUDIES["benchmark"].benchmarks["scaling"]["results"]
+    lines = PAGE_TABLES["docs/performance", "Several workers", 0]
+    for contender, line in zip(measured, lines, strict=True):
+        name, efficiency, least, greatest, means, processor = line.values()
+        assert name == contender["contender"]
+        assert efficiency == rounded(contender["efficiency"], efficiency)
+        assert least == rounded(min(contender["efficiencies"]), least)
+        assert greatest == rounded(max(contender["efficiencies"]), greatest)
+        assert means == rounded(contender["efficiency_of_means"], means)
+        assert processor == rounded(contender["processor_efficiency"], processor)
 
 
 def rounded(value: float, cell: str) -> str:
