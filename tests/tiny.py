@@ -1,6 +1,7 @@
 """Networks and batches that are small enough to be differentiated twice within a second."""
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from igam_tf.layers import BatchNorm, LeakyReLU, PixelRange
 from igam_tf.training import Igam, Momentum
 
 SHAPE = (8, 8, 3)
+IS_LONG = os.environ.get("IGAM_TEST_LONG") == "1"  # slow tests in full
 CLASSES = 3
 
 

@@ -1,4 +1,4 @@
-"""Processes killed 20 times at random instants end with the bytes of an undisturbed one."""
+"""Processes killed at random instants end with the bytes of an undisturbed one."""
 
 import functools
 import json
@@ -19,7 +19,7 @@ from ..experiments import small
 from .pipeline import Pipeline
 from .verbs import ROOT, wait_for
 
-KILLS = 20
+KILLS = 20 if tiny.IS_LONG else 3
 EARLY = 0.25  # share of the kills before any progress: at the start, or while a state is read
 EARLY_SECONDS = 8.0
 LATE_SECONDS = 0.25  # from the first progress, which takes tens of milliseconds, to the kill

@@ -27,6 +27,7 @@ from igam_tf.experiments.options import Options
 from igam_tf.experiments.sizes import PRESETS
 from igam_tf.training.optimizers import SteppedSchedule
 
+from .. import tiny
 from ..data import prepared, tiny_tree
 from . import small
 
@@ -205,6 +206,7 @@ def test_a_killed_process_fails_one_row(tmp_path: pathlib.Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not tiny.IS_LONG, reason="half an hour; IGAM_TEST_LONG=1 runs it")
 @pytest.mark.parametrize("name", PAPERS)
 def test_the_papers_rows_pass(name: str, tmp_path: pathlib.Path) -> None:
     """With generated data, at width 1."""
