@@ -81,7 +81,7 @@ def _names(place: pathlib.Path) -> set[str]:
     return {path.name for path in place.iterdir()} if place.exists() else set()
 
 
-@pytest.mark.slow  # 22 processes, for minutes
+@pytest.mark.slow  # processes, for minutes
 @pytest.mark.parametrize("verb", STEPS)
 def test_a_training_survives(verb: str, pipeline: Pipeline, tmp_path: pathlib.Path) -> None:
     flags = [*pipeline.flags_of(verb), f"--steps={STEPS[verb]}", "--resume"]
@@ -92,14 +92,14 @@ def test_a_training_survives(verb: str, pipeline: Pipeline, tmp_path: pathlib.Pa
     line = [verb, *flags, f"--run_dir={directory}"]
     text = _survive(line, directory / "state", directory / "model.keras", tmp_path / "kills", 1)
     assert "Traceback" not in text
-    assert text.count(", resumed at ") >= 5
+    assert text.count(", resumed at ") >= max(1, KILLS // 4)
     assert (directory / "history.csv").read_bytes() == (whole / "history.csv").read_bytes()
     for file in whole.glob("*.keras"):
         assert tiny.equal(small.values(directory / file.name), small.values(file))
     assert _names(directory) == _names(whole)
 
 
-@pytest.mark.slow  # 22 processes, for minutes
+@pytest.mark.slow  # processes, for minutes
 def test_an_evaluation_survives(pipeline: Pipeline, tmp_path: pathlib.Path) -> None:
     flags = [str(pipeline.teacher), f"--attacks={','.join(ATTACKS)}", "--batch_size=2"]
     flags += ["--num_examples=24", "--statistics=moving,batch"]
