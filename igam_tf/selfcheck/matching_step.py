@@ -149,9 +149,5 @@ def _weights_of(parts: MatchingParts) -> list[Arrays]:
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)
     return [
-        [
-            (each + 0.1 * rng.uniform(-1, 1, each.shape)).astype(np.float32)
-            for each in network.get_weights()
-        ]
-        for network in _networks(parts)
+        [_with_noise(each, rng) for each in network.get_weights()] for network in _networks(parts)
     ]
