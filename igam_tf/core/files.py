@@ -96,6 +96,18 @@ def remove(path: pathlib.Path) -> None:
             path.unlink()
 
 
+@contextlib.contextmanager
+def new_directory(path: pathlib.Path) -> Iterator[None]:
+    """At the end removes the directory and its parents, where they were new and are empty."""
+    new = [each for each in (path, *path.parents) if not each.exists()]
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # not empty
+            for each in new:
+                each.rmdir()
+
+
 def is_temporary(path: pathlib.Path) -> bool:
     """Whether the file is an unfinished write, left behind by a killed process."""
     return path.name.startswith(_PREFIX)

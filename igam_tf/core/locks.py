@@ -38,9 +38,8 @@ def locked(directory: pathlib.Path, log: Callable[[str], object]) -> Iterator[Ca
       InputError: another process has the lock.
       StorageError: the file cannot be written.
     """
-    created = [path for path in (directory, *directory.parents) if not path.exists()]
     path = directory / NAME
-    try:
+    with files.new_directory(directory):
         with files.writing(path):
             descriptor = _acquire(path, log)
         try:
@@ -51,10 +50,6 @@ def locked(directory: pathlib.Path, log: Callable[[str], object]) -> Iterator[Ca
                 if _is_at(path, descriptor):
                     path.unlink()
             os.close(descriptor)
-    finally:
-        with contextlib.suppress(OSError):  # not empty
-            for parent in created:
-                parent.rmdir()
 
 
 def _acquire(path: pathlib.Path, log: Callable[[str], object]) -> int:

@@ -21,6 +21,7 @@ import tensorflow as tf
 
 from igam_tf import data
 from igam_tf.attacks import registry
+from igam_tf.core import files
 from igam_tf.core.errors import InputError, StorageError
 from igam_tf.experiments import jobs, reproduce
 from igam_tf.experiments.configs import (
@@ -228,15 +229,10 @@ def _at_width(network: Network, width: int | None) -> Network:
 def _temporary_place(options: Options) -> Iterator[Options]:
     """The options with a run directory's folder that is removed, on the disk of the real runs."""
     place = options.runs_dir
-    new = [path for path in (place, *place.parents) if not path.exists()]
-    place.mkdir(parents=True, exist_ok=True)
-    try:
+    with files.new_directory(place):
+        place.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="rehearsal-", dir=place) as folder:
             yield dataclasses.replace(options, runs_dir=pathlib.Path(folder))
-    finally:
-        with contextlib.suppress(OSError):  # it holds what another process has written
-            for path in new:
-                path.rmdir()
 
 
 def _obstacle(
