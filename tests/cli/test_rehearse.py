@@ -1,5 +1,6 @@
 """`reproduce_table --rehearse`: its lines, exit codes and the flags that it refuses."""
 
+import functools
 import pathlib
 import signal
 import subprocess
@@ -101,7 +102,13 @@ def test_an_interruption_leaves_nothing(
     places = tmp_path / "new" / "runs"
     command = [sys.executable, str(ROOT / "bin" / "reproduce_table")]
     flags = ["--table=1", "--preset=demo", "--rehearse", f"--runs_dir={places}"]
-    with subprocess.Popen([*command, *flags], stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [*command, *flags],
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell that runs the tests in the background ignores interruptions.
+        preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+    ) as process:
         wait_for(lambda: list(places.glob("rehearsal-*/train_robust-*")))
         process.send_signal(number)
         assert process.wait(60) == code
