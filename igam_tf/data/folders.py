@@ -214,9 +214,6 @@ def _write_cache(file: pathlib.Path, content: Mapping[str, str]) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         files.write_text(file, json.dumps(content))
-    except (
-        OSError,
-        InputError,
-        StorageError,
-    ):  # a place that cannot be written: the files are looked at again
+    # A place that cannot be written: the files are looked at again.
+    except (OSError, InputError, StorageError):
         return
