@@ -70,12 +70,13 @@ class Command(Generic[S]):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except OSError as error:
             message = f"{error.strerror or error}: {error.filename}" if error.filename else error
-            return self._fail(message, 1 if error.errno in _STORAGE else 2)
+            is_storage = isinstance(error, StorageError) or error.errno in _STORAGE
+            return self._fail(message, 1 if is_storage else 2)
         except signals.Interruption as error:
             return self._fail(error, error.code)
         except KeyboardInterrupt:
             return self._fail("interrupted", 130)
-        except (DivergedError, FailedError, StorageError) as error:
+        except (DivergedError, FailedError) as error:
             return self._fail(error, 1)
         except WorkerLostError as error:
             return self._fail(error, 75)

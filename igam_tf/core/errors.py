@@ -17,5 +17,5 @@ class WorkerLostError(RuntimeError):
     """Another worker of TF_CONFIG has ended; all must start again. Exit code 75."""
 
 
-class StorageError(RuntimeError):
+class StorageError(OSError):
     """A file cannot be written; what was on disk before is whole. Exit code 1."""

@@ -73,6 +73,8 @@ def writing(path: pathlib.Path) -> Iterator[None]:
     """
     try:
         yield
+    except StorageError:  # it names its file already
+        raise
     except OSError as error:
         raise StorageError(f"{path} cannot be written: {error.strerror or error}") from error
 

@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from igam_tf.core import files
 from igam_tf.core.bounds import PIXELS
-from igam_tf.core.errors import InputError, StorageError
+from igam_tf.core.errors import InputError
 from igam_tf.data.ordering import in_rounds
 from igam_tf.data.splits import Dataset, Split
 from igam_tf.data.stored import Decoding, Reading, StoredImages, require_channels, require_shape
@@ -215,5 +215,5 @@ def _write_cache(file: pathlib.Path, content: Mapping[str, str]) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         files.write_text(file, json.dumps(content))
     # A place that cannot be written: the files are looked at again.
-    except (OSError, InputError, StorageError):
+    except (OSError, InputError):
         return
