@@ -69,7 +69,10 @@ def test_what_the_workers_run(monkeypatch: pytest.MonkeyPatch) -> None:
     assert run("launch", "--workers=3", "--restarts=5", "--", *EVALUATE) == 7
     train = ("train_robust", "--strategy=multi_worker")
     assert run("launch", "--workers=2", "--", *train) == 7
-    assert calls == [(3, [*EVALUATE], [*EVALUATE], 5), (2, [*train], [*train, "--resume"], 3)]
+    assert calls == [
+        (3, [*EVALUATE], [*EVALUATE], 5),
+        (2, [*train], [*train, "--norestart", "--resume"], 3),
+    ]
 
 
 @pytest.fixture
