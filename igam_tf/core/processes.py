@@ -174,9 +174,11 @@ def _start(
     command: Sequence[str], variables: Mapping[str, str], output: BinaryIO | None
 ) -> Process:
     path = os.pathsep.join(filter(None, [_ROOT, os.environ.get("PYTHONPATH")]))
+    # Unbuffered: the last line of both outputs is the last one that was written.
+    own = {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
     return subprocess.Popen(
         [*PROGRAM, *command],
-        env={**os.environ, **variables, "PYTHONPATH": path},
+        env={**os.environ, **variables, **own},
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=output,

@@ -39,6 +39,7 @@ for action in sys.argv[2 + index].split("+"):
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
     monkeypatch.setattr(processes, "PROGRAM", (sys.executable, "-c", SCRIPT))
     monkeypatch.setattr(processes, "POLL_SECONDS", 0.01)
     monkeypatch.setattr(processes, "OWN_END_SECONDS", 0.3)
