@@ -8,19 +8,20 @@ from igam_tf.selfcheck.device_modes import REFERENCE, DeviceMode
 from igam_tf.selfcheck.findings import CheckFinding, DeviationLimits, deviation_finding
 from igam_tf.selfcheck.matching_step import Arrays, MatchingParts, MatchingStep, relative
 
-# Of the gradient. A processor without bfloat16 had 0.02 to 0.3 in it; TF32 rounds to three bits
-# more, and has not been measured.
+# Of the gradient. bfloat16 had 0.02 to 0.3 on processors with and without it; TF32 rounds to three
+# bits more, and has not been measured.
 LIMITS = {
     "float64": DeviationLimits(1e-6, 1e-5),
     "float32": DeviationLimits(1e-4, 1e-3),
     "TF32": DeviationLimits(0.05, 0.5),
     "bfloat16": DeviationLimits(0.5, 1.0),
 }
+# Of logits and input gradients. A processor with AMX had 0.13 in bfloat16.
 OUTPUT_BOUNDS = {
     "float64": DeviationLimits(1e-9, 1e-6),
     "float32": DeviationLimits(1e-4, 1e-3),
     "TF32": DeviationLimits(0.02, 0.2),
-    "bfloat16": DeviationLimits(0.1, 0.5),
+    "bfloat16": DeviationLimits(0.3, 0.6),
 }
 _DIRECTIONS = 4
 _STEPS = (1e-6, 1e-7, 1e-8)  # of a weight's own size; the loss jumps at the kinks of a leaky ReLU

@@ -117,7 +117,10 @@ def test_a_killed_run_resumes_to_the_same_weights(
     assert 1 <= len(history(directory)) < 4
     message = f"run_dir: {directory} holds this run, interrupted; --resume goes on with it, "
     message += "--restart begins it anew"
-    assert require_one_line(capsys, "train_student", arguments, message) == ""
+    text = require_one_line(capsys, "train_student", arguments, message)
+    assert re.fullmatch(
+        "student: its lock is taken over from process [0-9]+ on [^\n]*, which has ended\n", text
+    )
     resumed = subprocess.run(
         [*line, "--resume"], capture_output=True, text=True, check=True, timeout=300
     )

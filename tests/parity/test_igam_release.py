@@ -26,20 +26,26 @@ def release(loaded: Original) -> Original:
     return loaded
 
 
-# On a GPU other kernels round differently, and a kink that flips moves a loss by half a percent.
-GPU_TOLERANCES = {
-    1: {"classifier": 2e-3, "discriminator": 1e-2, "loss": 5e-3},
-    3: {"classifier": 1e-1, "discriminator": 3e-1, "loss": 3e-2},
+# Kernels and numbers of threads round differently, and a kink may flip in the second iteration: the
+# third one deviates by 1e-5 with some on a CPU, with others by 0.01 in the classifier and by 0.08 in
+# the discriminator. On a GPU one flip moves a loss by half a percent.
+TOLERANCES = {
+    "CPU": {
+        1: {"classifier": 1e-4, "discriminator": 1e-4, "loss": 1e-4, "moving": 1e-4},
+        3: {"classifier": 5e-2, "discriminator": 2e-1, "loss": 1e-2, "moving": 1e-2},
+    },
+    "GPU": {
+        1: {"classifier": 2e-3, "discriminator": 1e-2, "loss": 5e-3, "moving": 2e-2},
+        3: {"classifier": 1e-1, "discriminator": 3e-1, "loss": 3e-2, "moving": 2e-2},
+    },
 }
 
 
 def tolerance(name: str, iteration: int) -> float:
-    """The allowed relative error of a loss or a weight's change; 1e-5 was measured on a CPU."""
-    if not tf.config.list_physical_devices("GPU"):
-        return 1e-4
-    if "moving" in name:
-        return 2e-2
-    return GPU_TOLERANCES[iteration][name.partition("/")[0] if "/" in name else "loss"]
+    """The allowed relative error of a loss or a weight's change."""
+    device = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+    network = name.partition("/")[0] if "/" in name else "loss"
+    return TOLERANCES[device][iteration]["moving" if "moving" in name else network]
 
 
 @pytest.mark.slow

@@ -21,11 +21,11 @@ from .trainers import BATCH, KINDS, X, Y, adversarial, all_kinds, fit
 def test_mixed_bfloat16(kind: str) -> None:
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        mixed = KINDS[kind]()
+        mixed = KINDS[kind](rate=0.01)  # at larger ones the roundings of processors grow apart
     finally:
         keras.config.set_dtype_policy("float32")
     assert mixed.model.output.dtype == "bfloat16"
-    exact = KINDS[kind]()
+    exact = KINDS[kind](rate=0.01)
     expected, history = (fit(trainer, 2, validation_data=(X, Y)) for trainer in (exact, mixed))
     for name in ("loss", "xent", "val_loss", "val_xent"):
         assert history[name] == pytest.approx(expected[name], abs=0.05), name
