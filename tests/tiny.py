@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from igam_tf import models
@@ -15,6 +16,11 @@ from igam_tf.training import Igam, Momentum
 
 SHAPE = (8, 8, 3)
 IS_LONG = os.environ.get("IGAM_TEST_LONG") == "1"  # slow tests in full
+# Marks of slow tests that take minutes, and vary others that always run.
+LONG = (
+    pytest.mark.slow,
+    pytest.mark.skipif(not IS_LONG, reason="minutes; IGAM_TEST_LONG=1 runs it"),
+)
 CLASSES = 3
 
 

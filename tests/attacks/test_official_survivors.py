@@ -5,6 +5,8 @@ import pytest
 
 from igam_tf import attacks, data, pretrained
 
+from .. import tiny
+
 # Of the first 100 test images of shapes32 at 8/255; docs/evaluation.md quotes them. test_fab.py has
 # FAB.
 OFFICIAL = {
@@ -13,10 +15,19 @@ OFFICIAL = {
     "standard": {"apgd-ce": 3, "apgd-t": 1, "square": 18, "autoattack": 1},
 }
 
+# Each takes up to three minutes elsewhere.
+QUICK = [("igam", "apgd-ce"), ("pgd7", "apgd-ce"), *(("standard", a) for a in OFFICIAL["standard"])]
 
-@pytest.mark.slow
+
 @pytest.mark.parametrize(
-    ("model", "attack"), [(model, attack) for model in OFFICIAL for attack in OFFICIAL[model]]
+    ("model", "attack"),
+    [
+        pytest.param(
+            model, attack, marks=pytest.mark.slow if (model, attack) in QUICK else tiny.LONG
+        )
+        for model in OFFICIAL
+        for attack in OFFICIAL[model]
+    ],
 )
 def test_it_is_as_strong_as_the_official_code(model: str, attack: str) -> None:
     network, test = pretrained.load(model), data.load("shapes32", train_size=1, test_size=100).test

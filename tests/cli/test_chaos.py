@@ -19,7 +19,7 @@ from ..experiments import small
 from .pipeline import Pipeline
 from .verbs import ROOT, wait_for
 
-KILLS = 20 if tiny.IS_LONG else 3
+KILLS = 20 if tiny.IS_LONG else 2
 EARLY = 0.25  # share of the kills before any progress: at the start, or while a state is read
 EARLY_SECONDS = 8.0
 LATE_SECONDS = 0.25  # from the first progress, which takes tens of milliseconds, to the kill
@@ -81,8 +81,14 @@ def _names(place: pathlib.Path) -> set[str]:
     return {path.name for path in place.iterdir()} if place.exists() else set()
 
 
-@pytest.mark.slow  # processes, for minutes
-@pytest.mark.parametrize("verb", STEPS)
+@pytest.mark.parametrize(  # processes, for minutes
+    "verb",
+    [
+        pytest.param("train_robust", marks=pytest.mark.slow),
+        pytest.param("finetune_teacher", marks=tiny.LONG),
+        pytest.param("train_student", marks=tiny.LONG),
+    ],
+)
 def test_a_training_survives(verb: str, pipeline: Pipeline, tmp_path: pathlib.Path) -> None:
     flags = [*pipeline.flags_of(verb), f"--steps={STEPS[verb]}", "--resume"]
     if verb == "train_student":

@@ -158,8 +158,13 @@ EXTRA_FLAGS = {
 }
 
 
-@pytest.mark.slow  # two workers, one of which is killed, then two again
-@pytest.mark.parametrize(("verb", "victim"), [*((verb, 1) for verb in VERBS), ("train_robust", 0)])
+@pytest.mark.parametrize(  # two workers, one of which is killed, then two again
+    ("verb", "victim"),
+    [
+        pytest.param(verb, victim, marks=pytest.mark.slow if verb == "train_student" else tiny.LONG)
+        for verb, victim in [*((verb, 1) for verb in VERBS), ("train_robust", 0)]
+    ],
+)
 def test_a_worker_is_killed_and_the_run_is_that_of_two_replicas_in_one_process(
     verb: str,
     victim: int,

@@ -70,12 +70,21 @@ def test_the_number_of_writes(
     assert disk.calls == WRITES
 
 
+QUICK = (15, 1000)
+
+
+def _marks(n: int, room: int) -> Any:
+    if (n, room) == QUICK:
+        return ()
+    return pytest.mark.slow if room == 0 and n % 4 == 1 else tiny.LONG
+
+
 @pytest.mark.parametrize(
     ("n", "room"),
     [
-        pytest.param(n, room, marks=[] if (n, room) == (15, 1000) else pytest.mark.slow)
+        pytest.param(n, room, marks=_marks(n, room))
         for n in range(1, WRITES + 1)
-        for room in ((0, 1000) if tiny.IS_LONG or n == 15 else (0,))
+        for room in (0, 1000)
     ],
 )
 def test_a_disk_that_is_full_from_a_write_on(

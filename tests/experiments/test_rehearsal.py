@@ -205,9 +205,7 @@ def test_a_killed_process_fails_one_row(tmp_path: pathlib.Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not tiny.IS_LONG, reason="half an hour; IGAM_TEST_LONG=1 runs it")
-@pytest.mark.parametrize("name", PAPERS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=tiny.LONG) for name in PAPERS])
 def test_the_papers_rows_pass(name: str, tmp_path: pathlib.Path) -> None:
     """With generated data, at width 1."""
     for dataset in ("mnist", "cifar10", "cifar100"):

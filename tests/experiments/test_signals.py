@@ -3,6 +3,7 @@
 import os
 import pathlib
 import signal
+from typing import Any
 
 import pytest
 
@@ -33,12 +34,16 @@ def _send_after(iterations: int, monkeypatch: pytest.MonkeyPatch) -> None:
 ITERATIONS = [1, 3, 5, 7]  # of seven, three of which are an epoch
 
 
+def _marks(kind: str, iterations: int) -> Any:
+    if (kind, iterations) == ("robust", 5):
+        return ()
+    return pytest.mark.slow if kind == "robust" or iterations == 5 else tiny.LONG
+
+
 @pytest.mark.parametrize(
     ("kind", "iterations"),
     [
-        pytest.param(
-            kind, iterations, marks=[] if (kind, iterations) == ("robust", 5) else pytest.mark.slow
-        )
+        pytest.param(kind, iterations, marks=_marks(kind, iterations))
         for kind in small.RUNS
         for iterations in ITERATIONS
     ],

@@ -31,6 +31,7 @@ from .replica_cases import (
 
 slow = pytest.mark.slow
 QUICK = ("finetune", True)
+SLOW = {("pgd", True), ("trades", False), ("igam release", False), ("igam paper", True)}
 
 
 @pytest.fixture(autouse=True)
@@ -40,11 +41,13 @@ def _float64() -> Iterator[None]:
 
 
 def case(name: str, norm: bool) -> Any:
-    marks = () if (name, norm) == QUICK else slow
+    marks = () if (name, norm) == QUICK else slow if (name, norm) in SLOW else tiny.LONG
     return pytest.param(name, norm, marks=marks, id=f"{name}{', BatchNorm' if norm else ''}")
 
 
-@pytest.mark.parametrize(("name", "norm"), [case(name, norm) for name in CASES for norm in (0, 1)])
+@pytest.mark.parametrize(
+    ("name", "norm"), [case(name, norm) for name in CASES for norm in (False, True)]
+)
 def test_two_replicas_equal_one_device(name: str, norm: bool) -> None:
     deviations = deviation_of_replicas(name, norm)
     assert max(deviations.values()) < EQUAL, deviations
@@ -110,13 +113,13 @@ MUTATIONS: dict[str, tuple[Any, str, Any]] = {
     ("mutation", "name", "norm"),
     [
         pytest.param("unsliced noise", "pgd", False, marks=slow),
-        pytest.param("unsliced noise", "trades", False, marks=slow),
+        pytest.param("unsliced noise", "trades", False, marks=tiny.LONG),
         pytest.param("an unscaled sum", "igam release", False, marks=slow),
         pytest.param("moments per replica", "finetune", True, marks=slow),
-        pytest.param("moments per replica", "pgd", True, marks=slow),
-        pytest.param("moments per replica", "igam paper", True, marks=slow),
+        pytest.param("moments per replica", "pgd", True, marks=tiny.LONG),
+        pytest.param("moments per replica", "igam paper", True, marks=tiny.LONG),
         pytest.param("constant moments", "pgd", True, marks=slow),
-        pytest.param("constant moments", "igam paper", True, marks=slow),
+        pytest.param("constant moments", "igam paper", True, marks=tiny.LONG),
     ],
 )
 def test_mistakes_show(
