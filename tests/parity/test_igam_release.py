@@ -26,9 +26,9 @@ def release(loaded: Original) -> Original:
     return loaded
 
 
-# Kernels and numbers of threads round differently, and a kink may flip in the second iteration. On a
-# CPU the third one deviates by 1e-5 with some; with others by 0.01 in the classifier and 0.08 in the
-# discriminator. On a GPU one flip moves a loss by half a percent.
+# Kernels and numbers of threads round differently, and a kink may flip in the second iteration. On
+# a CPU the third one deviates by 1e-5 with some; with others by 0.01 in the classifier and 0.08 in
+# the discriminator. On a GPU one flip moves a loss by half a percent.
 TOLERANCES = {
     "CPU": {
         1: {"classifier": 1e-4, "discriminator": 1e-4, "loss": 1e-4, "moving": 1e-4},
