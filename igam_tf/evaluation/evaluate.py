@@ -27,7 +27,7 @@ from igam_tf.evaluation.preconditions import (
 )
 from igam_tf.evaluation.records import EvalRecord, packed
 from igam_tf.evaluation.running import Evaluation, ModeRun, Outcomes, count_names
-from igam_tf.evaluation.shards import Shards, as_shards, places_of
+from igam_tf.evaluation.shards import Division, Shards, as_shards
 from igam_tf.evaluation.stages import Progress
 from igam_tf.models import source_view
 
@@ -91,7 +91,7 @@ def evaluate(
       UnfinishedShards: this process's share is stored, and another process makes the record.
       InputError: empty data, an unknown or repeated attack, an unknown mode, bad amounts, images
         outside the bounds, a model whose outputs are probabilities or not finite, parts of other
-        settings, more shards than batches.
+        settings, more shards than examples, or than batches with batch statistics.
     """
     if (num_examples or 1) < 1:
         raise InputError(f"evaluate: need examples, got num_examples {num_examples}")
@@ -122,14 +122,16 @@ def evaluate(
         warnings += doubts.of_model(attacks, model, split, statistics[0])
     # A call without shards also finishes an evaluation in shards.
     count = number_of_shards(parts) if share is None else share.count
-    if share is not None:
-        places_of(share.index, count, len(split), batch_size)
+    division = Division(count, len(split), batch_size, whole_batches="batch" in statistics)
+    division.require()
     ledger = Ledger(parts, identity if count == 1 else {**identity, "shards": count})
     places = np.arange(len(split))
     whole = Evaluation(split, places, limits, seed, batch_size, ledger, progress, images)
     compute = functools.partial(_outcomes, model, attacks, on_model, statistics, calibration)
     outcomes = (
-        compute(whole) if count == 1 else ShardedEvaluation(whole, count, compute).outcomes(share)
+        compute(whole)
+        if count == 1
+        else ShardedEvaluation(whole, division, compute).outcomes(share)
     )
     ledger.close()
     summaries = {

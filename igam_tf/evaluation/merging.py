@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from igam_tf.evaluation.running import Evaluation, Outcome, Outcomes
-from igam_tf.evaluation.shards import Shards, UnfinishedShards, names_of, places_of
+from igam_tf.evaluation.shards import Division, Shards, UnfinishedShards, names_of
 from igam_tf.evaluation.stages import stage
 
 POLL_SECONDS = 0.2  # between looks for the other shards' parts
@@ -15,7 +15,7 @@ POLL_SECONDS = 0.2  # between looks for the other shards' parts
 
 @dataclasses.dataclass(frozen=True)
 class ShardedEvaluation:
-    """An evaluation in `count` shards.
+    """An evaluation in shards.
 
     A share is stored as a part of `whole`. While it is computed, its own parts are in a directory
     below, so that a killed process resumes.
@@ -26,7 +26,7 @@ class ShardedEvaluation:
     """
 
     whole: Evaluation
-    count: int
+    division: Division
     compute: Callable[[Evaluation], dict[str, Outcomes]]
 
     def outcomes(self, shards: Shards | None) -> dict[str, Outcomes]:
@@ -40,37 +40,40 @@ class ShardedEvaluation:
           UnfinishedShards: another process makes the record.
         """
         if shards is None:
-            return self._merged([self._share(index) for index in range(1, self.count + 1)])
+            return self._merged([self._share(index) for index in self._indices])
         self._share(shards.index)
         message = f"shard {shards}: stored in {self.whole.ledger.directory}"
         if not shards.merges:
-            raise UnfinishedShards(f"{message}; shard 1/{self.count} makes the record")
+            raise UnfinishedShards(f"{message}; shard 1/{self.division.count} makes the record")
         if shards.concurrent:
             self._wait()
         if missing := self._missing():
-            raise UnfinishedShards(f"{message}; the record needs {names_of(missing, self.count)}")
+            raise UnfinishedShards(
+                f"{message}; the record needs {names_of(missing, self.division.count)}"
+            )
         try:
-            keys = [self._key(index) for index in range(1, self.count + 1)]
+            keys = [self._key(index) for index in self._indices]
             return self._merged([self.whole.ledger.read(key) for key in keys])
         except FileNotFoundError:  # two processes finished at once
             raise UnfinishedShards(f"{message}; another shard makes the record") from None
 
     def _key(self, index: int) -> str:
-        return f"shard-{index}-of-{self.count}"
+        return f"shard-{index}-of-{self.division.count}"
 
-    def _places(self, index: int) -> np.ndarray:
-        return places_of(index, self.count, len(self.whole.places), self.whole.batch_size)
+    @property
+    def _indices(self) -> range:
+        return range(1, self.division.count + 1)
 
     def _missing(self) -> list[int]:
         keys = self.whole.ledger.keys()
-        return [index for index in range(1, self.count + 1) if self._key(index) not in keys]
+        return [index for index in self._indices if self._key(index) not in keys]
 
     def _wait(self) -> None:
         """Returns when every share is stored."""
         size = len(self.whole.places)
         with stage(self.whole.progress, "other shards", size) as on_examples:
             while missing := self._missing():
-                on_examples(size - sum(len(self._places(index)) for index in missing))
+                on_examples(size - sum(len(self.division.places(index)) for index in missing))
                 time.sleep(POLL_SECONDS)
 
     def _share(self, index: int) -> dict[str, np.ndarray]:
@@ -78,7 +81,7 @@ class ShardedEvaluation:
         whole = self.whole
         share = dataclasses.replace(
             whole,
-            places=self._places(index),
+            places=self.division.places(index),
             ledger=whole.ledger.inner(self._key(index)),
             images=None if whole.images is None else {},
         )
@@ -93,7 +96,7 @@ class ShardedEvaluation:
         size = len(self.whole.places)
         arrays: dict[str, np.ndarray] = {}
         for index, share in enumerate(shares, 1):
-            places = self._places(index)
+            places = self.division.places(index)
             for name, values in share.items():
                 whole = arrays.setdefault(name, np.empty((size, *values.shape[1:]), values.dtype))
                 whole[places] = values

@@ -21,9 +21,6 @@ class UnfinishedShards(RuntimeError):
 class Shards:
     """One process's share of an evaluation.
 
-    A share is every `count`-th batch. The batches are those of one process, so that batch
-    statistics and rounding are the same.
-
     Attributes:
       index: of the share, from 1 to `count`.
       count: number of shares.
@@ -61,24 +58,54 @@ class Shards:
         return not self.concurrent or self.index == 1
 
 
-def places_of(index: int, count: int, num_examples: int, batch_size: int) -> np.ndarray:
-    """The examples of share `index` of `count`, in ascending order, int64.
+@dataclasses.dataclass(frozen=True)
+class Division:
+    """The examples of an evaluation, divided among shards.
 
-    Raises:
-      InputError: there are fewer batches than shares.
+    A share is every `count`-th batch of one process, so that rounding is the same too. Where there
+    are fewer batches than shards, and verdicts do not depend on batches, a share is a part of the
+    examples.
+
+    Attributes:
+      count: number of shards.
+      whole_batches: with batch statistics, a verdict depends on which examples share a batch.
     """
-    starts = range(0, num_examples, batch_size)
-    if len(starts) < count:
-        raise InputError(
-            f"shards: {num_examples} examples in batches of {batch_size} are {len(starts)} "
-            f"batches, too few for {count} shards"
+
+    count: int
+    num_examples: int
+    batch_size: int
+    whole_batches: bool
+
+    def require(self) -> None:
+        """Every share has an example.
+
+        Raises:
+          InputError: there are fewer examples, or batches that must be whole, than shards.
+        """
+        if self.num_examples < self.count:
+            raise InputError(
+                f"shards: {self.num_examples} examples are too few for {self.count} shards"
+            )
+        if self.whole_batches and len(self._starts()) < self.count:
+            raise InputError(
+                f"shards: with batch statistics batches stay whole, and {self.num_examples} "
+                f"examples in batches of {self.batch_size} are too few for {self.count} shards"
+            )
+
+    def places(self, index: int) -> np.ndarray:
+        """The examples of share `index`, from 1 to `count`, in ascending order, int64."""
+        starts = self._starts()
+        if len(starts) < self.count:
+            return np.array_split(np.arange(self.num_examples), self.count)[index - 1]
+        return np.concatenate(
+            [
+                np.arange(start, min(start + self.batch_size, self.num_examples))
+                for start in starts[index - 1 :: self.count]
+            ]
         )
-    return np.concatenate(
-        [
-            np.arange(start, min(start + batch_size, num_examples))
-            for start in starts[index - 1 :: count]
-        ]
-    )
+
+    def _starts(self) -> range:
+        return range(0, self.num_examples, self.batch_size)
 
 
 def as_shards(shards: "Shards | str | None", parts_dir: pathlib.Path | None) -> Shards | None:

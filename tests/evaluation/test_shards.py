@@ -14,7 +14,7 @@ from igam_tf.core.errors import InputError
 from igam_tf.evaluation import EvalRecord, Shards, UnfinishedShards, evaluate, merging
 from igam_tf.evaluation.ledger import Ledger
 from igam_tf.evaluation.running import ModeRun
-from igam_tf.evaluation.shards import places_of
+from igam_tf.evaluation.shards import Division
 
 from .samples import (
     FIVE,
@@ -99,17 +99,44 @@ def test_recalibrated_shards(tmp_path: pathlib.Path) -> None:
 @pytest.mark.parametrize("size", [1, 22, 23, 24])
 @pytest.mark.parametrize("count", [1, 2, 3, 6])
 def test_shares_are_whole_batches_of_one_process(size: int, count: int) -> None:
+    division = Division(count, size, 4, whole_batches=True)
     if -(-size // 4) < count:
-        with pytest.raises(InputError, match=rf"batches of 4 are .* too few for {count} shards"):
-            places_of(1, count, size, 4)
+        with pytest.raises(InputError, match=rf"are too few for {count} shards$"):
+            division.require()
         return
-    shares = [places_of(index, count, size, 4) for index in range(1, count + 1)]
+    division.require()
+    shares = [division.places(index) for index in range(1, count + 1)]
     np.testing.assert_array_equal(np.sort(np.concatenate(shares)), np.arange(size))
     for share in shares:
         batches = [share[start : start + 4] for start in range(0, len(share), 4)]
         assert all(batch[0] % 4 == 0 and np.all(np.diff(batch) == 1) for batch in batches)
         assert {len(batch) for batch in batches[:-1]} <= {4}
     assert max(map(len, shares)) - min(map(len, shares)) <= 4
+
+
+@pytest.mark.parametrize(("size", "count"), [(1, 1), (3, 3), (23, 4), (50, 7)])
+def test_shares_are_equal_parts_where_batches_are_too_few(size: int, count: int) -> None:
+    division = Division(count, size, 100, whole_batches=False)
+    division.require()
+    shares = [division.places(index) for index in range(1, count + 1)]
+    np.testing.assert_array_equal(np.concatenate(shares), np.arange(size))
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_the_record_of_shards_of_one_batch_is_that_of_one_process(
+    tmp_path: pathlib.Path, count: int
+) -> None:
+    settings = {**SETTINGS, "statistics": ("moving", "recalibrated"), "batch_size": 23}
+    settings["calibration"] = (X, Y)
+    subject = five_with_batchnorm()
+    labels = predictions(subject, X, "moving")
+    whole = evaluate(subject, (X, labels), **settings)
+    assert len({count.correct for count in whole.results["moving"].values()}) > 3
+    order = tuple(range(1, count + 1))
+    record = in_shards(order, tmp_path / "parts", subject, (X, labels), **settings)
+    assert record.flags == whole.flags
+    assert without_environment(record) == without_environment(whole)
 
 
 @pytest.fixture
@@ -239,7 +266,11 @@ def test_shards_of_other_settings_are_refused(
     ("changed", "message"),
     [
         ({"parts_dir": None}, "shards: 1/2 needs a directory that all processes share"),
-        ({"batch_size": 23}, "shards: 23 examples in batches of 23 are 1 batches, too few for 2"),
+        ({"num_examples": 1}, "shards: 1 examples are too few for 2 shards"),
+        (
+            {"batch_size": 23, "statistics": ("moving", "batch")},
+            "shards: with batch statistics batches stay whole, and 23 examples in batches of 23 ",
+        ),
     ],
 )
 def test_what_shards_need(tmp_path: pathlib.Path, changed: dict[str, Any], message: str) -> None:
