@@ -10,14 +10,16 @@ from igam_tf.core.bounds import PIXELS
 from igam_tf.core.errors import InputError
 from igam_tf.training.derivatives import check_derivatives
 
+from .. import tiny
+
 RNG = np.random.default_rng(0)
-APPLICATIONS = [
-    "MobileNetV2:alpha=0.35",
-    "MobileNetV3Small",
-    "EfficientNetB0",
-    "DenseNet121",
-    "ResNet50",
-]
+APPLICATIONS = {
+    "MobileNetV2:alpha=0.35": pytest.mark.slow,
+    "MobileNetV3Small": pytest.mark.slow,
+    "EfficientNetB0": pytest.mark.slow,
+    "DenseNet121": tiny.LONG,
+    "ResNet50": tiny.LONG,
+}
 
 
 def network(middle: keras.layers.Layer) -> keras.Model:
@@ -88,8 +90,10 @@ def test_a_layer_of_float32_alone_is_a_warning() -> None:
     assert check(network(FloatOnly())) == "WARN"
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", APPLICATIONS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=marks) for name, marks in APPLICATIONS.items()],
+)
 def test_applications_agree_with_finite_differences(name: str) -> None:
     model = models.user_network(f"keras:{name}", (48, 48, 3), 3, PIXELS, say=lambda _: None)
     assert check(model, 48) == "PASS"
