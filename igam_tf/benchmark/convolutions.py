@@ -1,46 +1,133 @@
-"""The speed of bare convolutions, forward, at a network's sizes and in its compute type."""
+"""The speed of bare convolutions at a network's sizes and in its compute type."""
 
-from collections.abc import Callable
+import dataclasses
+import math
+from collections.abc import Callable, Iterable
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 LEAST_FLOPS = 2e9  # of a call, so that the time of starting it does not count
+MOST_TIMES = 300  # that a call runs one convolution
+
+
+@dataclasses.dataclass(frozen=True)
+class Convolution:
+    """A convolution of one image.
+
+    Attributes:
+      inputs: height, width and channels of its inputs.
+      kernel: height, width, channels of inputs and of outputs.
+      strides: down and across.
+      padding: `SAME` or `VALID`.
+    """
+
+    inputs: tuple[int, int, int]
+    kernel: tuple[int, int, int, int]
+    strides: tuple[int, int] = (1, 1)
+    padding: str = "SAME"
+
+    @classmethod
+    def of(cls, layer: keras.layers.Conv2D) -> "Convolution":
+        return cls(
+            tuple(layer.input.shape[1:]),
+            tuple(layer.kernel.shape),
+            tuple(layer.strides),
+            layer.padding.upper(),
+        )
+
+    @property
+    def outputs(self) -> tuple[int, int, int]:
+        height, width = (
+            -(-(side if self.padding == "SAME" else side - size + 1) // stride)
+            for side, size, stride in zip(self.inputs, self.kernel, self.strides, strict=False)
+        )
+        return height, width, self.kernel[3]
+
+    @property
+    def flops(self) -> int:
+        """Operations of a pass of one image of any kind."""
+        return 2 * math.prod(self.kernel) * math.prod(self.outputs[:2])
+
+
+@dataclasses.dataclass(frozen=True)
+class BareConvolution:
+    """A call that runs one convolution several times, alone, and waits for the device."""
+
+    call: Callable[[], Any]
+    times: int
+    flops: int
 
 
 def calls(
     width: int, batch_size: int, compute_dtype: str = "float32"
-) -> dict[str, tuple[Callable[[], Any], int]]:
-    """The 3x3 convolutions of a wide residual network's three stages.
+) -> dict[str, BareConvolution]:
+    """The 3x3 convolutions of a wide residual network's three stages, forward, by name.
 
-    Returns:
-      By name (`conv` and the channels): a call that runs one several times, and its operations.
+    A name is `conv` and the channels.
     """
     return {
-        f"conv {base * width}": _call(base * width, side, batch_size, compute_dtype)
+        f"conv {base * width}": bare(
+            Convolution((side, side, base * width), (3, 3, base * width, base * width)),
+            batch_size,
+            compute_dtype,
+        )["forward"]
         for base, side in ((16, 32), (32, 16), (64, 8))
     }
 
 
-def _call(
-    channels: int, side: int, batch_size: int, compute_dtype: str
-) -> tuple[Callable[[], Any], int]:
-    flops = 2 * 9 * channels**2 * side**2 * batch_size
-    times = max(1, round(LEAST_FLOPS / flops))
-    images = tf.cast(
-        tf.random.stateless_normal((batch_size, side, side, channels), (0, 0)), compute_dtype
-    )
-    kernel = tf.cast(
-        tf.random.stateless_normal((3, 3, channels, channels), (0, 1)) / (3 * channels**0.5),
-        compute_dtype,
-    )
-    # Compiled, as the networks' are; one at a time, for a graph computes equal ones once.
-    convolve = tf.function(lambda x, w: tf.nn.conv2d(x, w, 1, "SAME"), autograph=False)
+def bare_passes(
+    convolutions: Iterable[Convolution], batch_size: int, compute_dtype: str = "float32"
+) -> dict[tuple[Convolution, str], BareConvolution]:
+    """Every different convolution in every kind of pass."""
+    return {
+        (convolution, kind): each
+        for convolution in dict.fromkeys(convolutions)
+        for kind, each in bare(convolution, batch_size, compute_dtype).items()
+    }
 
-    def call() -> Any:
-        features = images
+
+def bare(
+    convolution: Convolution, batch_size: int, compute_dtype: str = "float32"
+) -> dict[str, BareConvolution]:
+    """A convolution (`forward`), and its gradients with respect to `inputs` and `weights`."""
+    images, outputs = (
+        _noise((batch_size, *shape), compute_dtype)
+        for shape in (convolution.inputs, convolution.outputs)
+    )
+    kernel = _noise(convolution.kernel, compute_dtype)
+    settings = {"strides": [1, *convolution.strides, 1], "padding": convolution.padding}
+    operations = {
+        "forward": lambda: tf.raw_ops.Conv2D(input=images, filter=kernel, **settings),
+        "inputs": lambda: tf.raw_ops.Conv2DBackpropInput(
+            input_sizes=images.shape, filter=kernel, out_backprop=outputs, **settings
+        ),
+        "weights": lambda: tf.raw_ops.Conv2DBackpropFilter(
+            input=images, filter_sizes=kernel.shape, out_backprop=outputs, **settings
+        ),
+    }
+    flops = convolution.flops * batch_size
+    times = min(MOST_TIMES, max(1, round(LEAST_FLOPS / flops)))
+    return {
+        kind: BareConvolution(_repeated(operation, times), times, flops)
+        for kind, operation in operations.items()
+    }
+
+
+def _repeated(operation: Callable[[], tf.Tensor], times: int) -> Callable[[], Any]:
+    # Compiled, as the networks' are. A graph computes equal operations once, unless each waits for
+    # the one before, and leaves out what nothing depends on.
+    @tf.function(autograph=False)
+    def chain() -> tf.Tensor:
+        elements: list[tf.Tensor] = []
         for _ in range(times):
-            features = convolve(features, kernel)
-        return tf.cast(features[0, 0, 0, 0], tf.float32).numpy()  # waits for the device
+            with tf.control_dependencies(elements[-1:]):
+                elements.append(tf.reshape(operation(), (-1,))[0])
+        return tf.cast(tf.add_n(elements), tf.float32)
 
-    return call, times * flops
+    return lambda: chain().numpy()
+
+
+def _noise(shape: tuple[int, ...], compute_dtype: str) -> tf.Tensor:
+    return tf.cast(tf.random.stateless_normal(shape, (0, math.prod(shape))), compute_dtype)

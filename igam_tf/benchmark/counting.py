@@ -16,20 +16,59 @@ a step's share of the convolution peak shows what they cost. In units:
   forward, inputs and weights in its own. There the release also computes J_s once more (2 of the
   student's units).
 
-The first layer's gradient with respect to the images is counted in a plain step too, which does not
-compute it: 0.6 % of a network.
+The first layer's gradient with respect to the images is counted as operations in a plain step too,
+which does not compute it: 0.6 % of a network.
 """
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 
 from igam_tf.adapters import TransposedConv
+from igam_tf.benchmark.convolutions import Convolution
 from igam_tf.core.structure import walk
 
-PLAIN, INPUT_GRADIENT, STUDENT = 3, 2, 6
+
+@dataclasses.dataclass(frozen=True)
+class ConvolutionPasses:
+    """How often a step runs the convolutions of a network, by kind.
+
+    Attributes:
+      forward: passes forward, also backwards through J_s.
+      inputs: gradients with respect to a layer's inputs.
+      weights: gradients with respect to its weights.
+      images: how many of `inputs` go down to the images, through the first layer.
+    """
+
+    forward: int
+    inputs: int
+    weights: int = 0
+    images: int = 0
+
+    @property
+    def units(self) -> int:
+        return self.forward + self.inputs + self.weights
+
+    def __add__(self, other: "ConvolutionPasses") -> "ConvolutionPasses":
+        return ConvolutionPasses(
+            self.forward + other.forward,
+            self.inputs + other.inputs,
+            self.weights + other.weights,
+            self.images + other.images,
+        )
+
+    def __mul__(self, times: int) -> "ConvolutionPasses":
+        return ConvolutionPasses(
+            times * self.forward, times * self.inputs, times * self.weights, times * self.images
+        )
+
+
+PLAIN = ConvolutionPasses(1, 1, 1)
+INPUT_GRADIENT = ConvolutionPasses(1, 1, images=1)
+STUDENT = ConvolutionPasses(2, 2, 2, images=1)
 
 
 def leaves(model: Any) -> list[Any]:
@@ -65,18 +104,23 @@ class NetworkSize:
       flops: operations of a forward pass of one image.
       outputs: bytes of all layers' outputs in that pass.
       variables: bytes of the variables.
+      convolutions: all of them, the one on the images first.
     """
 
     flops: int = 0
     outputs: int = 0
     variables: int = 0
+    convolutions: tuple[Convolution, ...] = ()
 
     @classmethod
     def of(cls, model: Any) -> "NetworkSize":
         outputs = sum(
             _size(layer.output.shape) * _WIDTHS[layer.compute_dtype] for layer in leaves(model)
         )
-        return cls(forward_flops(model), outputs, 4 * model.count_params())
+        convolutions = tuple(
+            Convolution.of(layer) for layer in leaves(model) if type(layer) is keras.layers.Conv2D
+        )
+        return cls(forward_flops(model), outputs, 4 * model.count_params(), convolutions)
 
 
 _WIDTHS = {"float64": 8, "float32": 4, "bfloat16": 2}
@@ -98,10 +142,39 @@ class StepCost:
         IGAM step. J_t's forward pass is added, for the graph may run it beside the student's.
         Short-lived tensors, workspaces of convolutions, gaps of the allocator and the process
         itself are not counted.
+      passes: of the convolutions of each network.
     """
 
     flops: int
     memory: int
+    passes: tuple[tuple[NetworkSize, ConvolutionPasses], ...] = ()
+
+    @classmethod
+    def of(
+        cls, batch: int, memory: int, *passes: tuple[NetworkSize, ConvolutionPasses]
+    ) -> "StepCost":
+        flops = sum(network.flops * each.units for network, each in passes)
+        return cls(flops * batch, memory, passes)
+
+    @property
+    def convolutions(self) -> list[Convolution]:
+        return [each for network, _ in self.passes for each in network.convolutions]
+
+    def attainable(self, seconds: Mapping[tuple[Convolution, str], float]) -> float:
+        """Seconds of all convolutions, each as fast as alone.
+
+        Args:
+          seconds: of a pass of the batch, by convolution and kind.
+        """
+        total = 0.0
+        for network, passes in self.passes:
+            for index, convolution in enumerate(network.convolutions):
+                total += passes.forward * seconds[convolution, "forward"]
+                total += (passes.inputs if index else passes.images) * seconds[
+                    convolution, "inputs"
+                ]
+                total += passes.weights * seconds[convolution, "weights"]
+        return total
 
 
 def plain(network: NetworkSize, batch: int, attack_steps: int = 0) -> StepCost:
@@ -109,14 +182,13 @@ def plain(network: NetworkSize, batch: int, attack_steps: int = 0) -> StepCost:
 
     A PGD step adds no memory: its tensors are freed before the next.
     """
-    units = INPUT_GRADIENT * attack_steps + PLAIN
-    return StepCost(units * network.flops * batch, 3 * network.variables + network.outputs * batch)
+    memory = 3 * network.variables + network.outputs * batch
+    return StepCost.of(batch, memory, (network, INPUT_GRADIENT * attack_steps + PLAIN))
 
 
 def input_gradients(network: NetworkSize, batch: int, count: int) -> StepCost:
-    return StepCost(
-        INPUT_GRADIENT * count * network.flops * batch, network.variables + network.outputs * batch
-    )
+    memory = network.variables + network.outputs * batch
+    return StepCost.of(batch, memory, (network, INPUT_GRADIENT * count))
 
 
 def igam(
@@ -133,9 +205,16 @@ def igam(
       judge_steps: whether the discriminator (`judge`) has a step in it.
       second_forward: whether that step computes J_s once more.
     """
-    flops = STUDENT * student.flops + INPUT_GRADIENT * teacher.flops + 2 * 2 * judge.flops
+    of_student, of_judge = STUDENT, INPUT_GRADIENT * 2
     if judge_steps:
-        flops += 2 * 3 * judge.flops + (INPUT_GRADIENT * student.flops if second_forward else 0)
+        of_judge += PLAIN * 2
+        of_student += INPUT_GRADIENT * second_forward
     variables = 3 * student.variables + teacher.variables + 3 * judge.variables
     outputs = 2 * student.outputs + teacher.outputs + 2 * judge.outputs
-    return StepCost(flops * batch, variables + outputs * batch)
+    return StepCost.of(
+        batch,
+        variables + outputs * batch,
+        (student, of_student),
+        (teacher, INPUT_GRADIENT),
+        (judge, of_judge),
+    )

@@ -12,7 +12,7 @@ import tensorflow as tf
 from igam_tf import data
 from igam_tf.benchmark import timing, training_speed
 from igam_tf.benchmark.task import CLASSES, SHAPE
-from igam_tf.benchmark.training_speed import TrainingSize
+from igam_tf.benchmark.training_times import TrainingSize
 from igam_tf.core.bounds import PIXELS
 
 TRAIN_SIZE = 10_000

@@ -6,7 +6,7 @@ import re
 import resource
 from collections.abc import Sequence
 
-from igam_tf.benchmark.training_speed import TrainingSize
+from igam_tf.benchmark.training_times import TrainingSize
 
 
 def measure(setting: TrainingSize, names: Sequence[str]) -> dict[str, dict[str, float]]:

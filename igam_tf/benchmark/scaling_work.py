@@ -15,7 +15,8 @@ from igam_tf.benchmark import feeding, training_speed
 from igam_tf.benchmark.contenders import EVALUATION
 from igam_tf.benchmark.scaling import ScalingSize
 from igam_tf.benchmark.task import random_task
-from igam_tf.benchmark.training_speed import ATTACK_STEPS, TrainingSize
+from igam_tf.benchmark.training_speed import ATTACK_STEPS
+from igam_tf.benchmark.training_times import TrainingSize
 from igam_tf.core import runtime
 from igam_tf.core.bounds import PIXELS
 from igam_tf.core.cluster import cluster

@@ -14,28 +14,16 @@ import tensorflow as tf
 from igam_tf import adapters, gradients, models, training
 from igam_tf.benchmark import convolutions, counting, timing
 from igam_tf.benchmark.contenders import MATCHING, TRAINING
+from igam_tf.benchmark.convolutions import BareConvolution
 from igam_tf.benchmark.counting import NetworkSize, StepCost
 from igam_tf.benchmark.task import CLASSES, SHAPE
+from igam_tf.benchmark.training_times import DISC_EVERY, WITH_DISC, TrainingSize, TrainingTimes
 from igam_tf.core import precision
 from igam_tf.core.bounds import PIXELS
 from igam_tf.core.errors import InputError
 
 ATTACK_STEPS = 7
-DISC_EVERY = 5  # the release's, which weighs iterations with and without the discriminator's step
-PAPER_EPOCH_S = {"igam": 347, "pgd7": 815}  # an epoch of CIFAR-10 on the authors' machine (§5.3)
 ADAPTER = ("mean", "crop:28", "scale:1/255")
-WITH_DISC = "+disc"
-
-
-@dataclasses.dataclass(frozen=True)
-class TrainingSize:
-    """The sizes of all contenders. `blocks` are residual units per stage (the paper: 5)."""
-
-    width: int
-    blocks: int
-    batch_size: int
-    precision: str = "float32"
-    jit: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,85 +34,6 @@ class Contender:
     cost: StepCost
 
 
-@dataclasses.dataclass(frozen=True)
-class TrainingTimes:
-    """Each contender's times at one setting.
-
-    Attributes:
-      setting: the sizes.
-      timings: by contender. An IGAM contender's iteration without the discriminator's step has its
-        name, the iteration with that step has `+disc` behind it.
-      costs: by the same names.
-      peaks: operations per second of the bare convolutions, by their names.
-    """
-
-    setting: TrainingSize
-    timings: dict[str, timing.Timing]
-    costs: dict[str, StepCost]
-    peaks: dict[str, float]
-
-    @property
-    def peak(self) -> float:
-        return max(self.peaks.values())
-
-    def seconds(self, name: str) -> float:
-        """An iteration's median time; an IGAM iteration has a fifth of a discriminator's step."""
-        rounds = self.timings[name].rounds
-        if name + WITH_DISC not in self.timings:
-            return statistics.median(rounds)
-        with_disc = self.timings[name + WITH_DISC].rounds
-        return statistics.median(_mixed(*pair) for pair in zip(rounds, with_disc, strict=True))
-
-    def flops(self, name: str) -> float:
-        """Operations of an iteration, with the same fifth."""
-        if name + WITH_DISC not in self.costs:
-            return self.costs[name].flops
-        return _mixed(self.costs[name].flops, self.costs[name + WITH_DISC].flops)
-
-    def share_of_peak(self, name: str) -> float:
-        return self.flops(name) / self.seconds(name) / self.peak
-
-    @property
-    def ratios(self) -> dict[str, float]:
-        """Times over a plain and a PGD7 step's, and of the PGD7 attack over its gradients'."""
-        pairs = [
-            (name, to)
-            for to in ("plain", "pgd7")
-            for name in self.timings
-            if name not in (to, "gradients", "attack")
-            and not name.endswith(WITH_DISC)
-            and (name, to) != ("plain", "pgd7")
-        ]
-        pairs.append(("attack", "gradients"))
-        return {
-            f"{name} / {to}": self.seconds(name) / self.seconds(to)
-            for name, to in pairs
-            if {name, to} <= set(self.timings)
-        }
-
-    def record(self) -> dict[str, Any]:
-        return {
-            **dataclasses.asdict(self.setting),
-            "convolutions_flops_per_s": self.peaks,
-            "paper_epoch_s": PAPER_EPOCH_S,
-            "contenders": {
-                name: {
-                    **times.record(),
-                    "flops": self.costs[name].flops,
-                    "memory_bytes": self.costs[name].memory,
-                    "iteration_s": self.seconds(name),
-                    "share_of_convolution_peak": self.share_of_peak(name),
-                }
-                for name, times in self.timings.items()
-            },
-            "ratios": self.ratios,
-        }
-
-
-def _mixed(without: float, with_disc: float) -> float:
-    return without + (with_disc - without) / DISC_EVERY
-
-
 def measure(
     setting: TrainingSize,
     contenders: Mapping[str, Contender],
@@ -133,19 +42,26 @@ def measure(
 ) -> TrainingTimes:
     """Times of first calls, then of rounds of all contenders and the bare convolutions in turn."""
     first = {name: timing.timed(contender.call, clock)[0] for name, contender in contenders.items()}
-    bare = convolutions.calls(setting.width, setting.batch_size, setting.precision)
-    for call, _ in bare.values():
-        call()
-    calls = {name: contender.call for name, contender in contenders.items()}
-    seconds = timing.alternate(
-        {**calls, **{name: call for name, (call, _) in bare.items()}}, rounds, clock
+    costs = {name: each.cost for name, each in contenders.items()}
+    peaks = convolutions.calls(setting.width, setting.batch_size, setting.precision)
+    passes = convolutions.bare_passes(
+        [each for cost in costs.values() for each in cost.convolutions],
+        setting.batch_size,
+        setting.precision,
     )
-    peaks = {name: flops / statistics.median(seconds[name]) for name, (_, flops) in bare.items()}
-    timings = {
-        name: timing.Timing(first[name], seconds[name], setting.batch_size) for name in contenders
-    }
+    bare: dict[Any, BareConvolution] = {**peaks, **passes}
+    for each in bare.values():
+        each.call()
+    calls: dict[Any, Callable[[], Any]] = {name: each.call for name, each in contenders.items()}
+    calls |= {key: each.call for key, each in bare.items()}
+    seconds = timing.alternate(calls, rounds, clock)
+    alone = {key: statistics.median(seconds[key]) / each.times for key, each in bare.items()}
     return TrainingTimes(
-        setting, timings, {name: each.cost for name, each in contenders.items()}, peaks
+        setting,
+        {name: timing.Timing(first[name], seconds[name], setting.batch_size) for name in costs},
+        costs,
+        {name: each.flops / alone[name] for name, each in peaks.items()},
+        {key: alone[key] for key in passes},
     )
 
 

@@ -188,12 +188,18 @@ def _suite(flags: BenchmarkFlags) -> tuple[str, list[dict[str, Any]]]:
 
 
 def _train(flags: BenchmarkFlags) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    from igam_tf.benchmark import feeding, memory, training_speed, training_text
+    from igam_tf.benchmark import (
+        feeding,
+        memory,
+        training_speed,
+        training_text,
+        training_times,
+    )
 
     contenders = flags.contenders or TRAINING
     training_speed.require_contenders(contenders)
     for width, batch_size in itertools.product(flags.widths, flags.batch_sizes):
-        setting = training_speed.TrainingSize(
+        setting = training_times.TrainingSize(
             width, flags.blocks, batch_size, flags.precision, flags.jit
         )
         measured = training_speed.measure(

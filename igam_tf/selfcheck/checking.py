@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from igam_tf.benchmark.task import random_task
-from igam_tf.benchmark.training_speed import TrainingSize
+from igam_tf.benchmark.training_times import TrainingSize
 from igam_tf.core import runtime
 from igam_tf.selfcheck import CHECKS, replica_agreement, second_derivatives, speeds
 from igam_tf.selfcheck.device_modes import DeviceMode, device_modes

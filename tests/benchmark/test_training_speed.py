@@ -2,16 +2,31 @@
 
 import json
 
+import keras
 import numpy as np
 import pytest
+from tensorflow.python.eager import context  # which says what TensorFlow executes
 
-from igam_tf.benchmark import convolutions, feeding, memory, timing, training_speed, training_text
-from igam_tf.benchmark.counting import StepCost
-from igam_tf.benchmark.training_speed import Contender, TrainingSize, TrainingTimes
+from igam_tf.benchmark import (
+    convolutions,
+    feeding,
+    memory,
+    timing,
+    training_speed,
+    training_text,
+    training_times,
+)
+from igam_tf.benchmark.convolutions import BareConvolution, Convolution
+from igam_tf.benchmark.counting import PLAIN, NetworkSize, StepCost
+from igam_tf.benchmark.training_speed import Contender
+from igam_tf.benchmark.training_times import TrainingSize, TrainingTimes
 
 from .test_timing import FakeClock
 
 SETTING = TrainingSize(1, 1, 2)
+CONVOLUTION = Convolution((4, 4, 3), (3, 3, 3, 8))
+OPERATIONS = ("Conv2D", "Conv2DBackpropInput", "Conv2DBackpropFilter")
+ALONE = {(CONVOLUTION, "forward"): 0.5, (CONVOLUTION, "inputs"): 9.0, (CONVOLUTION, "weights"): 1.0}
 
 
 @pytest.fixture
@@ -24,11 +39,12 @@ def measured() -> TrainingTimes:
         "attack": (6.0, 6.0, 6.0),
         "gradients": (5.0, 5.0, 5.0),
     }
-    costs = {name: StepCost(100, 10**9) for name in times} | {
-        "igam-paper+disc": StepCost(200, 10**9)
+    network = NetworkSize(convolutions=(CONVOLUTION,))
+    costs = {name: StepCost(100, 10**9, ((network, PLAIN),)) for name in times} | {
+        "igam-paper+disc": StepCost(200, 10**9, ((network, PLAIN * 2),))
     }
     timings = {name: timing.Timing(20.0, rounds, 2) for name, rounds in times.items()}
-    return TrainingTimes(SETTING, timings, costs, {"conv 16": 30.0, "conv 32": 50.0})
+    return TrainingTimes(SETTING, timings, costs, {"conv 16": 30.0, "conv 32": 50.0}, ALONE)
 
 
 def test_a_fifth_of_the_iterations_has_the_discriminators_step(measured: TrainingTimes) -> None:
@@ -37,6 +53,8 @@ def test_a_fifth_of_the_iterations_has_the_discriminators_step(measured: Trainin
     assert measured.flops("igam-paper") == 120
     assert measured.share_of_peak("plain") == 100 / 2 / 50
     assert measured.share_of_peak("igam-paper") == 120 / 5 / 50
+    assert measured.attainable("plain") == 1.5
+    assert measured.share_of_attainable("igam-paper") == pytest.approx(1.2 * 1.5 / 5)
 
 
 def test_ratios_and_record(measured: TrainingTimes) -> None:
@@ -63,20 +81,28 @@ def test_ratios_and_record(measured: TrainingTimes) -> None:
         "1.0",
         "0.0",
         "100%",
+        "75%",
         "1.00",
     ]
     mixed = "igam-paper with the discriminator's step in every fifth iteration: 5.000 s"
-    assert f"{mixed}, 48% of the peak" in lines
+    assert f"{mixed}, 48% of the peak, 36% of the attainable" in lines
+    (inputs,) = (each for each in record["convolutions"] if each["pass"] == "inputs")
+    assert (inputs["inputs"], inputs["flops_per_s"]) == ([4, 4, 3], 2 * 216 * 16 * 2 / 9)
 
 
 def test_contenders_take_turns_with_the_convolutions(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = FakeClock()
-    bare = {"conv 16": (clock.contender("conv 16", 2.0), 60)}
-    monkeypatch.setattr(convolutions, "calls", lambda *_: bare)
-    contenders = {"plain": Contender(clock.contender("plain", 9.0, 4.0), StepCost(40, 1))}
+    peak = BareConvolution(clock.contender("conv 16", 2.0), 3, 20)
+    alone = BareConvolution(clock.contender("alone", 8.0), 4, 20)
+    monkeypatch.setattr(convolutions, "calls", lambda *_: {"conv 16": peak})
+    monkeypatch.setattr(convolutions, "bare", lambda *_: {"forward": alone})
+    cost = StepCost(40, 1, ((NetworkSize(convolutions=(CONVOLUTION,)), PLAIN),))
+    contenders = {"plain": Contender(clock.contender("plain", 9.0, 4.0), cost)}
     measured = training_speed.measure(SETTING, contenders, 2, clock)
-    assert clock.called == ["plain", "conv 16", "plain", "conv 16", "conv 16", "plain"]
+    assert clock.called[:3] == ["plain", "conv 16", "alone"]
+    assert sorted(clock.called[3:6]) == sorted(clock.called[6:]) == ["alone", "conv 16", "plain"]
     assert measured.peaks == {"conv 16": 30.0}
+    assert measured.convolutions == {(CONVOLUTION, "forward"): 2.0}
     assert measured.timings["plain"].first == 9
 
 
@@ -95,10 +121,10 @@ def test_an_igam_contender_with_disc_in_its_name_steps_the_discriminator(
     assert (trainer.protocol.teacher_statistics == "moving") == name.endswith("paper")
     assert trainer.teacher.name.startswith("adapted") == name.startswith("mnist")
     for expected in (0, 1):
-        contenders[name + training_speed.WITH_DISC * expected].call()
+        contenders[name + training_times.WITH_DISC * expected].call()
         assert int(trainer.discriminator_optimizer.iterations) == expected
     assert int(trainer.student_optimizer.iterations) == 2
-    assert contenders[name + training_speed.WITH_DISC].cost.flops > contenders[name].cost.flops
+    assert contenders[name + training_times.WITH_DISC].cost.flops > contenders[name].cost.flops
 
 
 def test_the_attack_and_its_gradients_do_the_same_work() -> None:
@@ -114,9 +140,40 @@ def test_the_attack_and_its_gradients_do_the_same_work() -> None:
 def test_the_bare_convolutions(precision: str) -> None:
     calls = convolutions.calls(1, 2, precision)
     assert list(calls) == ["conv 16", "conv 32", "conv 64"]
-    for call, flops in calls.values():
-        assert flops >= convolutions.LEAST_FLOPS * 0.99
-        assert np.isfinite(call())
+    for each in calls.values():
+        assert each.flops * each.times >= convolutions.LEAST_FLOPS * 0.99
+        assert np.isfinite(each.call())
+
+
+@pytest.mark.parametrize(
+    "convolution",
+    [
+        Convolution((8, 8, 3), (3, 3, 3, 5)),
+        Convolution((9, 7, 4), (5, 3, 4, 2), (2, 3)),
+        Convolution((9, 7, 4), (5, 3, 4, 2), (1, 2), "VALID"),
+    ],
+)
+def test_a_convolution_alone_runs_so_often(
+    convolution: Convolution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TensorFlow neither joins equal operations nor leaves one out."""
+    monkeypatch.setattr(convolutions, "LEAST_FLOPS", 3 * 2 * convolution.flops)
+    layer = keras.layers.Conv2D(
+        convolution.kernel[3], convolution.kernel[:2], convolution.strides, convolution.padding
+    )
+    output = layer(keras.Input(convolution.inputs))
+    assert Convolution.of(layer) == convolution
+    assert (None, *convolution.outputs) == output.shape
+    bare = convolutions.bare(convolution, 2)
+    for (kind, each), operation in zip(bare.items(), OPERATIONS, strict=True):
+        assert (each.times, each.flops) == (3, 2 * convolution.flops), kind
+        context.enable_run_metadata()
+        assert np.isfinite(each.call())
+        assert np.isfinite(each.call())  # the first call is not always recorded
+        graphs = context.export_run_metadata().partition_graphs
+        context.disable_run_metadata()
+        executed = [node.op for graph in graphs for node in graph.node]
+        assert sum(name.endswith(operation) for name in executed) in (3, 6), kind
 
 
 def test_shares_of_fit_and_pipeline() -> None:

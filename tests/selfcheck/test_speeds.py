@@ -6,7 +6,7 @@ import pytest
 
 from igam_tf.benchmark import timing
 from igam_tf.benchmark.counting import StepCost
-from igam_tf.benchmark.training_speed import TrainingSize, TrainingTimes
+from igam_tf.benchmark.training_times import TrainingSize, TrainingTimes
 from igam_tf.experiments import costs
 from igam_tf.experiments.options import Options
 from igam_tf.experiments.plan import plan
@@ -24,6 +24,7 @@ def test_the_share_of_the_peak(peak: float, status: str) -> None:
         {speeds.STEP: timing.Timing(9.0, (2.0, 2.0), 64)},
         {speeds.STEP: StepCost(flops=120, memory=1)},
         {"conv": peak},
+        {},
     )
     finding = speeds.share_of_peak(times)
     assert (finding.status, f"{60 / peak:.0%}" in finding.evidence) == (status, True)
