@@ -70,15 +70,17 @@ ATTACKS: dict[str, tuple[type[Attack], dict[str, Any], Callable[..., np.ndarray]
     "apgd5-t-l2": (APGD, {"steps": 5, "loss": "targeted_dlr", "norm": "l2"}, attacks.apgd),
     "square300-l2": (Square, {"queries": 300, "norm": "l2"}, attacks.square),
 }
-# The slow ones: attacks in the l2 ball, and FAB, whose programs take longest to build, on all
-# families but one.
+# The slow ones: attacks in the l2 ball, and all but two on all families but one.
 by_case = pytest.mark.parametrize(
     ("family", "attack"),
     [
         pytest.param(family, attack, marks=[pytest.mark.slow] * slow)
         for family in FAMILIES
         for attack in ATTACKS
-        for slow in [attack.endswith("-l2") or (attack == "fab2" and family != "wide ResNet")]
+        for slow in [
+            attack.endswith("-l2")
+            or (family != "wide ResNet" and attack not in ("pgd5", "apgd10-ce"))
+        ]
     ],
 )
 

@@ -56,6 +56,7 @@ def test_the_data_set_is_the_runs_own_unless_a_flag_names_one(
     require_one_line(capsys, "evaluate", [str(tmp_path), *flags], message)
 
 
+@pytest.mark.slow
 def test_reports(
     pipeline: Pipeline, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path
 ) -> None:

@@ -44,6 +44,7 @@ def serve_folder() -> ModuleType:
     return module
 
 
+@pytest.mark.slow
 def test_a_run_is_exported_and_serves_a_folder(
     where: pathlib.Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

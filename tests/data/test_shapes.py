@@ -102,6 +102,7 @@ def test_labels_are_balanced_and_shuffled(
     assert (labels != np.arange(len(labels)) % classes).any()
 
 
+@pytest.mark.slow
 def test_the_larger_source_counts_brightness_too() -> None:
     """By the sign of the middle against the rim: the shape alone, a disc or a ring, does not tell
     the class.

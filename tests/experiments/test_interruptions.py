@@ -95,9 +95,9 @@ MOMENTS = {
     ("kind", "moment"),
     [
         ("robust", "mid-epoch"),
-        ("robust", "first epoch"),
-        ("robust", "between history and state"),
-        ("robust", "before the model is saved"),
+        pytest.param("robust", "first epoch", marks=pytest.mark.slow),
+        pytest.param("robust", "between history and state", marks=pytest.mark.slow),
+        pytest.param("robust", "before the model is saved", marks=pytest.mark.slow),
         ("finetuned", "mid-epoch"),
         pytest.param("student", "mid-epoch", marks=pytest.mark.slow),
         pytest.param("student", "last epoch", marks=pytest.mark.slow),

@@ -135,6 +135,7 @@ def _copied(finished: Options, tmp_path: pathlib.Path) -> pathlib.Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_teacher_given_by_its_file_is_the_same_teacher(
     finished: Options, tmp_path: pathlib.Path
 ) -> None:

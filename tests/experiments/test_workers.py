@@ -50,10 +50,8 @@ def test_devices_are_part_of_the_digest_and_one_device_is_not() -> None:
     assert not set(identity) & set(settings.fields_of(DistributionSettings))
 
 
-@pytest.mark.parametrize(
-    "kind",
-    ["finetuned", *(pytest.param(name, marks=pytest.mark.slow) for name in ("robust", "student"))],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["finetuned", "robust", "student"])
 def test_an_interrupted_run_on_replicas_ends_like_an_uninterrupted_one(
     kind: str, finished: Options, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

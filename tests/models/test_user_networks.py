@@ -171,6 +171,7 @@ def test_a_teacher_without_a_dense_head_is_refused(own: pathlib.Path) -> None:
         models.with_new_head(build(f"{own}:no_head"), 5)
 
 
+@pytest.mark.slow
 def test_an_application_has_its_scaling_inside(tmp_path: pathlib.Path) -> None:
     shape = (32, 32, 3)
     x = np.random.default_rng(0).uniform(0, 255, (1, *shape)).astype(np.float32)

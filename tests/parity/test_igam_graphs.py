@@ -18,7 +18,9 @@ from . import original
 from .original import Original, output_of
 
 
-@pytest.fixture(scope="module", params=["igam_release", "igam_upsize"])
+@pytest.fixture(
+    scope="module", params=["igam_release", pytest.param("igam_upsize", marks=pytest.mark.slow)]
+)
 def loaded(request: pytest.FixtureRequest, golden: pathlib.Path) -> Original:
     return getattr(original, request.param)(golden)
 

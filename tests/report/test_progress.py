@@ -40,6 +40,7 @@ def test_each_attack_and_probe_has_a_line_on_a_terminal(monkeypatch: pytest.Monk
         )
 
 
+@pytest.mark.slow
 def test_without_a_terminal_there_are_lines_at_intervals(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

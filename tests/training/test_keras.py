@@ -13,7 +13,7 @@ from igam_tf.training import Igam
 from igam_tf.training.trainer import Trainer
 
 from .. import tiny
-from .trainers import BATCH, KINDS, X, Y, adversarial, all_kinds, fit
+from .trainers import BATCH, KINDS, X, Y, adversarial, all_kinds, all_kinds_igam_slow, fit
 
 
 @pytest.mark.slow  # a minute where a processor has no bfloat16 kernels of its own
@@ -33,7 +33,7 @@ def test_mixed_bfloat16(kind: str) -> None:
     assert {v.dtype for v in mixed.model.trainable_variables} == {"float32"}
 
 
-@all_kinds
+@all_kinds_igam_slow
 def test_one_trace_for_all_calls(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     traces = []
     for name in ("_train", "_validate"):

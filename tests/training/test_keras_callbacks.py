@@ -10,10 +10,10 @@ import pytest
 from igam_tf.training import SteppedSchedule
 
 from .. import tiny
-from .trainers import KINDS, X, Y, all_kinds, all_kinds_igam_slow, fit
+from .trainers import KINDS, X, Y, all_kinds_igam_slow, fit
 
 
-@all_kinds
+@all_kinds_igam_slow
 def test_a_learning_rate_scheduler_reaches_the_model(kind: str) -> None:
     trainer, before = KINDS[kind](run_eagerly=True), []
     snapshot = keras.callbacks.LambdaCallback(
@@ -33,7 +33,7 @@ def test_a_learning_rate_scheduler_reaches_the_model(kind: str) -> None:
         assert float(trainer.discriminator_optimizer.learning_rate.numpy()) == np.float32(0.3)
 
 
-@all_kinds
+@all_kinds_igam_slow
 def test_a_plateau_lowers_the_rate(kind: str) -> None:
     trainer = KINDS[kind](run_eagerly=True)
     plateau = keras.callbacks.ReduceLROnPlateau("val_loss", factor=0.5, patience=1, min_delta=1e9)
@@ -43,14 +43,14 @@ def test_a_plateau_lowers_the_rate(kind: str) -> None:
     assert float(trainer.optimizer.learning_rate.numpy()) == pytest.approx(0.025)
 
 
-@all_kinds
+@all_kinds_igam_slow
 def test_keras_refuses_to_set_the_rate_of_a_schedule(kind: str) -> None:
     trainer = KINDS[kind](rate=SteppedSchedule([0.1]), run_eagerly=True)
     with pytest.raises(TypeError, match="LearningRateSchedule"):
         fit(trainer, callbacks=[keras.callbacks.LearningRateScheduler(lambda epoch: 0.1)])
 
 
-@all_kinds
+@all_kinds_igam_slow
 @pytest.mark.parametrize("monitor", ["val_loss", "val_accuracy"])
 def test_early_stopping_brings_the_best_weights_back(kind: str, monitor: str) -> None:
     trainer, after = KINDS[kind](rate=0.5, run_eagerly=True), []
@@ -81,7 +81,7 @@ def test_a_checkpoint_restores_a_fresh_trainer(kind: str, tmp_path: pathlib.Path
 
 
 @pytest.mark.slow  # TensorBoard starts late
-@all_kinds
+@all_kinds_igam_slow
 def test_logs_on_disk(kind: str, tmp_path: pathlib.Path) -> None:
     pytest.importorskip("tensorboard")
     callbacks = [

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from .. import tiny
-from .trainers import BATCH, KINDS, PARTS, Network, X, Y, all_kinds, all_kinds_igam_slow, fit
+from .trainers import BATCH, KINDS, PARTS, Network, X, Y, all_kinds_igam_slow, fit
 
 
-@all_kinds
+@all_kinds_igam_slow
 def test_weights_multiply_the_cross_entropy(kind: str) -> None:
     def logs_of(weights: np.ndarray | None) -> dict[str, float]:
         trainer = KINDS[kind](rate=0.0, run_eagerly=True)
@@ -83,7 +83,7 @@ def test_regularisers_of_weights_are_in_the_loss(kind: str) -> None:
     assert np.diff([e["loss"] - e["xent"] for e in evaluated])[0] > 0
 
 
-@all_kinds
+@all_kinds_igam_slow
 def test_regularisers_of_activities_are_in_the_loss(kind: str) -> None:
     plain, penalized = (
         KINDS[kind](regularized(places), run_eagerly=True) for places in ((), ("activity",))

@@ -56,7 +56,10 @@ def streamed(data: tuple[Any, ...]) -> tf.data.Dataset:
 
 
 @pytest.mark.parametrize("name", BATCHES)
-@all_kinds
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(kind, marks=pytest.mark.slow if kind != "adversarial" else ()) for kind in KINDS],
+)
 def test_batches_that_are_refused(kind: str, name: str) -> None:
     trainer, (data, message) = KINDS[kind](rate=0.0, run_eagerly=True), BATCHES[name]
     before = [v.numpy() for v in trainer.trainable_variables]

@@ -14,7 +14,7 @@ from igam_tf.data import Dataset, Split
 from igam_tf.training import BestWeights, RobustValidation
 
 from .. import tiny
-from .trainers import KINDS, X, Y, all_kinds, all_kinds_igam_slow, fit
+from .trainers import KINDS, X, Y, all_kinds_igam_slow, fit
 
 HELD_OUT = tiny.batch(24, seed=5)
 AMOUNTS: dict[str, Any] = {"epsilon": "2/255", "step_size": "1/255"}
@@ -26,7 +26,7 @@ def accuracy(model: keras.Model, count: int = 24) -> float:
     return float(np.mean(attack.run(model, x, y, seed=0).correct))
 
 
-@all_kinds
+@all_kinds_igam_slow
 def test_every_epoch_ends_with_an_attack(kind: str) -> None:
     trainer, after = KINDS[kind](run_eagerly=True), []
     validation = RobustValidation(HELD_OUT, "pgd3", batch_size=7, **AMOUNTS)

@@ -81,14 +81,20 @@ UNDIFFERENTIABLE = ("zero_gradients", "black_box_beats_white_box", "large_epsilo
             {"surrogate": samples.linear},
             (*UNDIFFERENTIABLE, "transfer_beats_white_box"),
         ),
-        (lambda: samples.rippled, {}, ("one_step_beats_many", "still_falling")),
-        (
+        pytest.param(
+            lambda: samples.rippled,
+            {},
+            ("one_step_beats_many", "still_falling"),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
             lambda: samples.linear,
             {"step_size": 2, "steps": 4},
             ("step_size", "still_falling", "one_step_beats_many"),
+            marks=pytest.mark.slow,
         ),
         (samples.noisy, {}, ("nondeterministic",)),
-        (samples.wrong_averages, {}, ("batch_statistics",)),
+        pytest.param(samples.wrong_averages, {}, ("batch_statistics",), marks=pytest.mark.slow),
     ],
     ids=["large_logits", "signs", "cut", "rippled", "hurried", "noisy", "wrong_averages"],
 )
