@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from igam_tf.experiments.study import Study
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-PAGES = ("README", "docs/tables", "docs/results", "docs/protocols", "docs/performance")
+PAGES = (
+    *("README", "docs/tables", "docs/results", "docs/protocols", "docs/performance"),
+    "docs/evaluation",
+)
 STUDIES = {path.stem: Study.load(path) for path in (ROOT / "results").glob("*.json")}
 
 Place = tuple[str, str, int]  # page, heading, number of the table below it

@@ -121,10 +121,15 @@ OTHER_TESTS = {
     ("docs/performance", "Training measured", 0),
     ("docs/performance", "Training measured", 1),
     ("docs/performance", "Settings", 1),
+    ("docs/evaluation", "AutoAttack", 2),
     ("docs/performance", "Several workers", 0),
 }
 # Lists, counted operations, durations of commands, and measurements without a record.
 NO_RECORD = {
+    ("docs/evaluation", "Attacks", 0),
+    ("docs/evaluation", "AutoAttack", 0),
+    ("docs/evaluation", "AutoAttack", 1),
+    ("docs/evaluation", "Diagnostics", 0),
     ("docs/tables", "Tables", 0),
     ("docs/tables", "Measured at `demo`", 0),
     ("docs/performance", "The floor of each row", 0),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from .page_tables import PAGE_TABLES, STUDIES
+from .page_tables import PAGE_TABLES, ROOT, STUDIES
 
 
 @pytest.mark.parametrize(
@@ -68,6 +68,27 @@ def test_efficiency_of_several_workers() -> None:
         assert greatest == rounded(max(contender["efficiencies"]), greatest)
         assert means == rounded(contender["efficiency_of_means"], means)
         assert processor == rounded(contender["processor_efficiency"], processor)
+
+
+def test_cost_of_autoattack() -> None:
+    (measured,) = STUDIES["benchmark"].benchmarks["autoattack"]["results"]
+    stages = [*measured["stages"], *measured["art"]]
+    lines = PAGE_TABLES["docs/evaluation", "AutoAttack", 2]
+    for stage, line in zip(stages, lines, strict=True):
+        name, images, gradients, forward, seconds, floor, by_gradient = line.values()
+        assert name == stage["name"]
+        assert int(images) == stage["images"]
+        assert gradients == f"{stage['gradients']:,}"
+        assert forward == f"{stage['forward_passes']:,}"
+        assert seconds == rounded(stage["seconds"], seconds)
+        assert floor == rounded(stage["seconds"] / stage["floor_seconds"], floor)
+        if stage["gradients"]:
+            milliseconds = 1000 * stage["seconds"] / stage["gradients"]
+            assert by_gradient == rounded(milliseconds, by_gradient)
+    of_attack = {stage["name"]: stage["seconds"] / stage["gradients"] for stage in stages[:2]}
+    of_art = stages[4]["seconds"] / stages[4]["gradients"]
+    text = (ROOT / "docs/evaluation.md").read_text("utf-8")
+    assert f"ART's APGD takes {of_art / of_attack['apgd-ce']:.1f} times as long" in text
 
 
 def rounded(value: float, cell: str) -> str:
