@@ -121,6 +121,9 @@ OTHER_TESTS = {
     ("docs/performance", "Training measured", 0),
     ("docs/performance", "Training measured", 1),
     ("docs/performance", "Settings", 1),
+    ("docs/performance", "Every convolution alone", 0),
+    ("docs/performance", "Every convolution alone", 1),
+    ("docs/performance", "Precision", 0),
     ("docs/evaluation", "AutoAttack", 2),
     ("docs/performance", "Several workers", 0),
 }

@@ -40,21 +40,49 @@ def test_speed_of_compiled_training() -> None:
         ]
 
 
-@pytest.mark.parametrize(("order", "record"), [(0, "train-width1"), (1, "train-width10")])
-def test_speed_of_training(order: int, record: str) -> None:
+MEASURED, ALONE = "Training measured", "Every convolution alone"
+
+
+@pytest.mark.parametrize(
+    ("heading", "order", "record"),
+    [
+        (MEASURED, 0, "train-width1"),
+        (MEASURED, 1, "train-width10"),
+        (ALONE, 0, "train-width1-amx"),
+        (ALONE, 1, "train-width10-amx"),
+    ],
+)
+def test_speed_of_training(heading: str, order: int, record: str) -> None:
     contenders = STUDIES["benchmark"].benchmarks[record]["results"][0]["contenders"]
     plain, pgd7 = (contenders[name]["iteration_s"] for name in ("plain", "pgd7"))
     names = ("plain", "pgd7", "attack", "igam-paper", "igam-release", "mnist-paper")
-    lines = PAGE_TABLES["docs/performance", "Training measured", order]
+    lines = PAGE_TABLES["docs/performance", heading, order]
     for name, line in zip(names, lines, strict=True):
-        _, seconds, share, to_plain, to_pgd7 = line.values()
+        _, seconds, share, *attainable, to_plain, to_pgd7 = line.values()
         contender = contenders[name]
         iteration = contender["iteration_s"]
         figure = seconds.partition(";")[0]
         assert figure == rounded(iteration, figure), name
         assert share == f"{100 * contender['share_of_convolution_peak']:.0f} %", name
+        assert attainable == [
+            f"{100 * contender['share_of_attainable']:.0f} %" for _ in range(heading == ALONE)
+        ]
         assert to_plain == rounded(iteration / plain, to_plain), name
         assert to_pgd7 == rounded(iteration / pgd7, to_pgd7), name
+
+
+def test_speed_of_bfloat16() -> None:
+    lines = PAGE_TABLES["docs/performance", "Precision", 0]
+    cases = [(width, name) for width in ("1", "10") for name in ("plain", "igam-paper")]
+    for (width, name), line in zip(cases, lines, strict=True):
+        seconds = [
+            STUDIES["benchmark"].benchmarks[record]["results"][0]["contenders"][name]["iteration_s"]
+            for record in (f"train-width{width}-amx", f"train-width{width}-amx-bfloat16")
+        ]
+        sizes, _, *cells, ratio = line.values()
+        assert sizes.partition(",")[0] == width
+        assert cells == [rounded(*pair) for pair in zip(seconds, cells, strict=True)], name
+        assert ratio == rounded(seconds[0] / seconds[1], ratio), name
 
 
 def test_efficiency_of_several_workers() -> None:

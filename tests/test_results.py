@@ -88,7 +88,7 @@ def test_every_table_in_every_format(
 
 
 def test_records_of_speed() -> None:
-    assert len(STUDIES["benchmark"].benchmarks) == 9
+    assert len(STUDIES["benchmark"].benchmarks) == 13
     assert all(record["results"] for record in STUDIES["benchmark"].benchmarks.values())
 
 
