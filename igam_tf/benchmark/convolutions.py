@@ -53,7 +53,12 @@ class Convolution:
 
 @dataclasses.dataclass(frozen=True)
 class BareConvolution:
-    """A call that runs one convolution several times, alone, and waits for the device."""
+    """A call that runs one convolution several times, alone, and waits for the device.
+
+    Attributes:
+      times: how often the call runs it.
+      flops: operations of one time, for the whole batch.
+    """
 
     call: Callable[[], Any]
     times: int
@@ -116,8 +121,8 @@ def bare(
 
 
 def _repeated(operation: Callable[[], tf.Tensor], times: int) -> Callable[[], Any]:
-    # Compiled, as the networks' are. A graph computes equal operations once, unless each waits for
-    # the one before, and leaves out what nothing depends on.
+    # Compiled, as the networks' are. A graph computes equal operations once unless each waits for
+    # the one before. It leaves out an operation that no result depends on.
     @tf.function(autograph=False)
     def chain() -> tf.Tensor:
         elements: list[tf.Tensor] = []
