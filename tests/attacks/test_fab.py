@@ -200,8 +200,14 @@ def test_batch_statistics_keep_the_batch_together() -> None:
     assert lengths(x_adv - x, "linf").max() <= 16
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("name", "official"), [("igam", 41), ("pgd7", 85), ("standard", 1)])
+@pytest.mark.parametrize(
+    ("name", "official"),
+    [
+        pytest.param("igam", 41, marks=pytest.mark.slow),
+        pytest.param("pgd7", 85, marks=tiny.LONG),
+        pytest.param("standard", 1, marks=pytest.mark.slow),
+    ],
+)
 def test_it_is_as_strong_as_the_official_code(name: str, official: int) -> None:
     """docs/evaluation.md quotes the survivors."""
     test = data.load("shapes32").test

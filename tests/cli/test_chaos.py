@@ -23,8 +23,12 @@ KILLS = 20 if tiny.IS_LONG else 2
 EARLY = 0.25  # share of the kills before any progress: at the start, or while a state is read
 EARLY_SECONDS = 8.0
 LATE_SECONDS = 0.25  # from the first progress, which takes tens of milliseconds, to the kill
-# Long enough for 20 kills, each of which lets some epochs of tens of milliseconds pass.
-STEPS = {"train_robust": 4000, "finetune_teacher": 2000, "train_student": 400}
+# Long enough for the kills, each of which lets some epochs of tens of milliseconds pass.
+STEPS = {
+    "train_robust": 4000 if tiny.IS_LONG else 400,
+    "finetune_teacher": 2000,
+    "train_student": 400,
+}
 ATTACKS = (
     *("fgsm", "pgd3", "pgd2-margin-x2", "pgd2-l2", "apgd3-ce", "apgd3-dlr", "apgd2-t-x2"),
     *("apgd3-ce-l2", "fab2", "fab2-l2", "square20", "square20-l2", "strong"),
