@@ -203,7 +203,7 @@ def test_batch_statistics_keep_the_batch_together() -> None:
 @pytest.mark.parametrize(
     ("name", "official"),
     [
-        pytest.param("igam", 41, marks=pytest.mark.slow),
+        pytest.param("igam", 41, marks=tiny.LONG),
         pytest.param("pgd7", 85, marks=tiny.LONG),
         pytest.param("standard", 1, marks=pytest.mark.slow),
     ],

@@ -242,9 +242,9 @@ def test_shards_by_hand(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The last makes the record; or a call without the flag; with diagnosis, images and report."""
+    """The last makes the record, or a call without the flag; also images and report."""
     monkeypatch.delenv(VARIABLE, raising=False)
-    more = ("--diagnose", "--format=md", f"--report={tmp_path / 'report.md'}")
+    more = ("--format=md", f"--report={tmp_path / 'report.md'}")
     images = f"--save_adversarial={tmp_path / 'images.npz'}"
     line = (*EVALUATE[:2], "--num_examples=25", "--batch_size=10", "--attacks=pgd2", *more, images)
     assert run(*line, f"--output={tmp_path / 'one.json'}") == 0
