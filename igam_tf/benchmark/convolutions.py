@@ -9,7 +9,6 @@ import keras
 import tensorflow as tf
 
 LEAST_FLOPS = 2e9  # of a call, so that the time of starting it does not count
-MOST_TIMES = 300  # that a call runs one convolution
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +112,7 @@ def bare(
         ),
     }
     flops = convolution.flops * batch_size
-    times = min(MOST_TIMES, max(1, round(LEAST_FLOPS / flops)))
+    times = max(1, round(LEAST_FLOPS / flops))
     return {
         kind: BareConvolution(_repeated(operation, times), times, flops)
         for kind, operation in operations.items()
@@ -121,17 +120,19 @@ def bare(
 
 
 def _repeated(operation: Callable[[], tf.Tensor], times: int) -> Callable[[], Any]:
-    # Compiled, as the networks' are. A graph computes equal operations once unless each waits for
-    # the one before. It leaves out an operation that no result depends on.
-    @tf.function(autograph=False)
-    def chain() -> tf.Tensor:
-        elements: list[tf.Tensor] = []
-        for _ in range(times):
-            with tf.control_dependencies(elements[-1:]):
-                elements.append(tf.reshape(operation(), (-1,))[0])
-        return tf.cast(tf.add_n(elements), tf.float32)
+    def body(index: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        # An operation that waits for the one before is not moved out of the loop.
+        with tf.control_dependencies([total]):
+            element = tf.reshape(operation(), (-1,))[0]
+        return index + 1, total + tf.cast(element, tf.float32)
 
-    return lambda: chain().numpy()
+    @tf.function(autograph=False)  # compiled, as the networks' convolutions are
+    def loop() -> tf.Tensor:
+        return tf.while_loop(lambda index, _: index < times, body, (0, 0.0), parallel_iterations=1)[
+            1
+        ]
+
+    return lambda: loop().numpy()
 
 
 def _noise(shape: tuple[int, ...], compute_dtype: str) -> tf.Tensor:

