@@ -17,10 +17,8 @@ from igam_tf.training import Igam, Momentum
 SHAPE = (8, 8, 3)
 IS_LONG = os.environ.get("IGAM_TEST_LONG") == "1"  # slow tests in full
 # Marks of slow tests that take minutes, and vary others that always run.
-LONG = (
-    pytest.mark.slow,
-    pytest.mark.skipif(not IS_LONG, reason="minutes; IGAM_TEST_LONG=1 runs it"),
-)
+if_long = pytest.mark.skipif(not IS_LONG, reason="minutes; IGAM_TEST_LONG=1 runs it")
+LONG = (pytest.mark.slow, if_long)
 CLASSES = 3
 
 

@@ -10,6 +10,7 @@ import pytest
 from igam_tf.benchmark import attack_speed, peers, scaling
 from igam_tf.cli import benchmark
 
+from .. import tiny
 from .verbs import require_one_line
 
 
@@ -86,6 +87,7 @@ def test_a_batch_of_images_by_default(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 @pytest.mark.slow  # processes
+@tiny.if_long
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="a core for each process")
 def test_workers_beside_independent_processes(
     tmp_path: pathlib.Path, capfd: pytest.CaptureFixture[str]

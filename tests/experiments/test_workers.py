@@ -50,8 +50,14 @@ def test_devices_are_part_of_the_digest_and_one_device_is_not() -> None:
     assert not set(identity) & set(settings.fields_of(DistributionSettings))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["finetuned", "robust", "student"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param("finetuned", marks=pytest.mark.slow),
+        pytest.param("robust", marks=tiny.LONG),
+        pytest.param("student", marks=pytest.mark.slow),
+    ],
+)
 def test_an_interrupted_run_on_replicas_ends_like_an_uninterrupted_one(
     kind: str, finished: Options, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

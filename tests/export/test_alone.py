@@ -89,6 +89,7 @@ def demo(where: pathlib.Path) -> dict[str, pathlib.Path]:
 
 
 @pytest.mark.slow
+@tiny.if_long
 def test_of_networks_in_use(elsewhere: pathlib.Path, tmp_path: pathlib.Path) -> None:
     """A student, an adapted MNIST teacher and a wide network of a TensorFlow 1 checkpoint."""
     sources = demo(tmp_path) | {"checkpoint": tmp_path / "tf1"}
