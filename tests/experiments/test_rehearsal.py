@@ -211,6 +211,6 @@ def test_the_papers_rows_pass(name: str, tmp_path: pathlib.Path) -> None:
     for dataset in ("mnist", "cifar10", "cifar100"):
         prepared.write(tmp_path, dataset, sizes=(20, 6))
     tiny_tree.write(tmp_path)
-    options = small.options(tmp_path / "runs", data_dir=tmp_path)
+    options = Options(tmp_path / "runs", data_dir=tmp_path)
     outcomes = rehearsal.rehearse(tables.table(name, "paper"), options, width=1)
     assert [outcome.line() for outcome in outcomes if outcome.state != "passed"] == []
