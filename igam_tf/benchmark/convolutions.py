@@ -1,6 +1,7 @@
 """The speed of bare convolutions at a network's sizes and in its compute type."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -126,13 +127,16 @@ def _repeated(operation: Callable[[], tf.Tensor], times: int) -> Callable[[], An
             element = tf.reshape(operation(), (-1,))[0]
         return index + 1, total + tf.cast(element, tf.float32)
 
-    @tf.function(autograph=False)  # compiled, as the networks' convolutions are
     def loop() -> tf.Tensor:
         return tf.while_loop(lambda index, _: index < times, body, (0, 0.0), parallel_iterations=1)[
             1
         ]
 
-    return lambda: loop().numpy()
+    @functools.cache
+    def compiled() -> Any:  # as the networks' convolutions are
+        return tf.function(loop, autograph=False).get_concrete_function()
+
+    return lambda: compiled()().numpy()
 
 
 def _noise(shape: tuple[int, ...], compute_dtype: str) -> tf.Tensor:
