@@ -128,9 +128,9 @@ def _repeated(operation: Callable[[], tf.Tensor], times: int) -> Callable[[], An
         return index + 1, total + tf.cast(element, tf.float32)
 
     def loop() -> tf.Tensor:
-        return tf.while_loop(lambda index, _: index < times, body, (0, 0.0), parallel_iterations=1)[
-            1
-        ]
+        start = (0, 0.0)
+        _, total = tf.while_loop(lambda index, _: index < times, body, start, parallel_iterations=1)
+        return total
 
     @functools.cache
     def compiled() -> Any:  # as the networks' convolutions are
