@@ -96,7 +96,10 @@ def bare_passes(
 def bare(
     convolution: Convolution, batch_size: int, compute_dtype: str = "float32"
 ) -> dict[str, BareConvolution]:
-    """A convolution (`forward`), and its gradients with respect to `inputs` and `weights`."""
+    """A convolution (`forward`), and its gradients with respect to `inputs` and `weights`.
+
+    XLA never compiles them, as it compiles those of a step with `jit`.
+    """
     images, outputs = (
         _noise((batch_size, *shape), compute_dtype)
         for shape in (convolution.inputs, convolution.outputs)

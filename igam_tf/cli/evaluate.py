@@ -126,8 +126,9 @@ class EvaluateFlags(SourceSettings):
         Setting(
             "I/N: evaluate share I of N, for N processes with the same flags and the same --output "
             "on a shared file system. The process that finishes last writes the record, as does a "
-            "later call without --shards. The workers of TF_CONFIG have their shares without this "
-            "flag, and the chief writes the record."
+            "later call without --shards. With batch statistics there are N batches at least, "
+            "otherwise N examples. The workers of TF_CONFIG have their shares without this flag, "
+            "and the chief writes the record."
         ),
     ] = None
 

@@ -123,7 +123,8 @@ def evaluate(
     # A call without shards also finishes an evaluation in shards.
     count = number_of_shards(parts) if share is None else share.count
     division = Division(count, len(split), batch_size, whole_batches="batch" in statistics)
-    division.require()
+    if share is not None:
+        division.require()
     ledger = Ledger(parts, identity if count == 1 else {**identity, "shards": count})
     places = np.arange(len(split))
     whole = Evaluation(split, places, limits, seed, batch_size, ledger, progress, images)

@@ -244,6 +244,7 @@ def of_one(parts: pathlib.Path) -> None:
         (of_two, {"shards": "2/2", "seed": 1}),
         (of_two, {"seed": 1}),
         (of_two, {"batch_size": 23}),
+        (of_two, {"num_examples": 1}),
         (of_one, {"shards": "1/2"}),
     ],
 )
