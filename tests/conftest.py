@@ -31,6 +31,14 @@ def _seeded() -> None:
     keras.utils.set_random_seed(0)
 
 
+@pytest.fixture(autouse=True)
+def _no_lines_of_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow the machine is; tests of these lines set the interval themselves."""
+    from igam_tf.core import progress_bar
+
+    monkeypatch.setattr(progress_bar, "LINE_SECONDS", float("inf"))
+
+
 @pytest.fixture(scope="session")
 def golden() -> pathlib.Path:
     """The folder of numbers computed with the original code; tests skip where it does not exist."""

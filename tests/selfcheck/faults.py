@@ -44,9 +44,9 @@ class AveragedSum(Igam):
         # Not by a patch of `replicas`: replicas are threads, whose patches would outlive this one.
         parts = super()._objective(*arguments, **keywords)
         count = tf.distribute.get_strategy().num_replicas_in_sync
-        lost = parts["diff"] * (1 - 1 / count)
-        loss = parts["loss"] - self.settings.lambda_diff * lost
-        return {**parts, "loss": loss, "diff": parts["diff"] - lost}
+        surplus = parts["diff"] * (1 - 1 / count)
+        loss = parts["loss"] - self.settings.lambda_diff * surplus
+        return {**parts, "loss": loss, "diff": parts["diff"] - surplus}
 
 
 def stock_wide_network() -> keras.Model:
