@@ -36,7 +36,7 @@ def _no_lines_of_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     """However slow the machine is; tests of these lines set the interval themselves."""
     from igam_tf.core import progress_bar
 
-    monkeypatch.setattr(progress_bar, "LINE_SECONDS", float("inf"))
+    monkeypatch.setattr(progress_bar, "LINE_SECONDS", 3600.0)
 
 
 @pytest.fixture(scope="session")
