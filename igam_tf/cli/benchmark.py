@@ -188,13 +188,7 @@ def _suite(flags: BenchmarkFlags) -> tuple[str, list[dict[str, Any]]]:
 
 
 def _train(flags: BenchmarkFlags) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    from igam_tf.benchmark import (
-        feeding,
-        memory,
-        training_speed,
-        training_text,
-        training_times,
-    )
+    from igam_tf.benchmark import feeding, memory, training_speed, training_text, training_times
 
     contenders = flags.contenders or TRAINING
     training_speed.require_contenders(contenders)

@@ -242,9 +242,10 @@ def test_shards_by_hand(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The last makes the record, or a call without the flag; also images and report."""
+    """The last makes the record, or a call without the flag; also images, report, diagnosis."""
     monkeypatch.delenv(VARIABLE, raising=False)
-    more = ("--format=md", f"--report={tmp_path / 'report.md'}")
+    more = ["--format=md", f"--report={tmp_path / 'report.md'}"]
+    more += ["--diagnose"] * tiny.IS_LONG  # a minute for each record
     images = f"--save_adversarial={tmp_path / 'images.npz'}"
     line = (*EVALUATE[:2], "--num_examples=25", "--batch_size=10", "--attacks=pgd2", *more, images)
     assert run(*line, f"--output={tmp_path / 'one.json'}") == 0

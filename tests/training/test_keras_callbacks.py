@@ -10,7 +10,7 @@ import pytest
 from igam_tf.training import SteppedSchedule
 
 from .. import tiny
-from .trainers import KINDS, X, Y, all_kinds_igam_slow, fit
+from .trainers import KINDS, X, Y, all_kinds, all_kinds_igam_slow, fit
 
 
 @all_kinds_igam_slow
@@ -81,7 +81,7 @@ def test_a_checkpoint_restores_a_fresh_trainer(kind: str, tmp_path: pathlib.Path
 
 
 @pytest.mark.slow  # TensorBoard starts late
-@all_kinds_igam_slow
+@all_kinds
 def test_logs_on_disk(kind: str, tmp_path: pathlib.Path) -> None:
     pytest.importorskip("tensorboard")
     callbacks = [
